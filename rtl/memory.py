@@ -1,0 +1,150 @@
+"""Block RAM: a read-only memory with a ``$readmemh`` file, and a memory with a read and a write port.
+
+Amaranth writes a memory's contents as literals.  lifline's Verilog reads them from files instead, so that
+new weights need no new Verilog; each memory is therefore an instance of a module of ``lifline_memory.v``.
+Under Amaranth's own simulator (platform ``None``) it is an :class:`amaranth.lib.memory.Memory`.
+"""
+
+import importlib.resources
+from collections.abc import Sequence
+
+from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+#: Name and text of the Verilog file that every design with a memory needs.
+VERILOG_NAME = "lifline_memory.v"
+
+
+def verilog() -> str:
+    """The text of ``lifline_memory.v``."""
+    return importlib.resources.files(__package__).joinpath(VERILOG_NAME).read_text()
+
+
+def address_bits(depth: int) -> int:
+    """Bits of an address or index below `depth`; at least one, so that no signal is empty."""
+    return max(1, (depth - 1).bit_length())
+
+
+class Rom(wiring.Component):
+    """A read-only memory.
+
+    Parameters
+    ----------
+    name : str
+        Its contents are read from ``mem/<name>.mem``.
+    width : int
+        Bits of a word.
+    words : sequence of int
+        The contents, each below 2^width.
+
+    Members
+    -------
+    en, address : In
+        Read the word at `address`.
+    data : Out(width)
+        The word, one cycle later; it stays until the next read.
+    """
+
+    def __init__(self, *, name: str, width: int, words: Sequence[int]) -> None:
+        self.name = name
+        self.width = width
+        self.words = [int(word) for word in words]
+        super().__init__(
+            {"en": In(1), "address": In(address_bits(len(self.words))), "data": Out(width)}
+        )
+
+    @property
+    def path(self) -> str:
+        """Where the Verilog looks for the contents, relative to its working directory."""
+        return f"mem/{self.name}.mem"
+
+    @property
+    def text(self) -> str:
+        """The contents as a ``$readmemh`` file: one word a line, hexadecimal."""
+        digits = (self.width + 3) // 4
+        return "".join(f"{word:0{digits}x}\n" for word in self.words)
+
+    def elaborate(self, platform):
+        m = Module()
+        if platform is None:
+            m.submodules.words = words = memory.Memory(
+                shape=self.width, depth=len(self.words), init=self.words
+            )
+            port = words.read_port()
+            m.d.comb += [port.en.eq(self.en), port.addr.eq(self.address), self.data.eq(port.data)]
+        else:
+            m.submodules.words = Instance(
+                "lifline_rom",
+                p_WIDTH=self.width,
+                p_DEPTH=len(self.words),
+                p_ADDRESS=len(self.address),
+                p_FILE=self.path,
+                i_clk=ClockSignal(),
+                i_en=self.en,
+                i_address=self.address,
+                o_data=self.data,
+            )
+        return m
+
+
+class Ram(wiring.Component):
+    """A memory with one read and one write port, zeros at first; a read sees the writes of earlier cycles.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a word, number of words.
+
+    Members
+    -------
+    en, address : In
+        Read the word at `address`.
+    data : Out(width)
+        The word, one cycle later; it stays until the next read.
+    write, write_address, write_data : In
+        Write a word.
+    """
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        self.width = width
+        self.depth = depth
+        super().__init__(
+            {
+                "en": In(1),
+                "address": In(address_bits(depth)),
+                "data": Out(width),
+                "write": In(1),
+                "write_address": In(address_bits(depth)),
+                "write_data": In(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        if platform is None:
+            m.submodules.words = words = memory.Memory(shape=self.width, depth=self.depth, init=[])
+            read, write = words.read_port(), words.write_port()
+            m.d.comb += [
+                read.en.eq(self.en),
+                read.addr.eq(self.address),
+                self.data.eq(read.data),
+                write.en.eq(self.write),
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_data),
+            ]
+        else:
+            m.submodules.words = Instance(
+                "lifline_ram",
+                p_WIDTH=self.width,
+                p_DEPTH=self.depth,
+                p_ADDRESS=address_bits(self.depth),
+                i_clk=ClockSignal(),
+                i_en=self.en,
+                i_address=self.address,
+                o_data=self.data,
+                i_write=self.write,
+                i_write_address=self.write_address,
+                i_write_data=self.write_data,
+            )
+        return m

@@ -1,0 +1,206 @@
+"""What follows from a network and a number of lanes: shapes, widths, delays in queues or rings, order.
+
+The gateware, the cycle model and the export all read these plans, so none of them decides anything twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from lifline.errors import InputError
+from lifline.network import INPUT, Network, Population, Projection
+
+from .memory import address_bits
+
+#: Arrays of up to this many groups keep their state in registers, larger ones in memory.
+REGISTER_GROUPS = 4
+
+Lanes = int | Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Channel:
+    """One way into a population: the events of a projection, or the ticks of the input alone.
+
+    A population to which no path leads from the input has nothing that keeps it in step with the input; it
+    gets a channel without a projection, over which come the input's end-of-tick markers.
+    """
+
+    source: str
+    source_size: int
+    projection: Projection | None
+    lag: int  #: ticks of delay in the queue: it starts with so many markers in it
+    ring_delays: np.ndarray  #: delays left to the ring, int64 (source size, target size)
+
+    @property
+    def ring_delay_bits(self) -> int:
+        """Bits of a synapse's delay in memory; 0 where all synapses share one."""
+        return 0 if (self.ring_delays == self.ring_delays.flat[0]).all() else _bits(self.ring_delays)
+
+    @property
+    def queue_depth(self) -> int:
+        """Entries of the queue: `lag` + 2 whole ticks, each every source neuron and a marker.
+
+        `lag` + 1 ticks are what keeps a loop from locking up (docs/gateware.md has the proof); one more
+        lets a source work on the next tick.
+        """
+        events = self.source_size if self.projection is not None else 0
+        return (self.lag + 2) * (events + 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayPlan:
+    """The shape of one population's gateware."""
+
+    population: Population
+    lanes: int  #: neurons updated, and synapses added, each cycle
+    channels: tuple[Channel, ...]  #: in the order in which a tick takes them
+    accumulator_range: tuple[int, int]  #: what any part of a neuron's sum of weights can be
+    ring_ticks: int  #: ticks that the ring of accumulators holds; 1: no ring
+
+    @property
+    def groups(self) -> int:
+        """Number of groups of `lanes` neurons; the last may be partly empty."""
+        return -(-self.population.size // self.lanes)
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of an accumulator in two's complement."""
+        low, high = self.accumulator_range
+        return max(high.bit_length(), (-low - 1).bit_length() if low else 0) + 1
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of the widest weight."""
+        return max((c.projection.weight_bits for c in self.channels if c.projection), default=2)
+
+    def rows(self, matrix: np.ndarray) -> np.ndarray:
+        """A synapse matrix (sources, size) as memory rows, int64 (groups · sources, lanes).
+
+        Row ``group · sources + source`` holds the group's synapses; lanes without a neuron hold 0.
+        """
+        sources, size = matrix.shape
+        padded = np.zeros((sources, self.groups * self.lanes), np.int64)
+        padded[:, :size] = matrix
+        by_group = padded.reshape(sources, self.groups, self.lanes).transpose(1, 0, 2)
+        return by_group.reshape(self.groups * sources, self.lanes)
+
+    def by_group(self, values: np.ndarray) -> np.ndarray:
+        """One value a neuron, (size,), as int64 (groups, lanes); lanes without a neuron hold 0."""
+        return self.rows(values[None])
+
+
+def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
+    """Lanes of each population: an integer is capped at each size; a mapping names populations.
+
+    Raises
+    ------
+    InputError
+        If a number is not in 1 … size, or a name is not a population's.
+    """
+    names = [population.name for population in network.populations]
+    if isinstance(lanes, Mapping):
+        for name in lanes:
+            if name not in names:
+                raise InputError(f"lanes: '{name}' is no population; the network has {', '.join(names)}")
+        chosen = {name: lanes.get(name, 1) for name in names}
+        limits = {population.name: population.size for population in network.populations}
+    else:
+        chosen = dict.fromkeys(names, lanes)
+        limits = dict.fromkeys(names, None)
+    for name, number in chosen.items():
+        limit = limits[name]
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+            raise InputError(f"lanes of '{name}' must be an integer ≥ 1, not {number!r}")
+        if limit is not None and number > limit:
+            raise InputError(f"lanes of '{name}' must be in 1 … {limit}, its size, not {number}")
+    return {name: min(int(chosen[name]), network[name].size) for name in names}
+
+
+def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
+    """Plan every population's gateware, in the order of evaluation."""
+    chosen = lanes_of(network, lanes)
+    return {p.name: _plan_array(network, p, chosen[p.name]) for p in network.order}
+
+
+def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPlan:
+    incoming = network.incoming(population.name)
+    matrices = [projection.weights for projection in incoming]
+    low = int(min((sum(np.minimum(m, 0).sum(0) for m in matrices)), default=0)) if matrices else 0
+    high = int(max((sum(np.maximum(m, 0).sum(0) for m in matrices)), default=0)) if matrices else 0
+    without_ring = ArrayPlan(population, lanes, (), (low, high), 1)
+    channels, ring_ticks = _split_delays(network, without_ring, incoming)
+    if population.name not in _downstream(network, INPUT):
+        channels.append(Channel(INPUT, network.inputs, None, 0, np.zeros((1, 1), np.int64)))
+    downstream = _downstream(network, population.name)
+    # A tick takes the channels in this order, so the ones that come early stand first: sources that can
+    # run ahead of this population, then those in a loop with it, of which the delayed ones come first.
+    channels.sort(key=lambda channel: (channel.source in downstream, channel.lag == 0))
+    return dataclasses.replace(without_ring, channels=tuple(channels), ring_ticks=ring_ticks)
+
+
+def _split_delays(
+    network: Network, array: ArrayPlan, incoming: tuple[Projection, ...]
+) -> tuple[list[Channel], int]:
+    """Choose which delay is spent in each queue and which in the ring, so that fewest bits are needed.
+
+    A queue can delay by what all synapses of its projection share; the ring, which all projections of a
+    population share, takes the rest.  A projection that only has delays spends at least one in its
+    queue: that marker is what lets a loop start.
+    """
+
+    def channels(longest: int) -> list[Channel]:
+        result = []
+        for projection in incoming:
+            least, most = int(projection.delays.min()), int(projection.delays.max())
+            lag = max(min(least, 1), most - longest)
+            result.append(
+                Channel(
+                    projection.source,
+                    network.size(projection.source),
+                    projection,
+                    lag,
+                    projection.delays - lag,
+                )
+            )
+        return result
+
+    def bits(longest: int) -> int:
+        total = 0
+        for channel in channels(longest):
+            total += channel.queue_depth * (address_bits(channel.source_size) + 1)
+            total += channel.ring_delays.size * channel.ring_delay_bits
+        if longest:
+            total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
+        return total
+
+    spans = [(int(p.delays.min()), int(p.delays.max())) for p in incoming]
+    shortest = max((most - least for least, most in spans), default=0)
+    choices = {shortest} | {most - min(least, 1) for least, most in spans}
+    longest = min((choice for choice in choices if choice >= shortest), key=lambda c: (bits(c), c))
+    chosen = channels(longest)
+    return chosen, 1 + max((int(channel.ring_delays.max()) for channel in chosen), default=0)
+
+
+def ring_slots(ticks: int) -> int:
+    """Slots of a ring for so many ticks: a power of two, so that the index wraps by itself."""
+    return 1 << (ticks - 1).bit_length()
+
+
+def _downstream(network: Network, name: str) -> set[str]:
+    """The populations that the spikes of `name` can reach."""
+    reached: set[str] = set()
+    frontier = [name]
+    while frontier:
+        for projection in network.outgoing(frontier.pop()):
+            if projection.target not in reached:
+                reached.add(projection.target)
+                frontier.append(projection.target)
+    return reached
+
+
+def _bits(values: np.ndarray) -> int:
+    return int(values.max()).bit_length()

@@ -129,8 +129,8 @@ def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
 def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPlan:
     incoming = network.incoming(population.name)
     matrices = [projection.weights for projection in incoming]
-    low = int(min((sum(np.minimum(m, 0).sum(0) for m in matrices)), default=0)) if matrices else 0
-    high = int(max((sum(np.maximum(m, 0).sum(0) for m in matrices)), default=0)) if matrices else 0
+    low = int(np.min(sum(np.minimum(m, 0).sum(axis=0) for m in matrices)))
+    high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
     without_ring = ArrayPlan(population, lanes, (), (low, high), 1)
     channels, ring_ticks = _split_delays(network, without_ring, incoming)
     if population.name not in _downstream(network, INPUT):

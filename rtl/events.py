@@ -1,0 +1,79 @@
+"""The payloads of the gateware's streams.
+
+An *event* is a spike, named by its address, or the marker that ends a tick.  A *row* is what one event
+does to one group of neurons: a weight (and a delay) for each lane.
+"""
+
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data
+
+from .memory import address_bits
+from .plan import ArrayPlan
+
+
+def event_layout(size: int) -> data.StructLayout:
+    """An event of a source with `size` neurons.
+
+    Members: ``address``, the neuron that spiked (without meaning in a marker); ``marker``, end of tick.
+    """
+    return data.StructLayout({"address": unsigned(address_bits(size)), "marker": unsigned(1)})
+
+
+def merged_layout(array: ArrayPlan) -> data.StructLayout:
+    """An event of any of an array's channels.
+
+    Members: ``channel``, its index in the plan; ``address``; ``marker``, end of tick on all channels.
+    """
+    widest = max(channel.source_size for channel in array.channels)
+    return data.StructLayout(
+        {
+            "channel": unsigned(address_bits(len(array.channels))),
+            "address": unsigned(address_bits(widest)),
+            "marker": unsigned(1),
+        }
+    )
+
+
+def row_layout(array: ArrayPlan) -> data.StructLayout:
+    """A row of synapses, or the end of a tick.
+
+    Members: ``group``, counting 0 … groups − 1 for each event; ``weights``, one a lane, signed;
+    ``delays``, one a lane, in ticks (absent without a ring); ``marker``, end of tick: the rest is void.
+    """
+    members = {
+        "group": unsigned(address_bits(array.groups)),
+        "weights": data.ArrayLayout(signed(array.weight_bits), array.lanes),
+        "marker": unsigned(1),
+    }
+    if array.ring_ticks > 1:
+        members["delays"] = data.ArrayLayout(unsigned(address_bits(array.ring_ticks)), array.lanes)
+    return data.StructLayout(members)
+
+
+def current_layout(array: ArrayPlan) -> data.StructLayout:
+    """A tick's sums of weights for one group.
+
+    Members: ``group``; ``values``, one a lane, signed.
+    """
+    return data.StructLayout(
+        {
+            "group": unsigned(address_bits(array.groups)),
+            "values": data.ArrayLayout(signed(array.accumulator_bits), array.lanes),
+        }
+    )
+
+
+def trace_layout(array: ArrayPlan) -> data.StructLayout:
+    """What one group of neurons did in a tick.
+
+    Members: ``group``; ``spikes``, a bit a lane; ``membranes``, v[t] of each lane, signed.
+    """
+    return data.StructLayout(
+        {
+            "group": unsigned(address_bits(array.groups)),
+            "spikes": unsigned(array.lanes),
+            "membranes": data.ArrayLayout(
+                signed(array.population.membrane_bits), array.lanes
+            ),
+        }
+    )

@@ -1,0 +1,127 @@
+"""Synapse memory: the weights (and delays) of all projections to one array, one wide row at a time.
+
+::
+
+    event ──► address + group · sources ──► block RAM per projection ──► row of `lanes` weights
+              (`groups` cycles an event)                                 (group 0, 1, …)
+"""
+
+import numpy as np
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .events import merged_layout, row_layout
+from .memory import Rom
+from .plan import ArrayPlan
+
+
+class SynapseMemory(wiring.Component):
+    """Turns each event into the rows of synapses that start at its source.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+
+    Members
+    -------
+    i : In(stream of merged_layout(array))
+    o : Out(stream of row_layout(array))
+        For an event, rows of group 0 … groups − 1; for a marker, a marker.
+
+    Latency: 1 cycle.  Throughput: one row a cycle, hence an event every `groups` cycles, a marker in one.
+    """
+
+    def __init__(self, array: ArrayPlan) -> None:
+        self.array = array
+        self.weights: dict[int, Rom] = {}  #: by channel
+        self.delays: dict[int, Rom] = {}  #: by channel; absent where all its synapses share one delay
+        name = array.population.name
+        for index, channel in enumerate(array.channels):
+            if channel.projection is None:
+                continue
+            bank = f"{name}.{index}.from_{channel.source}"
+            self.weights[index] = _rom(
+                f"{bank}.weights", array.rows(channel.projection.weights), channel.projection.weight_bits
+            )
+            if channel.ring_delay_bits:
+                self.delays[index] = _rom(
+                    f"{bank}.delays", array.rows(channel.ring_delays), channel.ring_delay_bits
+                )
+        super().__init__(
+            {
+                "i": In(stream.Signature(merged_layout(array))),
+                "o": Out(stream.Signature(row_layout(array))),
+            }
+        )
+
+    @property
+    def roms(self) -> list[Rom]:
+        """The memories that hold a file."""
+        return [*self.weights.values(), *self.delays.values()]
+
+    def elaborate(self, platform):
+        m = Module()
+        array, event, row = self.array, self.i.payload, self.o.payload
+        group = Signal.like(row.group)
+        channel = Signal.like(event.channel)
+        last_row = Signal()
+        issue = Signal()  # a row, or a marker, goes into the output stage
+        advance = Signal()
+
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            issue.eq(self.i.valid & advance),
+            last_row.eq(event.marker | (group == array.groups - 1)),
+            self.i.ready.eq(advance & last_row),
+        ]
+        with m.If(advance):
+            m.d.sync += self.o.valid.eq(self.i.valid)
+        with m.If(issue):
+            m.d.sync += [
+                group.eq(Mux(last_row, 0, group + 1)),
+                row.group.eq(group),
+                row.marker.eq(event.marker),
+                channel.eq(event.channel),
+            ]
+
+        for index, weights in self.weights.items():
+            m.submodules[f"weights_{index}"] = weights
+            sources = array.channels[index].source_size
+            address = event.address[: len(weights.address)]
+            if array.groups > 1:
+                following = Signal(range(sources * array.groups))
+                address = Mux(group == 0, event.address, following)
+                with m.If(issue):
+                    m.d.sync += following.eq(address + sources)
+            for rom in (weights, self.delays.get(index)):
+                if rom is not None:
+                    m.d.comb += [rom.address.eq(address), rom.en.eq(issue)]
+            if index in self.delays:
+                m.submodules[f"delays_{index}"] = self.delays[index]
+
+        with m.Switch(channel):
+            for index, weights in self.weights.items():
+                with m.Case(index):
+                    for lane in range(array.lanes):
+                        bits = weights.width // array.lanes
+                        weight = weights.data.word_select(lane, bits).as_signed()
+                        m.d.comb += row.weights[lane].eq(weight)
+                        if array.ring_ticks > 1:
+                            m.d.comb += row.delays[lane].eq(self._delay(index, lane))
+        return m
+
+    def _delay(self, index, lane):
+        if index in self.delays:
+            rom = self.delays[index]
+            return rom.data.word_select(lane, rom.width // self.array.lanes)
+        return Const(int(self.array.channels[index].ring_delays.flat[0]))
+
+
+def _rom(name: str, rows: np.ndarray, bits: int) -> Rom:
+    """A memory of rows (depth, lanes); lane 0 in the lowest bits."""
+    mask = (1 << bits) - 1
+    words = [
+        sum((int(value) & mask) << (lane * bits) for lane, value in enumerate(row)) for row in rows
+    ]
+    return Rom(name=name, width=rows.shape[1] * bits, words=words)

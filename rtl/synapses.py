@@ -63,7 +63,8 @@ class SynapseMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         array, event, row = self.array, self.i.payload, self.o.payload
-        group = Signal.like(row.group)
+        group = Signal.like(row.group)  # of the row that goes into the output stage
+        row_group, row_marker = Signal.like(row.group), Signal()  # of the row that is there
         channel = Signal.like(event.channel)
         last_row = Signal()
         issue = Signal()  # a row, or a marker, goes into the output stage
@@ -80,10 +81,11 @@ class SynapseMemory(wiring.Component):
         with m.If(issue):
             m.d.sync += [
                 group.eq(Mux(last_row, 0, group + 1)),
-                row.group.eq(group),
-                row.marker.eq(event.marker),
+                row_group.eq(group),
+                row_marker.eq(event.marker),
                 channel.eq(event.channel),
             ]
+        m.d.comb += [row.group.eq(row_group), row.marker.eq(row_marker)]
 
         for index, weights in self.weights.items():
             m.submodules[f"weights_{index}"] = weights

@@ -1,0 +1,164 @@
+"""Delay line: accumulators that look ahead, one ring of ticks for each neuron.
+
+::
+
+    row (group, weights, delays) ──► address (group, now + delay) in each lane
+                                         │ read        ┌───────────────┐
+                                         ▼             ▼ (same address │ in the last two cycles)
+                                     ring RAM ──► value ──► + weight ──┴──► write back
+                                                    │
+    at a marker, slot `now` of every group: ────────┴──► current (group, sums), and 0 is written back
+
+A ring slot is a tick.  A spike's weight is added in the slot of the tick in which it arrives, so that a
+delay costs memory but no time.  The slots of a ring are a power of two, and its index wraps by itself.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .events import current_layout, row_layout
+from .memory import Ram
+from .plan import ArrayPlan, ring_slots
+
+
+class DelayLine(wiring.Component):
+    """Sums the rows of each tick, every synapse with a delay of its own; it replaces the `Accumulator`.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+
+    Members
+    -------
+    i : In(stream of row_layout(array))
+        The rows of a tick, each event's groups in order, then a marker.  Not ready from a marker to the end
+        of the sweep that follows.
+    waiting : Out(1)
+        A whole tick waits to be swept.
+    start : In(1)
+        Sweep it; only when `waiting`.
+    o : Out(stream of current_layout(array), always ready)
+        The sums of group 0, 1, … in successive cycles.
+    busy : Out(1)
+        The ring is being cleared, after a reset: for `groups` · slots cycles.
+
+    Latency: the sums of group g come `LATENCY` + g cycles after `start`; rows of the next tick are taken
+    `groups` cycles after `start`.  Throughput: one row a cycle, but during sweeps.
+    """
+
+    LATENCY = 3
+    #: The rows of a tick wait for the sweep to begin of so many ticks before (the ring has one read port).
+    TICKS = 1
+
+    def __init__(self, array: ArrayPlan) -> None:
+        self.array = array
+        super().__init__(
+            {
+                "i": In(stream.Signature(row_layout(array))),
+                "waiting": Out(1),
+                "start": In(1),
+                "o": Out(stream.Signature(current_layout(array), always_ready=True)),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        array, row = self.array, self.i.payload
+        last_group = array.groups - 1
+        slots = ring_slots(array.ring_ticks)
+        accept = self.i.valid & self.i.ready
+        now = Signal(range(slots))  # the slot of the current tick
+        group = Signal.like(row.group)
+        running, drain = Signal(), Signal()
+
+        # Clearing, after a reset.
+        clearing = Signal(init=1)
+        cleared = Signal(range(slots * array.groups))
+        with m.If(clearing):
+            m.d.sync += [
+                cleared.eq(cleared + 1),
+                clearing.eq(cleared != slots * array.groups - 1),
+            ]
+
+        # Between a marker and the end of its sweep.
+        m.d.comb += [
+            self.busy.eq(clearing),
+            self.i.ready.eq(~self.waiting & ~clearing),
+            drain.eq(self.start | running),
+        ]
+        with m.If(accept & row.marker):
+            m.d.sync += self.waiting.eq(1)
+        with m.If(drain):
+            m.d.sync += [running.eq(group != last_group), group.eq(group + 1)]
+            with m.If(group == last_group):
+                m.d.sync += [group.eq(0), now.eq(now + 1), self.waiting.eq(0)]
+
+        # Stages 1 to 3 of the pipeline: address, memory, sum.
+        valid = [Signal(name=f"valid_{stage}") for stage in range(4)]
+        draining = [Signal(name=f"draining_{stage}") for stage in range(4)]
+        at_group = [Signal.like(group, name=f"group_{stage}") for stage in range(4)]
+        m.d.comb += [
+            valid[0].eq((accept & ~row.marker) | drain),
+            draining[0].eq(drain),
+            at_group[0].eq(Mux(drain, group, row.group)),
+        ]
+        for chain in (valid, draining, at_group):
+            for before, after in zip(chain, chain[1:], strict=False):
+                m.d.sync += after.eq(before)
+        # `now` moves on in the cycle after the last group of a drain has entered stage 1: rows and drains
+        # carry the slot that they belong to.
+        base = Signal.like(now)
+        m.d.sync += base.eq(now)
+        m.d.comb += [self.o.valid.eq(valid[3] & draining[3]), self.o.payload.group.eq(at_group[3])]
+
+        for lane in range(array.lanes):
+            m.submodules[f"ring_{lane}"] = ring = Ram(
+                width=array.accumulator_bits, depth=slots * array.groups
+            )
+            weight = [Signal(signed(array.weight_bits), name=f"weight_{lane}_{s}") for s in range(1, 4)]
+            delay = Signal(range(slots), name=f"delay_{lane}")
+            address = [Signal.like(ring.address, name=f"address_{lane}_{s}") for s in range(1, 4)]
+            value = Signal(signed(array.accumulator_bits), name=f"value_{lane}")
+            total = Signal.like(value, name=f"total_{lane}")
+            slot = Signal(range(slots), name=f"slot_{lane}")
+
+            # 1: where
+            m.d.sync += [weight[0].eq(row.weights[lane]), delay.eq(Mux(drain, 0, row.delays[lane]))]
+            m.d.comb += [
+                slot.eq(base + delay),
+                address[0].eq(Cat(slot, at_group[1])),
+                ring.en.eq(1),
+                ring.address.eq(address[0]),
+            ]
+            # 2: what is there, or is just being written
+            m.d.sync += [
+                weight[1].eq(weight[0]),
+                address[1].eq(address[0]),
+                value.eq(ring.data),
+                weight[2].eq(weight[1]),
+                address[2].eq(address[1]),
+            ]
+            if array.groups < 3:  # else the same address comes again only after three cycles
+                last_valid = Signal(name=f"last_valid_{lane}")
+                last_address = Signal.like(address[2], name=f"last_address_{lane}")
+                last_total = Signal.like(total, name=f"last_total_{lane}")
+                m.d.sync += [
+                    last_valid.eq(valid[3]),
+                    last_address.eq(address[2]),
+                    last_total.eq(total),
+                ]
+                with m.If(valid[3] & (address[2] == address[1])):
+                    m.d.sync += value.eq(total)
+                with m.Elif(last_valid & (last_address == address[1])):
+                    m.d.sync += value.eq(last_total)
+            # 3: sum
+            m.d.comb += [
+                total.eq(Mux(draining[3], 0, value + weight[2])),
+                ring.write.eq(valid[3] | clearing),
+                ring.write_address.eq(Mux(clearing, cleared, address[2])),
+                ring.write_data.eq(Mux(clearing, 0, total)),
+                self.o.payload["values"][lane].eq(value),
+            ]
+        return m

@@ -167,7 +167,8 @@ class Projection:
             raise NetworkError(f"projection '{self}': the target must be a population, not '{INPUT}'")
         where = f"projection '{self}'"
         bits = _integer(f"{where}: weight_bits", self.weight_bits, 2, 16)
-        shape = np.shape(self.weights)
+        weights = _array(f"{where}: weights", self.weights)
+        shape = weights.shape
         if len(shape) != 2 or 0 in shape:
             raise NetworkError(
                 f"{where}: weights must have the shape (source size, target size), not {shape}"
@@ -176,7 +177,7 @@ class Projection:
         _set(
             self,
             weight_bits=bits,
-            weights=_integers(f"{where}: weights", self.weights, shape=shape, low=-limit, high=limit - 1),
+            weights=_integers(f"{where}: weights", weights, shape=shape, low=-limit, high=limit - 1),
             delays=_integers(f"{where}: delays", self.delays, shape=shape, low=0, high=MAX_DELAY),
         )
 
@@ -380,7 +381,8 @@ class Network:
                     Population(
                         **fields,
                         **{
-                            field: arrays[f"populations.{index}.{field}"]
+                            # never a scalar, which the header's size could blow up to gigabytes
+                            field: np.atleast_1d(arrays[f"populations.{index}.{field}"])
                             for field in ("beta", "threshold", "bias")
                         },
                     )
@@ -420,9 +422,16 @@ def _integer(where: str, value: Any, low: int, high: int) -> int:
     return number
 
 
+def _array(where: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:  # a list whose rows differ in length
+        raise NetworkError(f"{where} must be a rectangular array of integers") from None
+
+
 def _integers(where: str, value: Any, *, shape: tuple[int, ...], low: int, high: int) -> np.ndarray:
     """`value` as a read-only int64 array of `shape`; a single integer is repeated."""
-    array = np.asarray(value)
+    array = _array(where, value)
     if array.dtype.kind not in "iu":
         raise NetworkError(f"{where} must be integers, not {array.dtype}; round and cast them first")
     if array.shape not in ((), shape):

@@ -1,0 +1,358 @@
+"""The contract: what it refuses and how it says so, and its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lifline import InputError, Network, NetworkError, Population, Projection, Reset
+from lifline.files import read_npz, write_npz
+
+from .networks import random_network
+
+
+def population(**changes: Any) -> Population:
+    return Population(**{"name": "p", "size": 2, "beta": 256, "threshold": 10, **changes})
+
+
+def projection(**changes: Any) -> Projection:
+    return Projection(**{"source": "input", "target": "p", "weights": np.ones((3, 2), int), **changes})
+
+
+def network(**changes: Any) -> Network:
+    values = {"inputs": 3, "populations": [population()], "projections": [projection()], "output": "p"}
+    return Network(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", "2p", "population name must be a letter followed by letters, digits or '_', not '2p'"),
+        ("name", "a b", "population name must be a letter followed by letters, digits or '_', not 'a b'"),
+        ("name", "p\n", r"population name must be a letter followed by letters, digits or '_', not 'p\n'"),
+        ("name", "", "population name must be a letter followed by letters, digits or '_', not ''"),
+        ("name", None, "population name must be a letter followed by letters, digits or '_', not None"),
+        ("name", "input", "population name 'input' is taken by the network's inputs; rename it"),
+        ("size", 0, "population 'p': size must be in 1 … 2147483647, not 0"),
+        ("size", 2.0, "population 'p': size must be an integer, not 2.0"),
+        ("size", True, "population 'p': size must be an integer, not True"),
+        ("size", "2", "population 'p': size must be an integer, not '2'"),
+        ("beta", 257, "population 'p': beta must be in 0 … 256, not 257"),
+        ("beta", [3, -1], "population 'p': beta must be in 0 … 256, not -1 at (1,)"),
+        ("beta", 0.5, "population 'p': beta must be integers, not float64; round and cast them first"),
+        ("beta", [1, 2, 3], "population 'p': beta must be one integer or have the shape (2,), not (3,)"),
+        ("beta", [[1], [2, 3]], "population 'p': beta must be a rectangular array of integers"),
+        ("beta", None, "population 'p': beta must be integers, not object; round and cast them first"),
+        ("beta", True, "population 'p': beta must be integers, not bool; round and cast them first"),
+        ("threshold", 2**15, "population 'p': threshold must be in 0 … 32767, not 32768"),
+        ("threshold", -1, "population 'p': threshold must be in 0 … 32767, not -1"),
+        ("bias", 2**31, "population 'p': bias must be in -2147483648 … 2147483647, not 2147483648"),
+        ("bias", 2**70, "population 'p': bias must be integers, not object; round and cast them first"),
+        ("bias", np.uint64(2**63), f"population 'p': bias must be in -2147483648 … 2147483647, not {2**63}"),
+        ("membrane_bits", 7, "population 'p': membrane_bits must be in 8 … 24, not 7"),
+        ("membrane_bits", 25, "population 'p': membrane_bits must be in 8 … 24, not 25"),
+        ("reset", "half", "population 'p': reset must be one of 'subtract', 'zero', 'none', not 'half'"),
+        ("reset_delay", 1, "population 'p': reset_delay must be True or False, not 1"),
+    ],
+)
+def test_population_says_what_is_wrong(field: str, value: Any, message: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        population(**{field: value})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("source", 3, "projection source must be the name of a population, not 3"),
+        ("target", None, "projection target must be the name of a population, not None"),
+        ("target", "input", "projection 'input -> input': the target must be a population, not 'input'"),
+        ("weights", 1, "weights must have the shape (source size, target size), not ()"),
+        ("weights", [1, 2], "weights must have the shape (source size, target size), not (2,)"),
+        ("weights", np.ones((0, 2), int), "weights must have the shape (source size, target size), not (0, 2)"),
+        ("weights", [[1, 2], [3]], "weights must be a rectangular array of integers"),
+        ("weights", np.ones((3, 2)), "weights must be integers, not float64; round and cast them first"),
+        ("weights", [[0, 128]], "weights must be in -128 … 127, not 128 at (0, 1)"),
+        ("weights", [[0], [-129]], "weights must be in -128 … 127, not -129 at (1, 0)"),
+        ("weight_bits", 1, "weight_bits must be in 2 … 16, not 1"),
+        ("weight_bits", 17, "weight_bits must be in 2 … 16, not 17"),
+        ("weight_bits", 8.0, "weight_bits must be an integer, not 8.0"),
+        ("delays", 256, "delays must be in 0 … 255, not 256"),
+        ("delays", -1, "delays must be in 0 … 255, not -1"),
+        ("delays", [1, 2], "delays must be one integer or have the shape (3, 2), not (2,)"),
+        ("delays", 1.5, "delays must be integers, not float64; round and cast them first"),
+    ],
+)
+def test_projection_says_what_is_wrong(field: str, value: Any, message: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        projection(**{field: value})
+    assert str(caught.value) in (message, f"projection 'input -> p': {message}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"inputs": 0}, "network: inputs must be in 1 … 2147483647, not 0"),
+        ({"populations": []}, "projection 'input -> p': target 'p' is not in the network, which has 'input'"),
+        ({"populations": ["p"]}, "network: populations must hold Population objects, not 'p'"),
+        ({"populations": 5}, "network: populations must hold Population objects, not 5"),
+        ({"projections": [None]}, "network: projections must hold Projection objects, not None"),
+        ({"populations": [population(), population()]}, "two populations are called 'p'; rename one"),
+        (
+            {"projections": [projection(source="q")]},
+            "projection 'q -> p': source 'q' is not in the network, which has 'input', 'p'",
+        ),
+        (
+            {"inputs": 4},
+            "projection 'input -> p': weights have the shape (3, 2), "
+            "must have (source size, target size) = (4, 2)",
+        ),
+        (
+            {"output": "q"},
+            "network: output must be the name of a population, not 'q'; the network has 'input', 'p'",
+        ),
+        (
+            {"output": "input"},
+            "network: output must be the name of a population, not 'input'; the network has 'input', 'p'",
+        ),
+        ({"name": 3}, "network: name must be a string, not 3"),
+        ({"metadata": {"x": {1}}}, "network: metadata must be a dict that JSON can hold, not {'x': {1}}"),
+        ({"metadata": 7}, "network: metadata must be a dict that JSON can hold, not 7"),
+    ],
+)
+def test_network_says_what_is_wrong(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        network(**changes)
+    assert str(caught.value) == message
+
+
+def chain(*delays: tuple[str, str, Any]) -> Network:
+    names = sorted({name for source, target, _ in delays for name in (source, target)} - {"input"})
+    return Network(
+        inputs=2,
+        populations=[population(name=name) for name in names],
+        projections=[
+            Projection(source, target, weights=np.ones((2, 2), int), delays=delay)
+            for source, target, delay in delays
+        ],
+        output=names[-1],
+    )
+
+
+@pytest.mark.parametrize(
+    ("delays", "cycle"),
+    [
+        ([("a", "a", 0)], "a -> a"),
+        ([("a", "a", [[1, 1], [0, 1]])], "a -> a"),  # one synapse is enough
+        ([("a", "b", 0), ("b", "a", 0)], "a -> b -> a"),
+        ([("input", "a", 0), ("a", "b", 0), ("b", "c", 0), ("c", "a", 0)], "a -> b -> c -> a"),
+        ([("a", "b", 0), ("b", "a", 1), ("b", "a", 0)], "a -> b -> a"),  # the other one has a delay
+        ([("a", "b", 0), ("b", "b", 0), ("b", "c", 0)], "b -> b"),
+    ],
+)
+def test_zero_delay_cycle_is_named(delays: list[tuple[str, str, Any]], cycle: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        chain(*delays)
+    message = str(caught.value)
+    assert message.startswith("projections with a delay of 0 form a cycle: ")
+    named = message.split(": ")[1].split(";")[0].split(" -> ")
+    first = named.index(min(named))
+    assert " -> ".join([*named[first:-1], *named[:first], named[first]]) == cycle
+    assert message.endswith("; give every synapse of one of them a delay of 1 or more")
+
+
+def test_order_of_evaluation() -> None:
+    net = chain(("c", "b", 0), ("b", "a", 0), ("input", "c", 0), ("a", "c", 3))
+    assert [population.name for population in net.order] == ["c", "b", "a"]
+    free = chain(("a", "b", 1), ("b", "a", 1), ("input", "a", 0))
+    assert [population.name for population in free.order] == ["a", "b"]
+
+
+def test_values_become_read_only_vectors() -> None:
+    net = network()
+    p, synapses = net["p"], net.projections[0]
+    for array in (p.beta, p.threshold, p.bias, synapses.weights, synapses.delays):
+        assert array.dtype == np.int64
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    assert p.beta.shape == p.threshold.shape == p.bias.shape == (2,)
+    assert synapses.delays.shape == (3, 2)
+    assert p.membrane_range == (-32768, 32767)
+
+
+def test_later_changes_to_the_callers_array_do_not_reach_the_network() -> None:
+    weights = np.ones((3, 2), np.int64)
+    net = network(projections=[projection(weights=weights)])
+    weights[0, 0] = 99
+    assert net.projections[0].weights[0, 0] == 1
+
+
+@pytest.mark.parametrize("change", [0, 1])
+def test_frozen(change: int) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        network().inputs = change  # type: ignore[misc]
+
+
+def test_lookup() -> None:
+    net = network()
+    assert net["p"].size == net.size("p") == 2
+    assert net.size("input") == 3
+    assert net.incoming("p") == net.outgoing("input") == net.projections
+    assert net.outgoing("p") == ()
+    assert str(net.projections[0]) == "input -> p"
+    with pytest.raises(KeyError):
+        net["q"]
+
+
+def test_equality() -> None:
+    assert network() == network()
+    assert network() != network(name="other")
+    assert network() != network(projections=[projection(weights=np.zeros((3, 2), int))])
+    assert population(reset=Reset.ZERO) == population(reset="zero") != population()
+    assert network() != "network"
+
+
+def test_ends_of_every_range() -> None:
+    bits = 24
+    wide = population(
+        beta=[0, 256], threshold=[0, 2 ** (bits - 1) - 1], bias=[-(2**31), 2**31 - 1], membrane_bits=bits
+    )
+    ends = projection(weights=[[-32768, 32767]] * 3, weight_bits=16, delays=[[0, 255]] * 3)
+    net = network(populations=[wide], projections=[ends])
+    assert net["p"].bias.tolist() == [-(2**31), 2**31 - 1]
+
+
+# --- files ---------------------------------------------------------------------------------------------
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    for seed in range(20):
+        net = random_network(np.random.default_rng(seed))
+        net = dataclasses.replace(net, name=f"seed {seed} …", metadata={"seed": seed, "é": [1, None]})
+        net.save(tmp_path / "one.npz")
+        loaded = Network.load(tmp_path / "one.npz")
+        assert loaded == net, f"seed {seed}"
+        loaded.save(tmp_path / "two.npz")
+        assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes(), f"seed {seed}"
+
+
+def test_file_holds_plain_integers(tmp_path: Path) -> None:
+    network(name="n").save(tmp_path / "n.npz")
+    arrays = dict(np.load(tmp_path / "n.npz", allow_pickle=False))
+    assert {name: array.dtype.str for name, array in arrays.items()} == {
+        "header": "|u1",
+        "populations.0.beta": "<i4",
+        "populations.0.threshold": "<i4",
+        "populations.0.bias": "<i4",
+        "projections.0.weights": "<i2",
+        "projections.0.delays": "|u1",
+    }
+    assert json.loads(arrays["header"].tobytes())["format"] == "lifline-network-1"
+
+
+def test_save_where_no_folder_is(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot write there: No such file or directory"):
+        network().save(tmp_path / "none" / "n.npz")
+
+
+def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any) -> Path:
+    """A network file of which some header fields or arrays are changed (None: left out)."""
+    network().save(tmp_path / "n.npz")
+    content = read_npz(tmp_path / "n.npz")
+    fields = json.loads(content["header"].tobytes()) | (header or {})
+    fields = {name: value for name, value in fields.items() if value is not None}
+    content["header"] = np.frombuffer(json.dumps(fields).encode(), np.uint8)
+    content |= {name.replace("_", ".", 2): value for name, value in arrays.items()}
+    write_npz(tmp_path / "n.npz", {name: value for name, value in content.items() if value is not None})
+    return tmp_path / "n.npz"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"header": {"format": "lifline-network-9"}}, "its format is 'lifline-network-9', this lifline reads"),
+        ({"header": {"inputs": None}}, "not a whole lifline network: 'inputs' is missing"),
+        ({"header": {"inputs": "3"}}, "network: inputs must be an integer, not '3'"),
+        ({"header": {"inputs": 2}}, "projection 'input -> p': weights have the shape (3, 2)"),
+        ({"header": {"populations": 3}}, "not a lifline network: its header is damaged"),
+        ({"header": {"populations": [{}]}}, "not a lifline network: its header is damaged"),
+        ({"header": {"populations": [{"name": "p", "size": 2, "color": 1}]}}, "its header is damaged"),
+        ({"header": {"projections": [3]}}, "not a lifline network: its header is damaged"),
+        ({"header": {"output": ["p"]}}, "network: output must be the name of a population"),
+        ({"populations_0_beta": None}, "not a whole lifline network: 'populations.0.beta' is missing"),
+        ({"projections_0_delays": None}, "not a whole lifline network: 'projections.0.delays' is missing"),
+        ({"populations_0_beta": np.array([0.5, 1])}, "population 'p': beta must be integers, not float64"),
+        ({"populations_0_beta": np.array([1, 300])}, "beta must be in 0 … 256, not 300 at (1,)"),
+        ({"populations_0_bias": np.array([1, 2, 3])}, "bias must be one integer or have the shape (2,)"),
+        ({"projections_0_weights": np.full((3, 2), 999)}, "weights must be in -128 … 127, not 999"),
+        ({"projections_0_weights": np.array("abc")}, "weights must have the shape"),
+    ],
+)
+def test_a_file_that_breaks_the_contract(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = changed(tmp_path, **changes)
+    with pytest.raises(NetworkError) as caught:
+        Network.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_size_that_claims_gigabytes(tmp_path: Path) -> None:
+    populations = [{"name": "p", "size": 2**31 - 1, "reset": "zero", "reset_delay": False, "membrane_bits": 16}]
+    path = changed(tmp_path, header={"populations": populations}, populations_0_beta=np.array(1))
+    with pytest.raises(NetworkError, match="beta must be one integer or have the shape"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"{", b"[]", b"3", b"\xff\xfe", b'{"format": 1}', b"[" * 100_000], ids=range(7)
+)
+def test_damaged_header(tmp_path: Path, header: bytes) -> None:
+    write_npz(tmp_path / "n.npz", {"header": np.frombuffer(header, np.uint8)})
+    with pytest.raises(NetworkError, match=r"n\.npz: (not a|its format is)"):
+        Network.load(tmp_path / "n.npz")
+
+
+def test_other_files(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"n\.npz: no such file"):
+        Network.load(tmp_path / "n.npz")
+    np.savez(tmp_path / "n.npz", spikes=np.zeros(3))
+    with pytest.raises(NetworkError, match=r"n\.npz: not a lifline network: it holds no array 'header'"):
+        Network.load(tmp_path / "n.npz")
+    (tmp_path / "n.npz").write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(NetworkError, match=r"n\.npz: not an \.npz file, or damaged"):
+        Network.load(tmp_path / "n.npz")
+
+
+def test_damaged_files_give_one_error_and_no_other(tmp_path: Path) -> None:
+    """Cut at every length, and struck at random places: the network, or one NetworkError."""
+    net = network()
+    path = tmp_path / "n.npz"
+    net.save(path)
+    content = path.read_bytes()
+    print("seed 2026")
+    rng = np.random.default_rng(2026)
+
+    def struck() -> bytes:
+        damaged = bytearray(content)
+        for position in rng.integers(0, len(content), size=rng.integers(1, 4)):
+            damaged[position] = rng.integers(256)
+        return bytes(damaged)
+
+    cut = (content[:length] for length in range(len(content)))
+    refused = 0
+    for damaged in itertools.chain(cut, (struck() for _ in range(2000))):
+        path.write_bytes(damaged)
+        try:
+            assert Network.load(path) == net  # the damage hit nothing that is read
+        except NetworkError as error:
+            assert str(error).startswith(f"{path}: ")  # noqa: PT017 -- most raise, a few need not
+            refused += 1
+    assert refused > len(content)

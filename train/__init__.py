@@ -1,0 +1,27 @@
+"""Training in PyTorch: what is trained is the integer network that the gateware runs."""
+
+from lifline.errors import MissingExtra
+
+try:
+    import torch  # noqa: F401
+except ModuleNotFoundError:
+    raise MissingExtra("torch", "train") from None
+
+from . import encoders, surrogate
+from .integer import Recording, check_exact, integer_forward
+from .model import LIF, Activity, SpikingNetwork, Synapses, to_network
+from .surrogate import Surrogate
+
+__all__ = [
+    "LIF",
+    "Activity",
+    "Recording",
+    "SpikingNetwork",
+    "Surrogate",
+    "Synapses",
+    "check_exact",
+    "encoders",
+    "integer_forward",
+    "surrogate",
+    "to_network",
+]

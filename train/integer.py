@@ -1,0 +1,183 @@
+"""The contract evaluated in torch: the third witness beside the golden model and the gateware."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lifline.errors import InputError, NetworkError
+from lifline.files import check_spikes
+from lifline.network import Network, Population, Projection, Reset
+
+from .arithmetic import Neurons, Taps, run
+
+#: Whole numbers up to 2**n, and all sums and products of them that stay below, are exact.
+_EXACT_BITS = {torch.float64: 53, torch.float32: 24}
+
+#: Samples are evaluated so many at a time, to bound the memory.
+_BATCH = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """Everything that a network did.
+
+    The leading axis, samples, is absent where the input had none.
+    """
+
+    spikes: dict[str, np.ndarray]  #: for each population: uint8 (samples, ticks, size)
+    membrane: dict[str, np.ndarray]  #: for each population: v[t], int32 (samples, ticks, size)
+    classes: np.ndarray  #: int64 (samples,)
+
+
+def integer_forward(
+    network: Network,
+    spikes: np.ndarray,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Recording:
+    """Run `network` on input `spikes` in torch, every sample from rest; exact.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    dtype : torch.float64 or torch.float32
+        Floating-point numbers that hold the integers; see :func:`check_exact`.
+    device : torch.device or str
+
+    Returns
+    -------
+    Recording
+        As :func:`lifline.golden.simulate` returns it: the same names, dtypes and shapes.
+
+    Raises
+    ------
+    InputError
+        If `spikes` has another shape, type or value.
+    NetworkError
+        If `dtype` cannot hold the network's integers exactly.
+    """
+    check_exact(network, dtype)
+    spikes = check_spikes(spikes, network.inputs)
+    batch = spikes if spikes.ndim == 3 else spikes[None]
+    parts = [
+        evaluate(network, torch.from_numpy(batch[start : start + _BATCH]).to(device), dtype=dtype)
+        for start in range(0, max(len(batch), 1), _BATCH)
+    ]
+    sample = slice(None) if spikes.ndim == 3 else 0
+
+    def joined(part: int, name: str, kind: torch.dtype) -> np.ndarray:
+        whole = torch.cat([values[part][name].to(kind).cpu() for values in parts])
+        array: np.ndarray = whole.numpy()[sample]
+        return array
+
+    names = [population.name for population in network.populations]
+    output = network[network.output]
+    score = joined(output.reset is Reset.NONE, output.name, torch.int64)
+    return Recording(
+        spikes={name: joined(0, name, torch.uint8) for name in names},
+        membrane={name: joined(1, name, torch.int32) for name in names},
+        classes=score.sum(axis=-2).argmax(axis=-1),  # a tie goes to the lower index
+    )
+
+
+@torch.no_grad()
+def evaluate(
+    network: Network, inputs: Tensor, *, dtype: torch.dtype = torch.float64
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Spikes and membranes, whole numbers of type `dtype`, of a network that :func:`check_exact` passed.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : Tensor (samples, ticks, inputs), 0 or 1
+
+    Returns
+    -------
+    spikes, membrane : dict of Tensor
+        For each population, (samples, ticks, size), on the device of `inputs`.
+    """
+
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.tensor(values, dtype=dtype, device=inputs.device)
+
+    def neurons(population: Population) -> Neurons:
+        low, high = population.membrane_range
+        return Neurons(
+            name=population.name,
+            size=population.size,
+            beta=tensor(population.beta),
+            threshold=tensor(population.threshold),
+            bias=tensor(population.bias),
+            reset=population.reset,
+            reset_delay=population.reset_delay,
+            low=low,
+            high=high,
+            fire=lambda distance: (distance > 0).to(dtype),
+        )
+
+    def taps(projection: Projection) -> Taps:
+        delays = np.unique(projection.delays)
+        blocks = [np.where(projection.delays == delay, projection.weights, 0) for delay in delays]
+        return Taps(
+            source=projection.source,
+            target=projection.target,
+            delays=tuple(int(delay) for delay in delays),
+            weights=tensor(np.concatenate(blocks, axis=1)),
+        )
+
+    with torch.autocast(inputs.device.type, enabled=False):
+        return run(
+            inputs.to(dtype),
+            [neurons(population) for population in network.order],
+            [taps(projection) for projection in network.projections],
+        )
+
+
+def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
+    """Refuse a network whose integers, anywhere in a tick, could exceed what `dtype` holds exactly.
+
+    For each population the largest of: ``beta·v`` (whose quotient by 256 is exact, too, since 256 is a
+    power of two), and the sum ``u + I[t] − θ`` before saturation, where ``|I[t]|`` is at most the bias plus
+    the sum of all weights' magnitudes: so every partial sum is below it, in whatever order it is taken.
+
+    Parameters
+    ----------
+    network : Network
+    dtype : torch.float64 or torch.float32
+        Exact up to 2^53 and 2^24.  float32 is refused while torch may compute its products in less
+        (``torch.set_float32_matmul_precision``).
+
+    Raises
+    ------
+    InputError
+        If `dtype` is another one, or may be computed in less.
+    NetworkError
+        If a population's integers could be too large.
+    """
+    if dtype not in _EXACT_BITS:
+        raise InputError(f"dtype must be torch.float64 or torch.float32, not {dtype}")
+    if dtype is torch.float32 and torch.get_float32_matmul_precision() != "highest":
+        raise InputError(
+            "dtype is torch.float32, but its matrix products are set to a lower precision: use "
+            "torch.float64, or torch.set_float32_matmul_precision('highest')"
+        )
+    bits = _EXACT_BITS[dtype]
+    for population in network.populations:
+        top = -population.membrane_range[0]
+        current = np.abs(population.bias)
+        for projection in network.incoming(population.name):
+            current = current + np.abs(projection.weights).sum(axis=0)
+        largest = max(
+            top * int(population.beta.max()), top + int((current + population.threshold).max())
+        )
+        if largest > 2**bits:
+            raise NetworkError(
+                f"population '{population.name}': its integers can reach {largest}, above 2^{bits}, up to "
+                f"which {dtype} is exact; evaluate in torch.float64, or lower membrane_bits or the weights"
+            )

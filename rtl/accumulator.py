@@ -129,10 +129,9 @@ class Accumulator(wiring.Component):
                     for b in range(2)
                 ]
             )
-            for bank in range(2):
-                for index in range(array.groups):
-                    with m.If(add_1.valid & (add_1.bank == bank) & (add_1.group == index)):
-                        m.d.sync += banks[bank][index].eq(add_1.sums(banks[bank][index]))
+            sums = add_1.sums(banks[add_1.bank][add_1.group])
+            with m.If(add_1.valid):
+                m.d.sync += banks[add_1.bank][add_1.group].eq(sums)
             m.d.comb += swept.eq(banks[sweep_bank][sweep_group])
         else:
             add_2 = _Add(array, 2)

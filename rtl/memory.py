@@ -8,6 +8,7 @@ Under Amaranth's own simulator (platform ``None``) it is an :class:`amaranth.lib
 import importlib.resources
 from collections.abc import Sequence
 
+import numpy as np
 from amaranth.hdl import ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -53,6 +54,15 @@ class Rom(wiring.Component):
         super().__init__(
             {"en": In(1), "address": In(address_bits(len(self.words))), "data": Out(width)}
         )
+
+    @classmethod
+    def of_rows(cls, name: str, rows: np.ndarray, bits: int) -> "Rom":
+        """A memory of `rows` (depth, lanes), two's complement of `bits`, lane 0 in the lowest bits."""
+        depth, lanes = rows.shape
+        ones = (rows[..., None] >> np.arange(bits)) & 1
+        packed = np.packbits(ones.reshape(depth, lanes * bits).astype(np.uint8), axis=1, bitorder="little")
+        words = [int.from_bytes(row.tobytes(), "little") for row in packed]
+        return cls(name=name, width=lanes * bits, words=words)
 
     @property
     def path(self) -> str:

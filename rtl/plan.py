@@ -69,8 +69,7 @@ class ArrayPlan:
     @property
     def accumulator_bits(self) -> int:
         """Width of an accumulator in two's complement."""
-        low, high = self.accumulator_range
-        return max(high.bit_length(), (-low - 1).bit_length() if low else 0) + 1
+        return signed_bits(*self.accumulator_range)
 
     @property
     def weight_bits(self) -> int:
@@ -188,6 +187,11 @@ def _split_delays(
 def ring_slots(ticks: int) -> int:
     """Slots of a ring for so many ticks: a power of two, so that the index wraps by itself."""
     return 1 << (ticks - 1).bit_length()
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of the two's complement numbers low … high."""
+    return max(high.bit_length() if high >= 0 else 0, (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 def _downstream(network: Network, name: str) -> set[str]:

@@ -6,7 +6,6 @@
               (`groups` cycles an event)                                 (group 0, 1, …)
 """
 
-import numpy as np
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -41,11 +40,11 @@ class SynapseMemory(wiring.Component):
             if channel.projection is None:
                 continue
             bank = f"{name}.{index}.from_{channel.source}"
-            self.weights[index] = _rom(
+            self.weights[index] = Rom.of_rows(
                 f"{bank}.weights", array.rows(channel.projection.weights), channel.projection.weight_bits
             )
             if channel.ring_delay_bits:
-                self.delays[index] = _rom(
+                self.delays[index] = Rom.of_rows(
                     f"{bank}.delays", array.rows(channel.ring_delays), channel.ring_delay_bits
                 )
         super().__init__(
@@ -119,11 +118,3 @@ class SynapseMemory(wiring.Component):
             return rom.data.word_select(lane, rom.width // self.array.lanes)
         return Const(int(self.array.channels[index].ring_delays.flat[0]))
 
-
-def _rom(name: str, rows: np.ndarray, bits: int) -> Rom:
-    """A memory of rows (depth, lanes); lane 0 in the lowest bits."""
-    mask = (1 << bits) - 1
-    words = [
-        sum((int(value) & mask) << (lane * bits) for lane, value in enumerate(row)) for row in rows
-    ]
-    return Rom(name=name, width=rows.shape[1] * bits, words=words)

@@ -1,0 +1,117 @@
+"""The accelerator: a whole network in gateware.
+
+::
+
+    i ──► SpikeRouter ──► SynapseMemory ──► LIFArray ──┐     for each population
+              ▲   └──► o                               │
+              └────────────────────────────────────────┘
+"""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from lifline.network import INPUT, Network
+
+from . import memory
+from .events import event_layout, trace_layout
+from .neurons import LIFArray
+from .plan import ArrayPlan, Lanes, plan
+from .router import SpikeRouter
+from .synapses import SynapseMemory
+
+
+class Accelerator(wiring.Component):
+    """A network that takes input events and gives the output population's spikes.
+
+    Parameters
+    ----------
+    network : Network
+    lanes : int or dict
+        Neurons updated, and synapses added, each cycle: for all populations (capped at their sizes), or by
+        population (1 where it is not named).
+    trace : bool
+        Whether there are streams that show every spike and membrane.
+
+    Members
+    -------
+    i : In(stream of event_layout(inputs))
+        The input spikes of a tick in any order, each at most once, then a marker; tick after tick.
+    o : Out(stream of event_layout(output size))
+        The output's spikes of a tick in ascending order, then a marker; tick after tick.
+    clear : In(1)
+        Return to the start of a sample; what is in flight is dropped.  `i` is not ready until that is done.
+    trace_<population> : Out(stream of trace_layout, always ready)
+        With `trace`: what each group of neurons did, groups and ticks in order; neuron = group · lanes + lane.
+        Lanes beyond the population's size show nothing of use.
+
+    Raises
+    ------
+    InputError
+        If `lanes` is not a number of lanes for this network.
+
+    Latency and throughput: exactly :func:`lifline.rtl.cycles`.
+    """
+
+    def __init__(self, network: Network, lanes: Lanes = 1, trace: bool = False) -> None:
+        self.network = network
+        self.trace = bool(trace)
+        self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
+        self.router = SpikeRouter(network, self.arrays)
+        self.synapses = {name: SynapseMemory(array) for name, array in self.arrays.items()}
+        self.neurons = {name: LIFArray(array) for name, array in self.arrays.items()}
+        members = {
+            "i": In(stream.Signature(event_layout(network.inputs))),
+            "o": Out(stream.Signature(event_layout(network.size(network.output)))),
+            "clear": In(1),
+        }
+        if trace:
+            for name, array in self.arrays.items():
+                members[f"trace_{name}"] = Out(
+                    stream.Signature(trace_layout(array), always_ready=True)
+                )
+        super().__init__(members)
+
+    def memory_files(self) -> dict[str, str]:
+        """The files that the Verilog of this design needs beside it: path to text."""
+        blocks = [*self.synapses.values(), *self.neurons.values()]
+        return {memory.VERILOG_NAME: memory.verilog()} | {
+            rom.path: rom.text for block in blocks for rom in block.roms
+        }
+
+    def elaborate(self, platform):
+        m = Module()
+        inside = Module()
+        inside.submodules.router = self.router
+        for name in self.arrays:
+            inside.submodules[f"{name}_synapses"] = synapses = self.synapses[name]
+            inside.submodules[f"{name}_neurons"] = neurons = self.neurons[name]
+            wiring.connect(inside, getattr(self.router, f"o_{name}"), synapses.i)
+            wiring.connect(inside, synapses.o, neurons.i)
+            wiring.connect(inside, neurons.o, getattr(self.router, f"i_{name}"))
+            if self.trace:
+                trace = getattr(self, f"trace_{name}")
+                inside.d.comb += [
+                    trace.valid.eq(neurons.trace.valid),
+                    trace.payload.eq(neurons.trace.payload),
+                ]
+        busy = Signal()
+        i = getattr(self.router, f"i_{INPUT}")
+        inside.d.comb += [
+            busy.eq(_any(neurons.busy for neurons in self.neurons.values())),
+            i.payload.eq(self.i.payload),
+            i.valid.eq(self.i.valid & ~busy),
+            self.i.ready.eq(i.ready & ~busy),
+            self.o.payload.eq(self.router.o.payload),
+            self.o.valid.eq(self.router.o.valid),
+            self.router.o.ready.eq(self.o.ready),
+        ]
+        m.submodules.core = ResetInserter(self.clear)(inside)
+        return m
+
+
+def _any(bits):
+    result = 0
+    for bit in bits:
+        result = result | bit
+    return result

@@ -1,0 +1,190 @@
+"""The cycle model: when everything happens in the gateware, from the number of events in each tick.
+
+The gateware decides nothing by arrival, and lets a tick start only where all of it has room.  So a tick is
+described by a few times, each the latest of the times that it waits for, plus a latency: a recurrence in
+max and plus.  Within a tick events follow each other without gaps, and counting them is enough.
+
+For one array, where F is the cycle in which a source sends its tick's first event or marker, n the number
+of its events, G the number of groups and b the cycle in which a bank is free::
+
+    begin of a channel   S = max(end of the channel before, F + queue latency)
+    end of a channel     E = S + n·G + 1                     (later where the bank is not free: b)
+    start of the sweep   W[t] = max(E + 1, W[t−1] + max(G, 3), marker sent[t−4] + 1)
+    its first event      F[t] = max(W[t] + sweep latency, marker sent[t−1] + 1, room in every queue)
+    its marker           M[t] = F[t] + n[t]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lifline.errors import InputError
+from lifline.network import INPUT, Network
+
+from .accumulator import Accumulator
+from .delays import DelayLine
+from .encoder import TICKS
+from .neurons import LIFArray
+from .plan import ArrayPlan, Lanes, plan
+from .router import Queue
+
+_NEVER = -(1 << 60)  # the time of what has always been
+
+
+def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
+    """Clock cycles that a sample takes in the gateware when nothing outside stalls.
+
+    Counted from the cycle in which the sample's first event (or marker) is accepted to the one in which
+    the output's last marker leaves, both included.
+
+    Parameters
+    ----------
+    network : Network
+    lanes : int or dict
+        As for :class:`lifline.rtl.Accelerator`.
+    activity : mapping
+        For ``"input"`` and each population either its number of spikes in each tick, int (ticks,) or
+        (samples, ticks), or its spikes themselves, (ticks, size) or (samples, ticks, size): an array
+        whose last axis is of a population's size and that has one axis more than the input's counts
+        would.  All arrays have the same kind, samples and ticks; golden's `spikes` serve.
+
+    Returns
+    -------
+    int or int64 (samples,)
+
+    Raises
+    ------
+    InputError
+        If `activity` lacks a source, or shapes do not match.
+    """
+    counts, batched = _counts(network, activity)
+    arrays = plan(network, lanes)
+    samples, ticks = counts[INPUT].shape
+    if ticks == 0:
+        total = np.zeros(samples, np.int64)
+        return total if batched else 0
+
+    source = _Source(samples)
+    sources = {INPUT: source} | {name: _Source(samples) for name in arrays}
+    sinks = {name: _Array(array, samples) for name, array in arrays.items()}
+    consumers = {
+        name: [
+            (sink, index)
+            for sink in sinks.values()
+            for index, channel in enumerate(sink.array.channels)
+            if channel.source == name
+        ]
+        for name in sources
+    }
+    for t in range(ticks):
+        for name in sources:  # the input first, then the order of evaluation
+            ready = np.zeros(samples, np.int64)
+            if name != INPUT:
+                ready = sinks[name].sweep(t, sources) + LIFArray.sweep_latency(arrays[name])
+            room = [sink.taken[index][t - 2] + 1 for sink, index in consumers[name] if t >= 2]
+            sources[name].send(np.maximum.reduce([ready, *room]), counts[name][:, t])
+    total = sources[network.output].marker[-1] - sources[INPUT].first[0] + 1
+    return total if batched else int(total[0])
+
+
+class _Source:
+    """When each tick's first event or marker, and its marker, is sent; each (samples,)."""
+
+    def __init__(self, samples: int) -> None:
+        self.first: list[np.ndarray] = []
+        self.marker: list[np.ndarray] = []
+        self.count: list[np.ndarray] = []
+        self._idle = np.full(samples, _NEVER)
+
+    def send(self, ready: np.ndarray, count: np.ndarray) -> None:
+        before = self.marker[-1] + 1 if self.marker else self._idle
+        self.first.append(np.maximum(ready, before))
+        self.marker.append(self.first[-1] + count)
+        self.count.append(count)
+
+
+class _Array:
+    """When an array takes the events of each tick and starts its sweep; each time is (samples,)."""
+
+    def __init__(self, array: ArrayPlan, samples: int) -> None:
+        self.array = array
+        self.sums = DelayLine if array.ring_ticks > 1 else Accumulator
+        self.starts: list[np.ndarray] = []
+        self.taken: list[list[np.ndarray]] = [[] for _ in array.channels]  # each channel's markers
+        self._free = np.full(samples, _NEVER)  # the merge can take the next tick's first event
+        self._accepted = np.full(samples, _NEVER)  # the last marker went into the accumulators
+
+    def sweep(self, t: int, sources: Mapping[str, _Source]) -> np.ndarray:
+        """When the sweep of tick `t` starts."""
+        array, groups = self.array, self.array.groups
+        bank_free = self._after(self.starts, t - self.sums.TICKS, groups)
+        free = self._free
+        stage_free = self._accepted  # the synapse memory's output stage is empty again
+        begun = np.zeros(len(free), bool)  # a row, or the marker, is in that stage already
+        for index, channel in enumerate(array.channels):
+            count = np.zeros_like(free)
+            begin = free
+            if t >= channel.lag:
+                source = sources[channel.source]
+                begin = np.maximum(free, source.first[t - channel.lag] + Queue.LATENCY)
+                if channel.projection is not None:
+                    count = source.count[t - channel.lag]
+            is_last = index == len(array.channels) - 1
+            items = count * groups + is_last  # that go through the synapse memory
+            # The first item of a tick waits in the output stage until a bank is free; those after it wait
+            # for it.
+            start = np.where(items > 0, np.maximum(begin, np.where(begun, bank_free, stage_free)), begin)
+            blocked = ~begun & (items > 1)
+            end = np.where(blocked, np.maximum(start + 1, bank_free) - 1, start) + items
+            if is_last:
+                alone = ~begun & (items == 1)
+                marker = end - 1
+                self._accepted = np.where(alone, np.maximum(marker + 1, bank_free), marker + 1)
+                self.taken[index].append(marker)
+                free = end
+            else:
+                self.taken[index].append(end)
+                free = end + 1
+            begun |= items > 0
+        self._free = free
+        start = np.maximum.reduce(
+            [
+                self._accepted + 1,
+                self._after(self.starts, t - 1, LIFArray.interval(array)),
+                self._after(sources[array.population.name].marker, t - TICKS, 1),
+            ]
+        )
+        self.starts.append(start)
+        return start
+
+    def _after(self, times: list[np.ndarray], index: int, latency: int) -> np.ndarray:
+        return times[index] + latency if index >= 0 else np.full(len(self._free), _NEVER)
+
+
+def _counts(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], bool]:
+    """Events of each source as int64 (samples, ticks), and whether there was an axis of samples."""
+    names = [INPUT, *(population.name for population in network.populations)]
+    missing = [name for name in names if name not in activity]
+    if missing:
+        raise InputError(f"activity: '{missing[0]}' is missing; give {', '.join(names)}")
+    arrays = {name: np.asarray(activity[name]) for name in names}
+    axes = {array.ndim for array in arrays.values()}
+    spikes = all(arrays[name].shape[-1:] == (network.size(name),) for name in names) and axes in ({2}, {3})
+    if spikes and axes == {2} and len({arrays[name].shape for name in names}) == 1:
+        spikes = set(np.unique(np.concatenate([a.ravel() for a in arrays.values()]))) <= {0, 1}
+    if spikes:
+        arrays = {name: array.sum(axis=-1, dtype=np.int64) for name, array in arrays.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) not in (1, 2):
+        listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise InputError(
+            "activity: every array must be counts (ticks,) or (samples, ticks), or spikes (…, ticks, size); "
+            f"the shapes are {listed}"
+        )
+    batched = len(next(iter(shapes))) == 2
+    return {
+        name: (array if batched else array[None]).astype(np.int64) for name, array in arrays.items()
+    }, batched

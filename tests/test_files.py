@@ -60,9 +60,14 @@ def test_same_arrays_same_bytes(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "x.npz"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError, match="half way"), atomic_write(target) as file:
-        file.write(b"new")
-        raise RuntimeError("half way")
+
+    def write_half() -> None:
+        with atomic_write(target) as file:
+            file.write(b"new")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half()
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x.npz"]
 
@@ -135,7 +140,7 @@ class Touch:
 def test_pickle_is_never_loaded(tmp_path: Path) -> None:
     hostile = np.array([Touch(tmp_path / "run")], dtype=object)
     archive(tmp_path / "x.npz", a=npy(hostile, allow_pickle=True))
-    with pytest.raises(InputError, match="Python objects .pickle., which lifline never loads; save plain"):
+    with pytest.raises(InputError, match=r"holds Python objects \(pickle\), which lifline never loads"):
         read_npz(tmp_path / "x.npz")
     assert not (tmp_path / "run").exists()
 

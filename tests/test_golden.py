@@ -14,7 +14,9 @@ from lifline.golden import simulate
 from .networks import random_network, random_spikes
 
 
-def one(*, inputs: list[list[int]], weights: list[list[int]], delays: object = 0, **values: object) -> tuple:
+def one(
+    *, inputs: list[list[int]], weights: list[list[int]], delays: object = 0, **values: object
+) -> tuple:
     """Spikes and membranes of the only population of a network, both as (ticks, size) lists."""
     size = len(weights[0])
     population = Population(**{"name": "p", "size": size, "beta": 256, "threshold": 100, **values})  # type: ignore[arg-type]
@@ -106,7 +108,9 @@ def test_bias_is_added_at_every_tick() -> None:
 
 
 def test_parameters_of_each_neuron() -> None:
-    s, v = one(inputs=[[1], [0]], weights=[[8, 8, 8]], beta=[256, 128, 0], threshold=[7, 8, 9], bias=[0, 1, 2])
+    s, v = one(
+        inputs=[[1], [0]], weights=[[8, 8, 8]], beta=[256, 128, 0], threshold=[7, 8, 9], bias=[0, 1, 2]
+    )
     assert s == [[1, 1, 1], [0, 0, 0]]
     assert v == [[1, 1, 1], [1, 1, 2]]
 
@@ -129,7 +133,9 @@ def test_a_delay_beyond_the_last_tick() -> None:
 def test_no_delay_passes_all_populations_within_a_tick() -> None:
     network = Network(
         inputs=1,
-        populations=[Population(name, size=1, beta=0, threshold=0) for name in ("last", "middle", "first")],
+        populations=[
+            Population(name, size=1, beta=0, threshold=0) for name in ("last", "middle", "first")
+        ],
         projections=[
             Projection("middle", "last", weights=[[1]]),
             Projection("first", "middle", weights=[[1]]),
@@ -138,7 +144,9 @@ def test_no_delay_passes_all_populations_within_a_tick() -> None:
         output="last",
     )
     result = simulate(network, np.array([[0], [1], [0]]))
-    assert [flat(result.spikes[name].tolist()) for name in ("first", "middle", "last")] == [[0, 1, 0]] * 3
+    assert [flat(result.spikes[name].tolist()) for name in ("first", "middle", "last")] == [
+        [0, 1, 0]
+    ] * 3
 
 
 def test_recurrence() -> None:
@@ -152,7 +160,15 @@ def test_recurrence() -> None:
         ],
         output="p",
     )
-    assert flat(simulate(network, np.array([[1]] + [[0]] * 6)).spikes["p"].tolist()) == [1, 0, 1, 0, 1, 0, 1]
+    assert flat(simulate(network, np.array([[1]] + [[0]] * 6)).spikes["p"].tolist()) == [
+        1,
+        0,
+        1,
+        0,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_a_loop_of_two_populations() -> None:

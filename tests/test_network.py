@@ -35,8 +35,16 @@ def network(**changes: Any) -> Network:
     ("field", "value", "message"),
     [
         ("name", "2p", "population name must be a letter followed by letters, digits or '_', not '2p'"),
-        ("name", "a b", "population name must be a letter followed by letters, digits or '_', not 'a b'"),
-        ("name", "p\n", r"population name must be a letter followed by letters, digits or '_', not 'p\n'"),
+        (
+            "name",
+            "a b",
+            "population name must be a letter followed by letters, digits or '_', not 'a b'",
+        ),
+        (
+            "name",
+            "p\n",
+            r"population name must be a letter followed by letters, digits or '_', not 'p\n'",
+        ),
         ("name", "", "population name must be a letter followed by letters, digits or '_', not ''"),
         ("name", None, "population name must be a letter followed by letters, digits or '_', not None"),
         ("name", "input", "population name 'input' is taken by the network's inputs; rename it"),
@@ -47,7 +55,11 @@ def network(**changes: Any) -> Network:
         ("beta", 257, "population 'p': beta must be in 0 … 256, not 257"),
         ("beta", [3, -1], "population 'p': beta must be in 0 … 256, not -1 at (1,)"),
         ("beta", 0.5, "population 'p': beta must be integers, not float64; round and cast them first"),
-        ("beta", [1, 2, 3], "population 'p': beta must be one integer or have the shape (2,), not (3,)"),
+        (
+            "beta",
+            [1, 2, 3],
+            "population 'p': beta must be one integer or have the shape (2,), not (3,)",
+        ),
         ("beta", [[1], [2, 3]], "population 'p': beta must be a rectangular array of integers"),
         ("beta", None, "population 'p': beta must be integers, not object; round and cast them first"),
         ("beta", True, "population 'p': beta must be integers, not bool; round and cast them first"),
@@ -55,10 +67,18 @@ def network(**changes: Any) -> Network:
         ("threshold", -1, "population 'p': threshold must be in 0 … 32767, not -1"),
         ("bias", 2**31, "population 'p': bias must be in -2147483648 … 2147483647, not 2147483648"),
         ("bias", 2**70, "population 'p': bias must be integers, not object; round and cast them first"),
-        ("bias", np.uint64(2**63), f"population 'p': bias must be in -2147483648 … 2147483647, not {2**63}"),
+        (
+            "bias",
+            np.uint64(2**63),
+            f"population 'p': bias must be in -2147483648 … 2147483647, not {2**63}",
+        ),
         ("membrane_bits", 7, "population 'p': membrane_bits must be in 8 … 24, not 7"),
         ("membrane_bits", 25, "population 'p': membrane_bits must be in 8 … 24, not 25"),
-        ("reset", "half", "population 'p': reset must be one of 'subtract', 'zero', 'none', not 'half'"),
+        (
+            "reset",
+            "half",
+            "population 'p': reset must be one of 'subtract', 'zero', 'none', not 'half'",
+        ),
         ("reset_delay", 1, "population 'p': reset_delay must be True or False, not 1"),
     ],
 )
@@ -73,12 +93,24 @@ def test_population_says_what_is_wrong(field: str, value: Any, message: str) -> 
     [
         ("source", 3, "projection source must be the name of a population, not 3"),
         ("target", None, "projection target must be the name of a population, not None"),
-        ("target", "input", "projection 'input -> input': the target must be a population, not 'input'"),
+        (
+            "target",
+            "input",
+            "projection 'input -> input': the target must be a population, not 'input'",
+        ),
         ("weights", 1, "weights must have the shape (source size, target size), not ()"),
         ("weights", [1, 2], "weights must have the shape (source size, target size), not (2,)"),
-        ("weights", np.ones((0, 2), int), "weights must have the shape (source size, target size), not (0, 2)"),
+        (
+            "weights",
+            np.ones((0, 2), int),
+            "weights must have the shape (source size, target size), not (0, 2)",
+        ),
         ("weights", [[1, 2], [3]], "weights must be a rectangular array of integers"),
-        ("weights", np.ones((3, 2)), "weights must be integers, not float64; round and cast them first"),
+        (
+            "weights",
+            np.ones((3, 2)),
+            "weights must be integers, not float64; round and cast them first",
+        ),
         ("weights", [[0, 128]], "weights must be in -128 … 127, not 128 at (0, 1)"),
         ("weights", [[0], [-129]], "weights must be in -128 … 127, not -129 at (1, 0)"),
         ("weight_bits", 1, "weight_bits must be in 2 … 16, not 1"),
@@ -100,7 +132,10 @@ def test_projection_says_what_is_wrong(field: str, value: Any, message: str) -> 
     ("changes", "message"),
     [
         ({"inputs": 0}, "network: inputs must be in 1 … 2147483647, not 0"),
-        ({"populations": []}, "projection 'input -> p': target 'p' is not in the network, which has 'input'"),
+        (
+            {"populations": []},
+            "projection 'input -> p': target 'p' is not in the network, which has 'input'",
+        ),
         ({"populations": ["p"]}, "network: populations must hold Population objects, not 'p'"),
         ({"populations": 5}, "network: populations must hold Population objects, not 5"),
         ({"projections": [None]}, "network: projections must hold Projection objects, not None"),
@@ -123,7 +158,10 @@ def test_projection_says_what_is_wrong(field: str, value: Any, message: str) -> 
             "network: output must be the name of a population, not 'input'; the network has 'input', 'p'",
         ),
         ({"name": 3}, "network: name must be a string, not 3"),
-        ({"metadata": {"x": {1}}}, "network: metadata must be a dict that JSON can hold, not {'x': {1}}"),
+        (
+            {"metadata": {"x": {1}}},
+            "network: metadata must be a dict that JSON can hold, not {'x': {1}}",
+        ),
         ({"metadata": 7}, "network: metadata must be a dict that JSON can hold, not 7"),
     ],
 )
@@ -222,7 +260,10 @@ def test_equality() -> None:
 def test_ends_of_every_range() -> None:
     bits = 24
     wide = population(
-        beta=[0, 256], threshold=[0, 2 ** (bits - 1) - 1], bias=[-(2**31), 2**31 - 1], membrane_bits=bits
+        beta=[0, 256],
+        threshold=[0, 2 ** (bits - 1) - 1],
+        bias=[-(2**31), 2**31 - 1],
+        membrane_bits=bits,
     )
     ends = projection(weights=[[-32768, 32767]] * 3, weight_bits=16, delays=[[0, 255]] * 3)
     net = network(populations=[wide], projections=[ends])
@@ -240,7 +281,9 @@ def test_save_and_load(tmp_path: Path) -> None:
         loaded = Network.load(tmp_path / "one.npz")
         assert loaded == net, f"seed {seed}"
         loaded.save(tmp_path / "two.npz")
-        assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes(), f"seed {seed}"
+        assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes(), (
+            f"seed {seed}"
+        )
 
 
 def test_file_holds_plain_integers(tmp_path: Path) -> None:
@@ -277,7 +320,10 @@ def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"header": {"format": "lifline-network-9"}}, "its format is 'lifline-network-9', this lifline reads"),
+        (
+            {"header": {"format": "lifline-network-9"}},
+            "its format is 'lifline-network-9', this lifline reads",
+        ),
         ({"header": {"inputs": None}}, "not a whole lifline network: 'inputs' is missing"),
         ({"header": {"inputs": "3"}}, "network: inputs must be an integer, not '3'"),
         ({"header": {"inputs": 2}}, "projection 'input -> p': weights have the shape (3, 2)"),
@@ -287,10 +333,19 @@ def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any)
         ({"header": {"projections": [3]}}, "not a lifline network: its header is damaged"),
         ({"header": {"output": ["p"]}}, "network: output must be the name of a population"),
         ({"populations_0_beta": None}, "not a whole lifline network: 'populations.0.beta' is missing"),
-        ({"projections_0_delays": None}, "not a whole lifline network: 'projections.0.delays' is missing"),
-        ({"populations_0_beta": np.array([0.5, 1])}, "population 'p': beta must be integers, not float64"),
+        (
+            {"projections_0_delays": None},
+            "not a whole lifline network: 'projections.0.delays' is missing",
+        ),
+        (
+            {"populations_0_beta": np.array([0.5, 1])},
+            "population 'p': beta must be integers, not float64",
+        ),
         ({"populations_0_beta": np.array([1, 300])}, "beta must be in 0 … 256, not 300 at (1,)"),
-        ({"populations_0_bias": np.array([1, 2, 3])}, "bias must be one integer or have the shape (2,)"),
+        (
+            {"populations_0_bias": np.array([1, 2, 3])},
+            "bias must be one integer or have the shape (2,)",
+        ),
         ({"projections_0_weights": np.full((3, 2), 999)}, "weights must be in -128 … 127, not 999"),
         ({"projections_0_weights": np.array("abc")}, "weights must have the shape"),
     ],
@@ -305,7 +360,9 @@ def test_a_file_that_breaks_the_contract(tmp_path: Path, changes: dict[str, Any]
 
 
 def test_a_size_that_claims_gigabytes(tmp_path: Path) -> None:
-    populations = [{"name": "p", "size": 2**31 - 1, "reset": "zero", "reset_delay": False, "membrane_bits": 16}]
+    populations = [
+        {"name": "p", "size": 2**31 - 1, "reset": "zero", "reset_delay": False, "membrane_bits": 16}
+    ]
     path = changed(tmp_path, header={"populations": populations}, populations_0_beta=np.array(1))
     with pytest.raises(NetworkError, match="beta must be one integer or have the shape"):
         Network.load(path)
@@ -324,7 +381,9 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"n\.npz: no such file"):
         Network.load(tmp_path / "n.npz")
     np.savez(tmp_path / "n.npz", spikes=np.zeros(3))
-    with pytest.raises(NetworkError, match=r"n\.npz: not a lifline network: it holds no array 'header'"):
+    with pytest.raises(
+        NetworkError, match=r"n\.npz: not a lifline network: it holds no array 'header'"
+    ):
         Network.load(tmp_path / "n.npz")
     (tmp_path / "n.npz").write_bytes(pickle.dumps([1, 2]))
     with pytest.raises(NetworkError, match=r"n\.npz: not an \.npz file, or damaged"):

@@ -380,7 +380,7 @@ class Network:
                 populations=[
                     Population(
                         **fields,
-                        **{
+                        **{  # type: ignore[arg-type]
                             # never a scalar, which the header's size could blow up to gigabytes
                             field: np.atleast_1d(arrays[f"populations.{index}.{field}"])
                             for field in ("beta", "threshold", "bias")

@@ -1,0 +1,148 @@
+"""The boards that lifline builds for, each a short record.  ``docs/boards.md`` says how to add one."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any
+
+from lifline.errors import InputError, MissingExtra
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """An FPGA family: its tools, and what they call its resources."""
+
+    name: str
+    nextpnr: str
+    pack: str
+    suffix: str  #: of the bitstream's file
+    resources: dict[str, str]  #: luts, ffs, brams, dsps -> their names in nextpnr's report
+    ff_cells: str  #: how yosys's names of flip-flops start, for what nextpnr does not count
+    bram_shapes: tuple[tuple[int, int], ...]  #: (words, bits) that one block RAM can be
+
+
+ICE40 = Family(
+    name="ice40",
+    nextpnr="nextpnr-ice40",
+    pack="icepack",
+    suffix=".bin",
+    # A logic cell holds a look-up table and a flip-flop, and nextpnr counts cells.
+    resources={"luts": "ICESTORM_LC", "brams": "ICESTORM_RAM", "dsps": "ICESTORM_DSP"},
+    ff_cells="SB_DFF",
+    bram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+)
+
+ECP5 = Family(
+    name="ecp5",
+    nextpnr="nextpnr-ecp5",
+    pack="ecppack",
+    suffix=".bit",
+    resources={
+        "luts": "TRELLIS_COMB", "ffs": "TRELLIS_FF", "brams": "DP16KD", "dsps": "MULT18X18D"
+    },
+    ff_cells="TRELLIS_FF",
+    bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Board:
+    """A board: where its FPGA, clock, UART and LEDs are is known to its amaranth-boards platform."""
+
+    name: str
+    title: str
+    platform: str  #: "module:class" of amaranth-boards
+    family: Family
+    device: str
+    luts: int  #: what the FPGA has
+    ffs: int
+    brams: int
+    dsps: int
+    crystal_mhz: float  #: the clock on the platform's default clock pin
+    clocks_mhz: tuple[float, ...]  #: clocks to choose from, the default first
+    leds: tuple[int, ...]  #: numbers of the LEDs that show the class, the lowest bit first
+    baud: int = 1_000_000
+    synth_opts: str = ""  #: added to yosys's synth command
+    pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL
+    extra_resources: str = ""  #: attribute of the platform with resources to add
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """What the FPGA has: luts, ffs, brams, dsps."""
+        return {"luts": self.luts, "ffs": self.ffs, "brams": self.brams, "dsps": self.dsps}
+
+    def make_platform(self) -> Any:
+        """A new platform object of amaranth-boards.
+
+        Raises
+        ------
+        MissingExtra
+            If amaranth-boards is not installed.
+        """
+        module, name = self.platform.split(":")
+        try:
+            platform = getattr(importlib.import_module(module), name)()
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0].replace("_", "-")
+            raise MissingExtra(package, "boards") from None
+        if self.extra_resources:
+            platform.add_resources(getattr(platform, self.extra_resources))
+        return platform
+
+
+_BOARDS = (
+    Board(
+        name="icebreaker",
+        title="1BitSquared iCEBreaker",
+        platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
+        family=ICE40,
+        device="iCE40UP5K-SG48",
+        luts=5280, ffs=5280, brams=30, dsps=8,
+        crystal_mhz=12,
+        clocks_mhz=(24, 12),
+        leds=(2, 3, 4, 5, 6),  # the five of the break-off section
+        synth_opts="-device u -dsp",
+        pll_pad=True,
+        extra_resources="break_off_pmod",
+    ),
+    Board(
+        name="hx8k",
+        title="Lattice iCE40-HX8K breakout (iCE40HX8K-B-EVN)",
+        platform="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
+        family=ICE40,
+        device="iCE40HX8K-CT256",
+        luts=7680, ffs=7680, brams=32, dsps=0,
+        crystal_mhz=12,
+        clocks_mhz=(48, 36, 24, 12),
+        leds=(0, 1, 2, 3, 4, 5, 6, 7),
+        synth_opts="-device hx",
+    ),
+    Board(
+        name="ulx3s-85f",
+        title="Radiona ULX3S with an ECP5-85F",
+        platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
+        family=ECP5,
+        device="LFE5U-85F-6BG381C",
+        luts=83640, ffs=83640, brams=208, dsps=156,
+        crystal_mhz=25,
+        clocks_mhz=(80, 100, 60, 50, 25),
+        leds=(0, 1, 2, 3, 4, 5, 6, 7),
+    ),
+)
+
+#: Every board, by name.
+BOARDS: dict[str, Board] = {board.name: board for board in _BOARDS}
+
+
+def find_board(name: str) -> Board:
+    """The board of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message lists those that there are.
+    """
+    if name not in BOARDS:
+        raise InputError(f"unknown board {name!r}: choose one of {', '.join(BOARDS)}")
+    return BOARDS[name]

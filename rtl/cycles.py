@@ -46,10 +46,9 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
     lanes : int or dict
         As for :class:`lifline.rtl.Accelerator`.
     activity : mapping
-        For ``"input"`` and each population either its number of spikes in each tick, int (ticks,) or
-        (samples, ticks), or its spikes themselves, (ticks, size) or (samples, ticks, size): an array
-        whose last axis is of a population's size and that has one axis more than the input's counts
-        would.  All arrays have the same kind, samples and ticks; golden's `spikes` serve.
+        For ``"input"`` and each population either its spikes, (ticks, size) or (samples, ticks, size),
+        such as golden's, or their number in each tick, int (ticks,) or (samples, ticks).  All arrays are
+        of one kind; two axes are read as spikes if every last axis is of its population's size.
 
     Returns
     -------
@@ -67,8 +66,7 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
         total = np.zeros(samples, np.int64)
         return total if batched else 0
 
-    source = _Source(samples)
-    sources = {INPUT: source} | {name: _Source(samples) for name in arrays}
+    sources = {name: _Source(samples) for name in (INPUT, *arrays)}
     sinks = {name: _Array(array, samples) for name, array in arrays.items()}
     consumers = {
         name: [
@@ -126,7 +124,7 @@ class _Array:
         begun = np.zeros(len(free), bool)  # a row, or the marker, is in that stage already
         for index, channel in enumerate(array.channels):
             count = np.zeros_like(free)
-            begin = free
+            begin = np.maximum(free, sources[INPUT].first[0] + 1)
             if t >= channel.lag:
                 source = sources[channel.source]
                 begin = np.maximum(free, source.first[t - channel.lag] + Queue.LATENCY)
@@ -173,8 +171,6 @@ def _counts(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np
     arrays = {name: np.asarray(activity[name]) for name in names}
     axes = {array.ndim for array in arrays.values()}
     spikes = all(arrays[name].shape[-1:] == (network.size(name),) for name in names) and axes in ({2}, {3})
-    if spikes and axes == {2} and len({arrays[name].shape for name in names}) == 1:
-        spikes = set(np.unique(np.concatenate([a.ravel() for a in arrays.values()]))) <= {0, 1}
     if spikes:
         arrays = {name: array.sum(axis=-1, dtype=np.int64) for name, array in arrays.items()}
     shapes = {array.shape for array in arrays.values()}

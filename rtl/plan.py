@@ -25,8 +25,8 @@ Lanes = int | Mapping[str, int]
 class Channel:
     """One way into a population: the events of a projection, or the ticks of the input alone.
 
-    A population to which no path leads from the input has nothing that keeps it in step with the input; it
-    gets a channel without a projection, over which come the input's end-of-tick markers.
+    A population that no spike of the input can reach within its tick would run ahead of the input, or
+    without end; it gets a channel without a projection, over which come the input's end-of-tick markers.
     """
 
     source: str
@@ -132,7 +132,7 @@ def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPl
     high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
     without_ring = ArrayPlan(population, lanes, (), (low, high), 1)
     channels, ring_ticks = _split_delays(network, without_ring, incoming)
-    if population.name not in _downstream(network, INPUT):
+    if population.name not in _downstream(network, INPUT, within_tick=True):
         channels.append(Channel(INPUT, network.inputs, None, 0, np.zeros((1, 1), np.int64)))
     downstream = _downstream(network, population.name)
     # A tick takes the channels in this order, so the ones that come early stand first: sources that can
@@ -194,13 +194,13 @@ def signed_bits(low: int, high: int) -> int:
     return max(high.bit_length() if high >= 0 else 0, (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
-def _downstream(network: Network, name: str) -> set[str]:
-    """The populations that the spikes of `name` can reach."""
+def _downstream(network: Network, name: str, within_tick: bool = False) -> set[str]:
+    """The populations that spikes of `name` can reach; `within_tick`: without a delay."""
     reached: set[str] = set()
     frontier = [name]
     while frontier:
         for projection in network.outgoing(frontier.pop()):
-            if projection.target not in reached:
+            if projection.target not in reached and not (within_tick and projection.delays.all()):
                 reached.add(projection.target)
                 frontier.append(projection.target)
     return reached

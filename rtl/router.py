@@ -11,7 +11,8 @@
 A fork hands each event to all of its consumers in one cycle, when all of them are ready.  A queue admits
 the first event of a tick only when fewer than `lag` + 2 ticks are in it, and has room for all of them, so
 that within a tick nothing stalls.  A merge takes the channels of a tick one after the other, each until its
-marker.  No order of arrival is decided anywhere: results and cycles depend on the events alone.
+marker.  No order of arrival is decided anywhere: results and cycles depend on the events alone.  For the
+same reason nothing moves before the sample's first event, not even the markers that queues start with.
 """
 
 from amaranth.hdl import Module, Mux, Signal
@@ -94,6 +95,8 @@ class SpikeQueue(wiring.Component):
         Not ready at the start of a tick while `lag` + 2 ticks are in the queue.
     o : Out(stream of event_layout(source size))
         First `lag` markers, then what came in.  A channel without a projection drops all but markers.
+    open : In(1)
+        The sample has begun; the first `lag` markers wait for it.
 
     Latency: `Queue.LATENCY` cycles.  Throughput: one event a cycle.
     """
@@ -101,7 +104,9 @@ class SpikeQueue(wiring.Component):
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         layout = event_layout(channel.source_size)
-        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
+        super().__init__(
+            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "open": In(1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -123,8 +128,8 @@ class SpikeQueue(wiring.Component):
             give.eq(self.o.valid & self.o.ready & self.o.payload.marker),
         ]
         with m.If(owed != 0):
-            m.d.comb += [self.o.valid.eq(1), self.o.payload.marker.eq(1), queue.o.ready.eq(0)]
-            with m.If(self.o.ready):
+            m.d.comb += [self.o.valid.eq(self.open), self.o.payload.marker.eq(1), queue.o.ready.eq(0)]
+            with m.If(self.o.valid & self.o.ready):
                 m.d.sync += owed.eq(owed - 1)
         with m.If(accept):
             m.d.sync += inside.eq(~self.i.payload.marker)
@@ -219,12 +224,16 @@ class SpikeRouter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        begun = Signal()  # the sample's first event has come in
+        with m.If(getattr(self, f"i_{INPUT}").valid & getattr(self, f"i_{INPUT}").ready):
+            m.d.sync += begun.eq(1)
         consumers = {source: [] for source in self.sources}
         consumers[self.network.output].append(self.o)
         for name, array in self.arrays.items():
             m.submodules[f"{name}_merge"] = merge = SpikeMerge(array)
             for index, channel in enumerate(array.channels):
                 m.submodules[f"{name}_queue_{index}"] = queue = SpikeQueue(channel)
+                m.d.comb += queue.open.eq(begun)
                 wiring.connect(m, queue.o, getattr(merge, f"i_{index}"))
                 consumers[channel.source].append(queue.i)
             wiring.connect(m, merge.o, wiring.flipped(getattr(self, f"o_{name}")))

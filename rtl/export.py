@@ -1,0 +1,210 @@
+"""Writes a network as Verilog, ``$readmemh`` memory files and a manifest; the same input, the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amaranth import __version__ as amaranth_version
+from amaranth._toolchain.yosys import find_yosys
+from amaranth.back import verilog
+from amaranth.hdl import Signal, Value
+
+from lifline import __version__
+from lifline.errors import InputError
+from lifline.network import Network
+
+from .accelerator import Accelerator
+from .memory import Rom
+from .plan import Lanes
+
+TOP = "lifline_top"
+
+_MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
+_ESCAPED = re.compile(rf"\\{TOP}\.core(?:\.([\w.]+))? ")
+
+
+def export(
+    network: Network, directory: str | os.PathLike[str], lanes: Lanes = 1, trace: bool = False
+) -> dict[str, Any]:
+    """Write `network` to `directory`: ``*.v``, ``mem/*.mem`` and ``manifest.json``.
+
+    The Verilog reads the memory files from ``mem/``, relative to the working directory of the simulator or
+    synthesis tool: replacing a file replaces the weights.
+
+    Parameters
+    ----------
+    network : Network
+    directory : path
+        Made if it does not exist.  Files of the same names are replaced, others stay.
+    lanes, trace
+        As for :class:`lifline.rtl.Accelerator`.
+
+    Returns
+    -------
+    dict
+        The manifest: shapes, widths, the layout of each memory bank, SHA-256 of every file, versions.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, or `lanes` do not fit the network.
+    """
+    accelerator = Accelerator(network, lanes, trace)
+    files = verilog_files(accelerator) | accelerator.memory_files()
+    manifest = _manifest(accelerator, files)
+    files["manifest.json"] = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+    _write(Path(directory), files)
+    return manifest
+
+
+def verilog_files(accelerator: Accelerator) -> dict[str, str]:
+    """The accelerator's Verilog without its memories: the top, the router, and two files a population."""
+    ports = [
+        value
+        for _, _, member in accelerator.signature.flatten(accelerator)
+        if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
+    ]
+    text = verilog.convert(
+        accelerator, name=TOP, platform="verilog", ports=ports, emit_src=False, strip_internal_attrs=True
+    )
+    text = _ESCAPED.sub(lambda match: _module_name(match[1]) + " ", text)
+    files: dict[str, list[str]] = {}
+    for module in _MODULE.findall(text):
+        name = module.split()[1].split("(")[0]
+        block = next((b for b in _blocks(accelerator) if name.startswith(_module_name(b))), TOP)
+        files.setdefault(f"{block}.v", []).append(module)
+    return {name: _HEADER + "\n".join(modules) for name, modules in files.items()}
+
+
+_HEADER = f"// Made by lifline {__version__}; part of the design {TOP}.\n\n"
+
+
+def _blocks(accelerator: Accelerator) -> list[str]:
+    """Names of the parts that get a file of their own, longer ones first."""
+    parts = ["router"]
+    for name in accelerator.arrays:
+        parts += [f"{name}_synapses", f"{name}_neurons"]
+    return sorted(parts, key=len, reverse=True)
+
+
+def _module_name(path: str | None) -> str:
+    return "_".join(["lifline", *(path or "core").split(".")])
+
+
+def _manifest(accelerator: Accelerator, files: dict[str, str]) -> dict[str, Any]:
+    network = accelerator.network
+    return {
+        "lifline": __version__,
+        "tools": {"amaranth": amaranth_version, "yosys": _yosys_version()},
+        "top": TOP,
+        "name": network.name,
+        "inputs": network.inputs,
+        "output": network.output,
+        "trace": accelerator.trace,
+        "sources": sorted(name for name in files if name.endswith(".v")),
+        "populations": [
+            {
+                "name": name,
+                "size": array.population.size,
+                "lanes": array.lanes,
+                "groups": array.groups,
+                "reset": array.population.reset.value,
+                "reset_delay": array.population.reset_delay,
+                "membrane_bits": array.population.membrane_bits,
+                "accumulator_bits": array.accumulator_bits,
+                "accumulator_range": list(array.accumulator_range),
+                "ring_ticks": array.ring_ticks,
+                "channels": [
+                    {
+                        "source": channel.source,
+                        "source_size": channel.source_size,
+                        "queue_delay": channel.lag,
+                        "queue_depth": channel.queue_depth,
+                        "ring_delay": _range(channel.ring_delays),
+                    }
+                    for channel in array.channels
+                ],
+            }
+            for name, array in accelerator.arrays.items()
+        ],
+        "banks": [
+            bank
+            for name in accelerator.arrays
+            for bank in _banks(accelerator, name)
+        ],
+        "sha256": {
+            name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
+        },
+    }
+
+
+def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
+    """The memory files of a population: what each word holds."""
+    array = accelerator.arrays[name]
+
+    def bank(rom: Rom, **content: Any) -> dict[str, Any]:
+        return {
+            "file": rom.path,
+            "population": name,
+            "words": len(rom.words),
+            "word_bits": rom.width,
+            "bits_per_lane": rom.width // array.lanes,
+            "lanes": array.lanes,
+            **content,
+        }
+
+    synapses = accelerator.synapses[name]
+    banks = []
+    for content, roms in (("weights", synapses.weights), ("delays", synapses.delays)):
+        for index, rom in roms.items():
+            channel = array.channels[index]
+            banks.append(
+                bank(
+                    rom,
+                    content=content,
+                    signed=content == "weights",
+                    source=channel.source,
+                    word="group * source_size + source",
+                    source_size=channel.source_size,
+                )
+            )
+    for field, rom in accelerator.neurons[name].update.roms.items():
+        banks.append(bank(rom, content=field, signed=field == "bias", word="group"))
+    return banks
+
+
+def _range(values: np.ndarray) -> list[int]:
+    return [int(values.min()), int(values.max())]
+
+
+def _yosys_version() -> str:
+    version = find_yosys(lambda version: version >= (0, 40)).version()
+    return ".".join(str(part) for part in (version or ()) if part is not None)
+
+
+def _write(directory: Path, files: dict[str, str]) -> None:
+    """Write all files to a folder beside `directory` first, then move them in."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".export-") as scratch:
+            for name, text in files.items():
+                path = Path(scratch, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            for name in files:
+                target = directory / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(Path(scratch, name), target)
+    except OSError as error:
+        raise InputError(f"{error.filename or directory}: cannot write there: {error.strerror}") from None
+
+
+__all__ = ["TOP", "export", "verilog_files"]
+

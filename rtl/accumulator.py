@@ -71,7 +71,8 @@ class Accumulator(wiring.Component):
         empty = Signal(2)  # for each bank: swept as zeros
         with m.If(accept):
             with m.If(row.marker):
-                m.d.sync += [filling.eq(~filling), fresh.eq(1), empty.bit_select(filling, 1).eq(fresh)]
+                m.d.sync += [filling.eq(~filling), fresh.eq(1)]
+                m.d.sync += empty.eq(Mux(filling, Cat(empty[0], fresh), Cat(fresh, empty[1])))
             with m.Elif(row.group == last_group):
                 m.d.sync += fresh.eq(0)
 
@@ -108,7 +109,7 @@ class Accumulator(wiring.Component):
             sweep_valid.eq(read),
             sweep_bank.eq(sweeping),
             sweep_group.eq(group),
-            sweep_empty.eq(empty.bit_select(sweeping, 1)),
+            sweep_empty.eq(Mux(sweeping, empty[1], empty[0])),
         ]
 
         # Second stage: the sums leave; what was in the bank is there.

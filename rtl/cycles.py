@@ -127,9 +127,10 @@ class _Array:
             begin = np.maximum(free, sources[INPUT].first[0] + 1)
             if t >= channel.lag:
                 source = sources[channel.source]
-                begin = np.maximum(free, source.first[t - channel.lag] + Queue.LATENCY)
+                comes = source.marker  # of a channel without a projection only the marker comes
                 if channel.projection is not None:
-                    count = source.count[t - channel.lag]
+                    comes, count = source.first, source.count[t - channel.lag]
+                begin = np.maximum(free, comes[t - channel.lag] + Queue.LATENCY)
             is_last = index == len(array.channels) - 1
             items = count * groups + is_last  # that go through the synapse memory
             # The first item of a tick waits in the output stage until a bank is free; those after it wait

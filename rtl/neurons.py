@@ -89,7 +89,7 @@ class LIFUpdate(wiring.Component):
         state = Signal(fetched)
         valid, current, parameters = self.i.valid, self.i.payload, {}
         if in_memory:
-            m.submodules.state = ram = Ram(width=fetched.size, depth=array.groups)
+            m.submodules.states = ram = Ram(width=fetched.size, depth=array.groups)
             m.d.comb += [ram.en.eq(1), ram.address.eq(current.group)]
             m.d.sync += state.eq(ram.data)
             for field, rom in self.roms.items():
@@ -155,7 +155,10 @@ class LIFUpdate(wiring.Component):
                 v = Mux(spikes[lane], x[lane] - threshold[lane], x[lane])
             elif not late and reset is Reset.ZERO:
                 v = Mux(spikes[lane], 0, x[lane])
-            m.d.comb += [spikes[lane].eq(x[lane] > threshold[lane]), new.membranes[lane].eq(v)]
+            fired = x[lane] > threshold[lane]
+            if last_group * lanes + lane >= population.size:  # no neuron here in the last group
+                fired &= group != last_group
+            m.d.comb += [spikes[lane].eq(fired), new.membranes[lane].eq(v)]
         if late:
             m.d.comb += new.spikes.eq(spikes)
         if in_memory:

@@ -171,7 +171,7 @@ class SpikeMerge(wiring.Component):
         with m.Switch(turn):
             for index in range(last + 1):
                 i = getattr(self, f"i_{index}")
-                with m.Case(index):
+                with m.Case(index) if index < last else m.Default():
                     m.d.comb += [
                         self.o.payload.address.eq(i.payload.address),
                         self.o.payload.marker.eq(i.payload.marker),

@@ -103,7 +103,7 @@ class SynapseMemory(wiring.Component):
 
         with m.Switch(channel):
             for index, weights in self.weights.items():
-                with m.Case(index):
+                with m.Case(index) if index < max(self.weights) else m.Default():
                     for lane in range(array.lanes):
                         bits = weights.width // array.lanes
                         weight = weights.data.word_select(lane, bits).as_signed()

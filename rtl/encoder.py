@@ -83,9 +83,9 @@ class BlockEncoder(wiring.Component):
         with m.Elif(self.o.ready):
             m.d.sync += pending.eq(rest)
 
-        index = Signal(self.index_bits)
+        index = Signal(address_bits(self.blocks))
         m.d.comb += [
-            self.o.payload.position.eq(Cat(index, word.position)),
+            self.o.payload.position.eq(Cat(index[: self.index_bits], word.position)),
             self.o.payload.last.eq(word.last & final),
         ]
         for block in reversed(range(self.blocks)):

@@ -14,7 +14,7 @@ needs no handshake.
 from functools import reduce
 
 import numpy as np
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -82,9 +82,10 @@ class LIFUpdate(wiring.Component):
         last_group = array.groups - 1
 
         # 0: fetch the state.  1, 2: the memory answers (only where the state is in memory).
-        fetched = data.StructLayout(
-            {"membranes": trace_layout(array)["membranes"].shape, "spikes": lanes if late else 0}
-        )
+        members = {"membranes": trace_layout(array)["membranes"].shape}
+        if late:
+            members["spikes"] = unsigned(lanes)
+        fetched = data.StructLayout(members)
         i_layout = self.i.payload.shape()
         state = Signal(fetched)
         valid, current, parameters = self.i.valid, self.i.payload, {}

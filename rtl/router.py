@@ -113,7 +113,7 @@ class SpikeQueue(wiring.Component):
         lag = self.channel.lag
         m.submodules.queue = queue = Queue(self.i.payload.shape(), self.channel.queue_depth)
         ticks = Signal(range(lag + 3), init=lag)  # whole ticks in the queue, owed ones included
-        owed = Signal(range(lag + 1), init=lag)  # markers to give before anything that came in
+        owed = Signal(address_bits(lag + 1), init=lag)  # markers to give before anything that came in
         inside = Signal()  # a tick has begun to come in
         accept, give = Signal(), Signal()
 
@@ -166,7 +166,7 @@ class SpikeMerge(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         last = len(self.array.channels) - 1
-        turn = Signal(range(last + 1))
+        turn = Signal(address_bits(last + 1))
         m.d.comb += self.o.payload.channel.eq(turn)
         with m.Switch(turn):
             for index in range(last + 1):

@@ -86,9 +86,11 @@ def verilog_files(accelerator: Accelerator) -> dict[str, str]:
     return {name: _HEADER + "\n".join(modules) for name, modules in files.items()}
 
 
-# Operands of different widths are extended as Verilog says; nothing is ever cut implicitly.
+# Operands of different widths are extended as Verilog says, and a case statement comes after its signal's
+# default: the two lint rules are off, all others hold (nothing is ever cut implicitly).
 _HEADER = f"""// Made by lifline {__version__}; part of the design {TOP}.
 /* verilator lint_off WIDTHEXPAND */
+/* verilator lint_off CASEINCOMPLETE */
 
 """
 

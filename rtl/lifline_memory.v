@@ -14,7 +14,9 @@ module lifline_rom #(
     output reg [WIDTH-1:0] data
 );
     reg [WIDTH-1:0] words[0:DEPTH-1];
-    initial $readmemh(FILE, words);
+    generate
+        if (FILE != "") initial $readmemh(FILE, words);
+    endgenerate
     always @(posedge clk) if (en) data <= words[address];
 endmodule
 

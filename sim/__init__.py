@@ -1,0 +1,16 @@
+"""Simulation of the gateware in Verilator and Icarus, and its check against the golden model."""
+
+from .divergence import Divergence, compare, explain
+from .simulation import Recording, Report, SimulationError, Simulator, simulate, verify
+
+__all__ = [
+    "Divergence",
+    "Recording",
+    "Report",
+    "SimulationError",
+    "Simulator",
+    "compare",
+    "explain",
+    "simulate",
+    "verify",
+]

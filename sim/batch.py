@@ -1,0 +1,56 @@
+"""Files of the compiled driver ``batch.cpp``: the design's constants, the samples, the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .results import Raw
+from .trace import Trace, address_bits
+
+
+def header(traces: Sequence[Trace], inputs: int, outputs: int) -> str:
+    """The constants of a design, as a C++ header."""
+    taps = " ".join(
+        # Verilator writes a double underscore as ___05F, from the left.
+        f'TAP("{trace.name}", {f"trace_{trace.name}__".replace("__", "___05F")}, {trace.groups}, {trace.word_bytes})'
+        for trace in traces
+    )
+    return (
+        f"#define LIFLINE_INPUTS {inputs}\n"
+        f"#define LIFLINE_INPUT_MARKER (1u << {address_bits(inputs)})\n"
+        f"#define LIFLINE_OUTPUT_MARKER (1u << {address_bits(outputs)})\n"
+        f"#define LIFLINE_TAPS(TAP) {taps}\n"
+    )
+
+
+def write(path: Path, spikes: np.ndarray, patience: int) -> None:
+    """Write samples, (samples, ticks, inputs), for the driver."""
+    samples, ticks, _ = spikes.shape
+    head = np.array([samples, ticks, patience], "<i8")
+    path.write_bytes(head.tobytes() + spikes.astype(np.uint8).tobytes())
+
+
+def read(path: Path, traces: Sequence[Trace], runs: int, ticks: int) -> Raw:
+    """Read what the driver wrote."""
+    data = np.fromfile(path, np.uint8)
+    begun, events, clock_cycles, nanoseconds, problem = data[:40].view("<i8").tolist()
+    offset = 40
+
+    def take(dtype: str, *shape: int) -> np.ndarray:
+        nonlocal offset
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        offset += size
+        return data[offset - size : offset].view(dtype).reshape(shape)
+
+    return Raw(
+        cycles=take("<i8", begun),
+        counts=take("<i8", begun, len(traces)),
+        events=take("<i8", events, 3),
+        words={t.name: take("u1", runs, ticks, t.groups, t.word_bytes) for t in traces},
+        problem=take("u1", problem).tobytes().decode() or None,
+        clock_cycles=clock_cycles,
+        seconds=nanoseconds / 1e9,
+    )

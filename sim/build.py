@@ -1,0 +1,416 @@
+"""Compiling an exported design for a simulator, and running it.
+
+Most of what a verilated design is compiled from is the same for every design: Verilator's runtime, and the
+standard headers.  They are compiled once for each toolchain and kept in the user's cache folder (or
+``$LIFLINE_CACHE``), the headers as a precompiled header; a small design then takes a second instead of ten.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lifline.errors import InputError, ToolError
+
+from .tools import Verilator, find_icarus, find_verilator, require_cocotb
+
+BACKENDS = ("verilator", "icarus")
+
+#: What the drivers of a simulation touch; all else is left to Verilator to optimise away.
+_PORTS = ("clk", "rst", "clear", "*__payload", "*__valid", "*__ready")
+
+_PRECOMPILED = "lifline_runtime.h"
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """An exported design, compiled.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the design was exported to: simulations run there, for the Verilog reads ``mem/*.mem``.
+    top : str
+    sources : tuple of Path
+    backend : "verilator" or "icarus"
+    waves : Path or None
+        Where simulations write their waves, as FST or VCD by the suffix.
+    optimise : bool
+        Compile for a long run rather than a short one (Verilator only).
+    header : str or None
+        For the compiled driver ``batch.cpp``: constants of the design.  None: cocotb drives.
+    """
+
+    directory: Path
+    top: str
+    sources: tuple[Path, ...]
+    backend: str = "verilator"
+    waves: Path | None = None
+    optimise: bool = False
+    header: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            choices = " or ".join(repr(name) for name in BACKENDS)
+            raise InputError(f"backend must be {choices}, not {self.backend!r}")
+        if self.waves is not None and self.waves.suffix not in (".fst", ".vcd"):
+            raise InputError(
+                f"{self.waves}: waves are written as .fst or .vcd; use one of these suffixes"
+            )
+        if " " in str(self.objects):
+            raise InputError(
+                f"{self.objects}: GNU make cannot work in a folder with a space; choose another"
+            )
+
+    @property
+    def objects(self) -> Path:
+        """Folder of all compiled files."""
+        kind = "batch" if self.header is not None else self.backend
+        return self.directory.absolute() / f"build-{kind}"
+
+    def compile(self) -> None:
+        """Compile the design.
+
+        Raises
+        ------
+        ToolError
+            If a tool is missing or fails.
+        MissingExtra
+            If cocotb is not installed.
+        """
+        if self.header is None:
+            require_cocotb()
+        if self.backend == "verilator":
+            self._compile_verilator(find_verilator())
+        else:
+            self._compile_icarus()
+
+    def run(
+        self,
+        jobs: Sequence[tuple[Path, Path]],
+        seed: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Run simulations side by side, one for each job.
+
+        Parameters
+        ----------
+        jobs : sequence of (parameters, results)
+            Files handed to the driver; it appends a byte to ``results.progress`` for each run done.
+        seed : int, optional
+            Start registers and memories without an initial value from random ones (Verilator only; in
+            Icarus they are undefined anyhow).
+        progress : callable, optional
+            Called now and then with the number of runs done.
+
+        Raises
+        ------
+        ToolError
+            If the simulator fails.
+        """
+        if not jobs:
+            return
+        ticker = _Ticker([_beside(result, "progress") for _, result in jobs], progress)
+        with ticker, concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+            running = [pool.submit(self._run, *job, seed) for job in jobs]
+            for future in running:
+                future.result()
+
+    def _run(self, parameters: Path, results: Path, seed: int | None) -> None:
+        log = _beside(results, "log")
+        results.unlink(missing_ok=True)
+        if self.header is not None:
+            command = [str(self.objects / self.top), str(parameters), str(results)]
+            _call(command, log, f"simulation of {self.top}", cwd=self.directory)
+            return
+        environment = {
+            "LIFLINE_PARAMETERS": str(parameters.absolute()),
+            "LIFLINE_RESULTS": str(results.absolute()),
+            "COCOTB_LOG_LEVEL": "WARNING",
+            "COCOTB_REWRITE_ASSERTION_FILES": "",  # spares the import of pytest
+            "COCOTB_RANDOM_SEED": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        arguments: list[str] = []
+        plusargs: list[str] = []
+        if self.backend == "verilator" and self.waves is not None:
+            arguments += ["--trace-file", str(self.waves.absolute())]
+        if self.backend == "verilator" and seed is not None:
+            plusargs += ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
+        with _tool_errors(f"simulation in {self.backend}", log):
+            _runner(self).test(
+                test_module="lifline.sim.testbench",
+                hdl_toplevel=self.top,
+                hdl_toplevel_lang="verilog",
+                build_dir=self.objects,
+                test_dir=self.directory,
+                test_args=arguments,
+                plusargs=plusargs,
+                extra_env=environment,
+                waves=self.waves is not None,
+                results_xml=str(_beside(results, "xml").absolute()),
+                log_file=log,
+            )
+        if not results.exists():
+            raise ToolError(
+                f"simulation in {self.backend} gave no result: {last_line(log)} (log: {log})"
+            )
+
+    def _compile_icarus(self) -> None:
+        find_icarus()
+        self.objects.mkdir(parents=True, exist_ok=True)
+        log = self.objects / "compile.log"
+        sources = list(self.sources)
+        options = ["-g2005"]  # there, a register's initial value is an event, which @* blocks see
+        if self.waves is not None:
+            dump = self.objects / "lifline_waves.v"
+            name = str(self.waves.absolute()).replace("\\", "\\\\").replace('"', '\\"')
+            calls = f'$dumpfile("{name}"); $dumpvars(0, {self.top});'
+            dump.write_text(f"module lifline_waves; initial begin {calls} end endmodule\n")
+            sources.append(dump)
+            options += ["-s", "lifline_waves"]
+        with _tool_errors("iverilog", log):
+            _runner(self).build(
+                sources=sources,
+                hdl_toplevel=self.top,
+                build_dir=self.objects,
+                cwd=self.directory,
+                always=True,
+                timescale=("1ns", "1ns"),
+                build_args=options,
+                log_file=log,
+            )
+
+    def _compile_verilator(self, tool: Verilator) -> None:
+        shutil.rmtree(self.objects, ignore_errors=True)
+        self.objects.mkdir(parents=True)
+        log = self.objects / "compile.log"
+        environment = {**os.environ, **tool.environment}
+        for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # those of a make that runs us
+            environment.pop(name, None)
+        optimise = "-O2" if self.optimise else "-O0"
+        call = [
+            str(tool.executable), "--cc", "--exe", "--prefix", "Vtop", "--top-module", self.top,
+            "--Mdir", str(self.objects), "-o", self.top, "--timescale", "1ns/1ns", "--no-timing",
+            "-Wno-fatal", "-Wno-lint", *self._trace_options(),
+        ]  # fmt: skip
+        if self.header is None:
+            import cocotb_tools.config
+
+            ports = self.objects / "ports.vlt"
+            lines = [f'public_flat_rw -module "{self.top}" -var "{port}"\n' for port in _PORTS]
+            ports.write_text("`verilator_config\n" + "".join(lines))
+            libraries = cocotb_tools.config.libs_dir
+            main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+            headers = ["verilated.h", "verilated_vpi.h", "verilated_dpi.h"]
+            link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+            call += ["--vpi", "--public-params", "-LDFLAGS", link, str(ports), str(main)]
+        else:
+            (self.objects / "lifline_batch.h").write_text(self.header)
+            headers = ["verilated.h"]
+            main = Path(__file__).parent / "batch.cpp"
+            call += ["--x-assign", "fast", "--x-initial", "fast", str(main)]
+        call += [str(source) for source in self.sources]
+        _call(call, log, "verilator", cwd=self.directory, environment=environment)
+
+        variables = {
+            **tool.variables,
+            "OPT_FAST": optimise,
+            "OPT_SLOW": "-O0",
+            "OPT_GLOBAL": "-O2",
+        }
+        make = [tool.make, "--no-print-directory", "-C", str(self.objects), "-f", "Vtop.mk"]
+        make += [f"-j{os.cpu_count() or 1}"]
+        classes = (self.objects / "Vtop_classes.mk").read_text()
+        runtime = re.findall(r"^\s*(verilated\w*)\s*\\?$", classes, re.MULTILINE)
+        parallel = re.search(r"^VM_PARALLEL_BUILDS\s*=\s*1", classes, re.MULTILINE) is not None
+
+        def run_make(what: Sequence[str] = ()) -> None:
+            settings = [f"{name}={value}" for name, value in variables.items()]
+            try:
+                _call([*make, *settings, *what], log, "C++ compiler", environment=environment)
+            except ToolError:
+                if "lz4.h" in log.read_text(errors="replace"):
+                    raise ToolError(
+                        f"{self.waves}: Verilator needs the headers of lz4 and zlib to write FST: run  "
+                        "apt install liblz4-dev zlib1g-dev   or write .vcd"
+                    ) from None
+                raise
+
+        def compile_runtime(cache: Path) -> None:
+            text = "".join(f'#include "{header}"\n' for header in headers)
+            (self.objects / _PRECOMPILED).write_text(text)
+            precompiled = f"{_PRECOMPILED}.fast.gch"
+            products = [*(f"{name}.o" for name in runtime), precompiled]
+            run_make(products)
+            shutil.copy(
+                self.objects / _PRECOMPILED, cache / f"{_PRECOMPILED}.fast"
+            )  # if the other does not fit
+            for product in products:
+                shutil.move(self.objects / product, cache / product)
+
+        compiler = subprocess.run([tool.compiler, "--version"], capture_output=True, check=False).stdout
+        key = [
+            tool.executable,
+            tool.version,
+            compiler,
+            headers,
+            runtime,
+            optimise,
+            self._trace_options(),
+        ]
+        with _cached(key, compile_runtime) as cache:
+            objects = " ".join(str(cache / f"{name}.o") for name in runtime)
+            variables |= {"VM_GLOBAL_FAST": "", "VM_GLOBAL_SLOW": "", "USER_LDLIBS": objects}
+            if not parallel:  # else Verilator precompiles headers of its own
+                variables["CXXFLAGS"] = f"-include {cache / _PRECOMPILED}.fast"
+            run_make()
+
+    def _trace_options(self) -> list[str]:
+        if self.waves is None:
+            return []
+        return ["--trace-fst" if self.waves.suffix == ".fst" else "--trace-vcd"]
+
+
+def _runner(build: Build) -> Any:
+    """cocotb's runner for the build's simulator; it says nothing."""
+    from cocotb_tools.runner import get_runner
+
+    runner = get_runner(build.backend)
+    runner.log.setLevel(logging.CRITICAL)
+    if build.backend == "icarus" and build.waves is not None and build.waves.suffix == ".vcd":
+        command = runner._test_command
+        runner._test_command = lambda: [  # type: ignore[method-assign]
+            ["-vcd" if word == "-fst" else word for word in words] for words in command()
+        ]
+    return runner
+
+
+def cache_directory() -> Path:
+    """Where compiled pieces are kept: ``$LIFLINE_CACHE``, else ``lifline`` in the user's cache folder."""
+    if chosen := os.environ.get("LIFLINE_CACHE"):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lifline"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lifline"
+
+
+@contextlib.contextmanager
+def _cached(key: object, make: Callable[[Path], None]) -> Iterator[Path]:
+    """The cache's folder for `key`, filled by `make` if it is new; processes wait for each other."""
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+    folder = (cache_directory() / f"verilator-{digest}").absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "lock", "w")  # noqa: SIM115 -- closed below
+    except OSError as error:
+        raise ToolError(
+            f"{folder}: cannot write there: {error.strerror}; set LIFLINE_CACHE to a writable folder"
+        ) from None
+    with lock:
+        complete = folder / "complete"
+        if not complete.exists():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not complete.exists():
+                make(folder)
+                complete.touch()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        yield folder
+
+
+def _call(
+    command: Sequence[str],
+    log: Path,
+    what: str,
+    *,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> None:
+    """Run `command`, its output to the end of `log`."""
+    with log.open("ab") as file:
+        try:
+            result = subprocess.run(
+                command,
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                check=False,
+            )
+        except OSError as error:
+            raise ToolError(f"{what} cannot be run: {error}") from None
+    if result.returncode:
+        raise ToolError(f"{what} failed: {last_line(log)} (log: {log})")
+
+
+@contextlib.contextmanager
+def _tool_errors(what: str, log: Path) -> Iterator[None]:
+    """What cocotb's runner raises, as a `ToolError` with the log's last words."""
+    try:
+        yield
+    except (RuntimeError, SystemExit, OSError, ValueError) as error:
+        if isinstance(error, ToolError):
+            raise
+        raise ToolError(f"{what} failed: {last_line(log) or error} (log: {log})") from None
+
+
+def last_line(log: Path) -> str:
+    """The line of a log that says most: the last one with an error, else the last one."""
+    try:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return ""
+    telling = [line for line in lines if re.search(r"error|cannot find", line, re.IGNORECASE)]
+    telling = [line for line in telling if not re.match(r"(g?make|collect2)\b", line)] or telling
+    return (telling or lines or ["nothing in its log"])[-1][:300]
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")
+
+
+class _Ticker:
+    """Watches the progress files of running simulations."""
+
+    def __init__(self, files: Sequence[Path], progress: Callable[[int], None] | None) -> None:
+        self._files = files
+        self._progress = progress
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        for file in self._files:
+            file.unlink(missing_ok=True)
+        if self._progress is not None:
+            self._thread.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        if self._progress is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        assert self._progress is not None
+        while True:
+            last = self._stop.wait(0.2)
+            done = 0
+            for file in self._files:
+                with contextlib.suppress(OSError):
+                    done += file.stat().st_size
+            self._progress(done)
+            if last:
+                return

@@ -1,0 +1,545 @@
+"""Running a network's RTL: `simulate` for its results, `verify` for a check in lock-step with golden."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lifline import golden
+from lifline.errors import InputError, LiflineError
+from lifline.files import check_spikes
+from lifline.network import Network, Reset
+
+from . import batch
+from .build import Build
+from .divergence import Divergence, compare, explain
+from .results import Raw
+from .trace import Trace, traces_of
+
+Lanes = int | Mapping[str, int]
+Progress = Callable[[int, int, str], None]
+Path_ = str | os.PathLike[str]
+
+#: So many words of traces are worth the longer compilation of a faster simulation.
+_LONG = 1 << 16
+
+
+class SimulationError(LiflineError, RuntimeError):
+    """The RTL locked up, broke the rules of its streams, or contradicted itself."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording(golden.Recording):
+    """Everything that a network's RTL did; see :class:`lifline.golden.Recording`.
+
+    The leading axis, samples, is absent where the input had none.
+    """
+
+    cycles: np.ndarray
+    """int64 (samples,): from the clock cycle in which a sample's first event (or marker) is accepted to the one
+    in which the output's last marker is, both counted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `verify` found."""
+
+    passed: bool
+    text: str  #: a summary, or the first divergence and the events that led there
+    backend: str
+    samples: int
+    ticks: int
+    seed: int
+    cycles: int  #: clock cycles simulated
+    divergence: Divergence | None = None
+    problem: str | None = None  #: a deadlock, a broken stream rule, a wrong number of cycles
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a `Simulator`'s runs."""
+
+    recording: Recording  #: its samples are the runs
+    counts: np.ndarray  #: int64 (runs, populations in order): words that each trace gave
+    done: int  #: runs that were begun
+    clock_cycles: int  #: in all
+    seconds: float  #: that the simulators ran, in all
+    problem: str | None
+    divergence: dict[str, Any] | None  #: where the checker saw the traces differ first
+
+
+class Simulator:
+    """A network, exported and compiled once, to be run any number of times.
+
+    Parameters
+    ----------
+    network : Network
+    directory : path
+        For the exported design and all compiled files.
+    backend : "verilator" or "icarus"
+    lanes : int or dict
+        As for :class:`lifline.rtl.Accelerator`.
+    waves : path, optional
+        Write the waves of every run there, as .fst or .vcd.
+    optimise : bool
+        Compile for a long run (Verilator only).
+    compiled : bool
+        Drive the verilated design with compiled code instead of cocotb: much faster, but neither stalls nor
+        waves nor comparisons as it runs.
+
+    Raises
+    ------
+    InputError, ToolError, MissingExtra
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        directory: Path_,
+        *,
+        backend: str = "verilator",
+        lanes: Lanes = 1,
+        waves: Path_ | None = None,
+        optimise: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        from lifline import rtl
+
+        self.network = network
+        self.lanes = rtl.lanes_of(network, lanes)
+        self.traces = traces_of(network, self.lanes)
+        self.compiled = compiled
+        directory = Path(directory)
+        header = None
+        if compiled:
+            header = batch.header(self.traces, network.inputs, network.size(network.output))
+        build = Build(
+            directory,
+            "lifline_top",
+            (),
+            backend,
+            Path(waves) if waves is not None else None,
+            optimise,
+            header,
+        )
+        manifest = rtl.export(network, directory, self.lanes, trace=True)
+        sources = tuple((directory / source).absolute() for source in manifest["sources"])
+        self.build = dataclasses.replace(build, top=manifest["top"], sources=sources)
+        self.build.compile()
+
+    def run(
+        self,
+        spikes: np.ndarray,
+        runs: Sequence[tuple[int, int | None]] | None = None,
+        *,
+        expected: golden.Recording | None = None,
+        seed: int | None = None,
+        jobs: int | None = 1,
+        progress: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Run samples.
+
+        Parameters
+        ----------
+        spikes : (samples, ticks, inputs), 0 or 1
+        runs : sequence of (sample, seed or None), optional
+            Which sample to run, and the seed of its stalls; by default each sample once, without stalls.
+        expected : lifline.golden.Recording, optional
+            Of `spikes`; compared with the RTL as it runs, which ends after the first run that differs.
+        seed : int, optional
+            Start what has no initial value at random (Verilator only).
+        jobs : int or None
+            Simulations side by side; None: as many as there are cores.
+        progress : callable, optional
+            Called with the number of runs done.
+        """
+        runs = [(sample, None) for sample in range(len(spikes))] if runs is None else list(runs)
+        jobs = 1 if self.build.waves is not None else jobs or os.cpu_count() or 1
+        parts = [list(part) for part in np.array_split(np.arange(len(runs)), min(jobs, len(runs)) or 1)]
+        files = []
+        for number, part in enumerate(parts):
+            parameters = self.build.objects / f"parameters-{number}"
+            results = self.build.objects / f"results-{number}.npz"
+            self._write_parameters(parameters, spikes, [runs[i] for i in part], expected)
+            files.append((parameters, results))
+        if runs and spikes.shape[1]:
+            self.build.run(files, seed, progress)
+            outcomes = [
+                batch.read(results, self.traces, len(part), spikes.shape[1])
+                if self.compiled
+                else Raw.read(results, self.traces)
+                for (_, results), part in zip(files, parts, strict=True)
+            ]
+        else:
+            outcomes = [Raw.nothing(self.traces, len(runs), spikes.shape[1])]
+        return self._outcome(outcomes, parts)
+
+    def _write_parameters(
+        self,
+        path: Path,
+        spikes: np.ndarray,
+        runs: Sequence[tuple[int, int | None]],
+        expected: golden.Recording | None,
+    ) -> None:
+        samples = sorted({sample for sample, _ in runs})
+        rows = sum(
+            self.network.size(projection.source) * trace.groups
+            for trace in self.traces
+            for projection in self.network.incoming(trace.name)
+        )
+        delays = max(
+            (int(projection.delays.max()) for projection in self.network.projections), default=0
+        )
+        groups = sum(trace.groups for trace in self.traces)
+        patience = 2000 + 4 * (rows + (delays + 2) * groups)  # no event takes so many cycles
+        if self.compiled:
+            batch.write(path, spikes[[sample for sample, _ in runs]], patience)
+            return
+        work = {
+            "inputs": self.network.inputs,
+            "outputs": self.network.size(self.network.output),
+            "ticks": spikes.shape[1],
+            "traces": [trace.name for trace in self.traces],
+            "runs": [(samples.index(sample), seed) for sample, seed in runs],
+            "patience": patience,
+        }
+        arrays = {f"mask.{trace.name}": trace.mask() for trace in self.traces}
+        if expected is not None:
+            for trace in self.traces:
+                words = trace.pack(
+                    expected.spikes[trace.name][samples], expected.membrane[trace.name][samples]
+                )
+                arrays[f"expected.{trace.name}"] = words
+        work_bytes = np.frombuffer(json.dumps(work).encode(), np.uint8)
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, work=work_bytes, spikes=spikes[samples], **arrays)
+
+    def _outcome(self, outcomes: Sequence[Raw], parts: Sequence[Sequence[int]]) -> Outcome:
+        spikes, membrane = {}, {}
+        problem = next((raw.problem for raw in outcomes if raw.problem), None)
+        for trace in self.traces:
+            words = np.concatenate([raw.words[trace.name] for raw in outcomes])
+            spikes[trace.name], membrane[trace.name] = trace.unpack(words)
+        done = sum(len(raw.cycles) for raw in outcomes)
+        if problem is None:
+            problem = self._contradiction(outcomes, spikes)
+        cycles = np.zeros(len(next(iter(spikes.values()))), np.int64)
+        for raw, part in zip(outcomes, parts, strict=False):
+            cycles[part[: len(raw.cycles)]] = raw.cycles
+        return Outcome(
+            recording=Recording(spikes, membrane, _classes(self.network, spikes, membrane), cycles),
+            counts=np.concatenate([raw.counts for raw in outcomes]),
+            done=done,
+            clock_cycles=sum(raw.clock_cycles for raw in outcomes),
+            seconds=sum(raw.seconds for raw in outcomes),
+            problem=problem,
+            divergence=next((raw.divergence for raw in outcomes if raw.divergence), None),
+        )
+
+    def _contradiction(self, outcomes: Sequence[Raw], spikes: dict[str, np.ndarray]) -> str | None:
+        """Whether the events of the output stream are not the spikes of the output's trace."""
+        output = spikes[self.network.output]
+        first = 0
+        for raw in outcomes:
+            runs = len(raw.cycles)
+            traced = np.argwhere(output[first : first + runs])
+            first += len(next(iter(raw.words.values())))
+            if np.array_equal(traced, raw.events):
+                continue
+            same = min(len(traced), len(raw.events))
+            differs = np.flatnonzero((traced[:same] != raw.events[:same]).any(axis=1))
+            at = int(differs[0]) if len(differs) else same
+            run, tick = min(
+                tuple(events[at, :2].tolist()) for events in (traced, raw.events) if at < len(events)
+            )
+
+            def addresses(events: np.ndarray, run: int = run, tick: int = tick) -> list[int]:
+                return [int(a) for a in events[(events[:, 0] == run) & (events[:, 1] == tick), 2]]
+
+            return (
+                f"stream o: in tick {tick} of run {run} it gave the events {addresses(raw.events)}, the trace of "
+                f"'{self.network.output}' shows spikes of {addresses(traced)}"
+            )
+        return None
+
+
+def simulate(
+    network: Network,
+    spikes: np.ndarray,
+    *,
+    backend: str = "verilator",
+    lanes: Lanes = 1,
+    stalls: int | None = None,
+    waves: Path_ | None = None,
+    workdir: Path_ | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Recording:
+    """Run a network's RTL in a simulator.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    backend : "verilator" or "icarus"
+    lanes : int or dict
+        As for :class:`lifline.rtl.Accelerator`.
+    stalls : int, optional
+        Hold back at both ends, at random from this seed; the results are the same, the cycles are not.
+    waves : path, optional
+        Write the waves there: .fst or .vcd.
+    workdir : path, optional
+        Keep the exported and compiled design there; by default it is made in a temporary folder.
+    jobs : int, optional
+        Samples are split over so many simulations; by default as many as there are cores.
+    progress : callable, optional
+        Called with (samples done, samples, text).
+
+    Returns
+    -------
+    Recording
+        As golden's, and the cycles of each sample.
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit.
+    ToolError, MissingExtra
+        If a tool or package is missing, or fails.
+    SimulationError
+        If the RTL locks up or breaks the rules of its streams.
+    """
+    spikes = check_spikes(spikes, network.inputs)
+    samples = spikes if spikes.ndim == 3 else spikes[None]
+    tell = _teller(progress, len(samples))
+    with _workdir(workdir) as directory:
+        tell(0, f"compiling for {backend}")
+        words = (
+            sum(population.size for population in network.populations)
+            * samples.shape[0]
+            * samples.shape[1]
+        )
+        simulator = Simulator(
+            network,
+            directory,
+            backend=backend,
+            lanes=lanes,
+            waves=waves,
+            optimise=words > _LONG,
+            compiled=backend == "verilator" and waves is None and stalls is None,
+        )
+        outcome = simulator.run(
+            samples,
+            [(sample, None if stalls is None else stalls) for sample in range(len(samples))],
+            jobs=jobs,
+            progress=lambda done: tell(done, f"simulating in {backend}"),
+        )
+    if outcome.problem is not None:
+        raise SimulationError(f"{backend}: {outcome.problem}")
+    if spikes.ndim == 3:
+        return outcome.recording
+    recording = outcome.recording
+    return Recording(
+        spikes={name: array[0] for name, array in recording.spikes.items()},
+        membrane={name: array[0] for name, array in recording.membrane.items()},
+        classes=recording.classes[0],
+        cycles=recording.cycles[0],
+    )
+
+
+def verify(
+    network: Network,
+    *,
+    backend: str = "verilator",
+    lanes: Lanes = 1,
+    spikes: np.ndarray | None = None,
+    samples: int = 4,
+    ticks: int = 32,
+    seed: int = 0,
+    stalls: bool = True,
+    waves: Path_ | None = None,
+    workdir: Path_ | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Check a network's RTL against the golden model, in lock-step.
+
+    Every word of every population's trace is compared as it comes, the output's events with its trace, and the
+    clock cycles of a run without stalls with the cycle model.
+
+    Parameters
+    ----------
+    network : Network
+    backend : "verilator" or "icarus"
+    lanes : int or dict
+        As for :class:`lifline.rtl.Accelerator`.
+    spikes : (ticks, inputs) or (samples, ticks, inputs), optional
+        By default `samples` random ones of `ticks` ticks, made from `seed`.
+    samples, ticks, seed : int
+        The seed also makes the stalls, and what has no initial value.
+    stalls : bool
+        Whether to hold back at both ends, at random; the first sample is then run once more without.
+    waves, workdir, progress
+        As for `simulate`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError, ToolError, MissingExtra
+    """
+    if spikes is None:
+        if samples < 1 or ticks < 1:
+            raise InputError(f"samples and ticks must be 1 or more, not {samples} and {ticks}")
+        spikes = random_spikes(network, samples, ticks, seed)
+    spikes = check_spikes(spikes, network.inputs)
+    spikes = spikes if spikes.ndim == 3 else spikes[None]
+    runs: list[tuple[int, int | None]] = [(sample, None) for sample in range(len(spikes))]
+    if stalls:
+        runs = [(sample, seed) for sample in range(len(spikes))] + runs[:1]
+    tell = _teller(progress, len(runs))
+    expected = golden.simulate(network, spikes)
+    with _workdir(workdir) as directory:
+        tell(0, f"compiling for {backend}")
+        simulator = Simulator(network, directory, backend=backend, lanes=lanes, waves=waves)
+        outcome = simulator.run(
+            spikes,
+            runs,
+            expected=expected,
+            seed=seed,
+            progress=lambda done: tell(done, f"lock-step with golden in {backend}"),
+        )
+    return _report(simulator, spikes, runs, expected, outcome, backend, seed)
+
+
+def random_spikes(network: Network, samples: int, ticks: int, seed: int) -> np.ndarray:
+    """Input that gets into the corners: samples from sparse to full, silent ticks; uint8 (samples, ticks, inputs)."""
+    rng = np.random.default_rng(seed)
+    density = rng.choice([0.05, 0.2, 0.5, 1.0], size=(samples, 1, 1))
+    awake = rng.random((samples, ticks, 1)) < 0.85
+    return ((rng.random((samples, ticks, network.inputs)) < density) & awake).astype(np.uint8)
+
+
+def _report(
+    simulator: Simulator,
+    spikes: np.ndarray,
+    runs: Sequence[tuple[int, int | None]],
+    expected: golden.Recording,
+    outcome: Outcome,
+    backend: str,
+    seed: int,
+) -> Report:
+    from lifline import rtl
+
+    network = simulator.network
+    samples, ticks, _ = spikes.shape
+    begun = [sample for sample, _ in runs[: outcome.done]]
+    wanted = golden.Recording(
+        spikes={name: array[begun] for name, array in expected.spikes.items()},
+        membrane={name: array[begun] for name, array in expected.membrane.items()},
+        classes=expected.classes[begun],
+    )
+    divergence = compare(wanted, _known(simulator.traces, outcome, wanted), network)
+    problem = outcome.problem
+    lines = []
+    if divergence is not None:
+        run = divergence.sample
+        divergence = dataclasses.replace(divergence, sample=begun[run])
+        lines += [
+            str(divergence) + ("" if runs[run][1] is None else f" (stalls, seed {seed})"),
+            explain(network, spikes, expected, divergence),
+        ]
+    elif outcome.divergence is not None:
+        problem = (
+            problem or f"the trace of '{outcome.divergence['population']}' has its groups out of order"
+        )
+    if problem is not None:
+        lines.append(problem)
+    if not lines:
+        free = [i for i, (_, stall) in enumerate(runs) if stall is None]
+        chosen = [runs[i][0] for i in free]
+        activity = {"input": spikes[chosen]} | {name: s[chosen] for name, s in expected.spikes.items()}
+        modelled = rtl.cycles(network, simulator.lanes, activity)
+        counted = outcome.recording.cycles[free]
+        wrong = np.flatnonzero(modelled != counted)
+        if len(wrong):
+            problem = (
+                f"sample {chosen[wrong[0]]} takes {counted[wrong[0]]} cycles, "
+                f"the cycle model says {modelled[wrong[0]]}"
+            )
+            lines.append(problem)
+    passed = not lines
+    if passed:
+        stalled = f"stalls at both ends, seed {seed}" if runs[0][1] is not None else "no stalls"
+        total = sum(trace.size for trace in simulator.traces)
+        lines.append(
+            f"{backend} equals golden: {total} neurons, {samples} sample{'s' * (samples != 1)} of {ticks} ticks, "
+            f"every spike and membrane; {stalled}; cycles as modelled ({outcome.clock_cycles:,} simulated)"
+        )
+    else:
+        lines[0] = (
+            f"{backend} differs from golden: {lines[0]}" if divergence else f"{backend}: {lines[0]}"
+        )
+    return Report(
+        passed=passed,
+        text="\n".join(lines),
+        backend=backend,
+        samples=samples,
+        ticks=ticks,
+        seed=seed,
+        cycles=outcome.clock_cycles,
+        divergence=divergence,
+        problem=problem,
+    )
+
+
+def _known(traces: Sequence[Trace], outcome: Outcome, wanted: golden.Recording) -> golden.Recording:
+    """The recording, with what a simulation that ended early has not shown taken from `wanted`."""
+    spikes, membrane = {}, {}
+    for index, trace in enumerate(traces):
+        ticks = wanted.spikes[trace.name].shape[1]
+        number = np.arange(ticks)[:, None] * trace.groups + np.arange(trace.size) // trace.lanes
+        shown = number < outcome.counts[:, index, None, None]
+        runs = len(shown)
+        spikes[trace.name] = np.where(
+            shown, outcome.recording.spikes[trace.name][:runs], wanted.spikes[trace.name]
+        )
+        membrane[trace.name] = np.where(
+            shown, outcome.recording.membrane[trace.name][:runs], wanted.membrane[trace.name]
+        )
+    return golden.Recording(spikes, membrane, wanted.classes)
+
+
+def _classes(
+    network: Network, spikes: dict[str, np.ndarray], membrane: dict[str, np.ndarray]
+) -> np.ndarray:
+    """The class of each sample, from the RTL's own recording; ties go to the lower index."""
+    output = network[network.output]
+    score = membrane[output.name] if output.reset is Reset.NONE else spikes[output.name]
+    classes: np.ndarray = score.sum(axis=1, dtype=np.int64).argmax(axis=1)
+    return classes
+
+
+@contextlib.contextmanager
+def _workdir(workdir: Path_ | None) -> Iterator[Path]:
+    """The folder to work in; a temporary one is removed, unless something fails: the logs are in it."""
+    if workdir is not None:
+        yield Path(workdir)
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="lifline-"))
+    yield temporary
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _teller(progress: Progress | None, total: int) -> Callable[[int, str], None]:
+    return lambda done, text: progress(done, total, text) if progress is not None else None

@@ -1,0 +1,64 @@
+"""The gateware against the golden model and the cycle model, over random networks.
+
+Every network gets lanes of its own for each population, and is run twice: with random stalls at both ends,
+then without, when the simulated cycles must be those of the model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lifline import golden, rtl
+from lifline.sim import Simulator, compare, explain
+
+from ..networks import random_network, random_spikes
+
+pytestmark = pytest.mark.slow
+
+NETWORKS = {"verilator": 60, "icarus": 15}
+SAMPLES = 2
+TICKS = 48  # more than the longest delay
+
+
+def run_scenario(backend: str, seed: int, directory: Path) -> None:
+    """Simulate the network of a seed on a backend, both ways."""
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    network = random_network(rng)
+    spikes = random_spikes(rng, network, SAMPLES, TICKS)
+    lanes = {p.name: int(rng.integers(1, p.size + 1)) for p in network.populations}
+    print(f"lanes {lanes}")
+    expected = golden.simulate(network, spikes)
+    simulator = Simulator(network, directory, backend=backend, lanes=lanes)
+    runs = [(sample, seed) for sample in range(SAMPLES)] + [(sample, None) for sample in range(SAMPLES)]
+    outcome = simulator.run(spikes, runs, expected=expected, seed=seed)
+
+    assert outcome.problem is None
+    actual = outcome.recording
+    twice = golden.Recording(
+        spikes={name: np.concatenate([s, s]) for name, s in expected.spikes.items()},
+        membrane={name: np.concatenate([v, v]) for name, v in expected.membrane.items()},
+        classes=np.concatenate([expected.classes, expected.classes]),
+    )
+    divergence = compare(twice, actual, network)
+    both = np.concatenate([spikes, spikes])
+    assert divergence is None, f"{divergence}\n{explain(network, both, twice, divergence)}"
+    assert outcome.divergence is None
+    assert np.array_equal(actual.classes, twice.classes)
+    modelled = rtl.cycles(network, lanes, {"input": spikes, **expected.spikes})
+    assert np.array_equal(actual.cycles[SAMPLES:], modelled)
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("seed", range(NETWORKS["verilator"]))
+def test_equals_golden_in_verilator(seed: int, tmp_path: Path) -> None:
+    run_scenario("verilator", seed, tmp_path)
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("seed", range(1000, 1000 + NETWORKS["icarus"]))
+def test_equals_golden_in_icarus(seed: int, tmp_path: Path) -> None:
+    run_scenario("icarus", seed, tmp_path)

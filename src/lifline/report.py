@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
     from .golden import Recording
 
@@ -144,7 +145,7 @@ def activity(network: Network, spikes: np.ndarray, recording: Recording, sample:
     figure = Figure(figsize=(9.6, 1.2 + 1.9 * len(names)))
     grid = figure.subplots(
         len(names), 2, sharex=True, squeeze=False,
-        height_ratios=[max(size, 0.45 * max(sizes)) for size in sizes],
+        height_ratios=[max(size, 0.7 * max(sizes)) for size in sizes],
     )  # fmt: skip
     for row, name in zip(grid, names, strict=True):
         left, right = row
@@ -164,7 +165,10 @@ def activity(network: Network, spikes: np.ndarray, recording: Recording, sample:
                 right.axhline(
                     network[name].threshold[0], color=INK, linewidth=0.8, linestyle=(0, (4, 3))
                 )
-            right.legend(ncol=5, fontsize=7, frameon=False, handlelength=1, loc="best")
+            right.legend(
+                title="neuron", fontsize=7, title_fontsize=7, frameon=False, handlelength=1,
+                loc="upper left", bbox_to_anchor=(1.01, 1.05), borderpad=0, labelspacing=0.25,
+            )  # fmt: skip
             right.set_title(f"{name}: membranes v[t]")
             right.grid(axis="y", color=LINE, linewidth=0.6)
         else:
@@ -173,13 +177,19 @@ def activity(network: Network, spikes: np.ndarray, recording: Recording, sample:
                 membrane.T, aspect="auto", cmap="RdBu_r", vmin=-bound, vmax=bound,
                 interpolation="nearest", origin="lower",
             )  # fmt: skip
-            figure.colorbar(picture, ax=right, fraction=0.05, pad=0.02).outline.set_linewidth(0)
+            _colors(right, picture)
             right.set_title(f"{name}: membranes v[t]")
             right.set_ylabel("neuron")
     for axes in grid[-1]:
         axes.set_xlabel("tick")
         axes.set_xlim(-0.5, ticks - 0.5)
     return figure
+
+
+def _colors(axes: Axes, picture: AxesImage) -> None:
+    """A colour bar at the right of `axes`."""
+    bar = axes.figure.colorbar(picture, cax=axes.inset_axes((1.02, 0, 0.025, 1)))
+    bar.outline.set_visible(False)
 
 
 def _raster(axes: Axes, spikes: np.ndarray, color: str | tuple[str, ...]) -> None:
@@ -200,9 +210,10 @@ def _image(axes: Axes, spikes: np.ndarray) -> None:
         return
     inset = axes.inset_axes((0.0, 0.0, 1.0, 1.0))
     inset.imshow(spikes.sum(axis=0).reshape(side, side), cmap="Greys", interpolation="nearest")
-    inset.set_title("spikes of each input, where it stands in the picture")
+    inset.set_title("spikes of each input, as a picture")
     inset.set_xticks([])
     inset.set_yticks([])
+    inset.spines[:].set_visible(False)
 
 
 @_styled
@@ -225,7 +236,7 @@ def weights(network: Network) -> Figure:
             values.T if fields is None else fields, cmap="RdBu_r", vmin=-bound, vmax=bound,
             interpolation="nearest", aspect="auto" if fields is None else "equal",
         )  # fmt: skip
-        figure.colorbar(picture, ax=right, fraction=0.04, pad=0.02).outline.set_linewidth(0)
+        _colors(right, picture)
         if fields is None:
             right.set_xlabel(f"{projection.source} neuron")
             right.set_ylabel(f"{projection.target} neuron")

@@ -119,7 +119,7 @@ _BOARDS = (
         synth_opts="-device hx",
     ),
     Board(
-        name="ulx3s-85f",
+        name="ulx3s",
         title="Radiona ULX3S with an ECP5-85F",
         platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
         family=ECP5,

@@ -82,14 +82,14 @@ def build(
     try:
         from lifline import rtl
 
-        from .clock import check_clock
+        from .clock import solve_pll
         from .estimate import choose_lanes
         from .top import Top
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "amaranth", "boards") from None
 
     platform = chosen.make_platform()
-    check_clock(chosen, clock)
+    solve_pll(chosen, clock)
     yosys, nextpnr, pack = (find(n) for n in ("yosys", chosen.family.nextpnr, chosen.family.pack))
     chosen_lanes = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, chosen)
     cycles = None

@@ -17,7 +17,7 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 from lifline.errors import InputError
 
-from .board import ECP5, ICE40, Board
+from .board import ICE40, Board
 
 _TOLERANCE = 1e-6  # of a frequency, relative
 
@@ -85,33 +85,38 @@ class ECP5PLL:
         return None
 
 
-def check_clock(board: Board, clock_mhz: float) -> None:
-    """Refuse a clock that the board's crystal and PLL cannot give.
+def solve_pll(board: Board, clock_mhz: float) -> ICE40PLL | ECP5PLL | None:
+    """The PLL that makes `clock_mhz` on a board; None if its crystal does without.
 
     Raises
     ------
     InputError
+        If no PLL can make exactly this clock of the board's crystal.
     """
-    solver = {ICE40.name: ICE40PLL, ECP5.name: ECP5PLL}[board.family.name]
-    if clock_mhz != board.crystal_mhz and solver.solve(board.crystal_mhz, clock_mhz) is None:
+    if clock_mhz == board.crystal_mhz:
+        return None
+    kind: type[ICE40PLL] | type[ECP5PLL] = ICE40PLL if board.family is ICE40 else ECP5PLL
+    pll = kind.solve(board.crystal_mhz, clock_mhz)
+    if pll is None:
         choices = ", ".join(f"{clock:g}" for clock in board.clocks_mhz)
         raise InputError(
             f"{board.name} cannot make a clock of {clock_mhz:g} MHz from its crystal of "
             f"{board.crystal_mhz:g} MHz: choose {choices} MHz"
         )
+    return pll
 
 
 class ClockGenerator(Elaboratable):
     """Makes the domain ``sync`` of `clock_mhz`, in reset until the clock and the memories are ready."""
 
     def __init__(self, board: Board, clock_mhz: float) -> None:
-        check_clock(board, clock_mhz)
         self.board = board
         self.clock_mhz = clock_mhz
+        self.pll = solve_pll(board, clock_mhz)
 
     def elaborate(self, platform):
         m = Module()
-        if self.clock_mhz == self.board.crystal_mhz:
+        if self.pll is None:
             return m  # the platform makes the domain by itself
 
         pin = platform.request(platform.default_clk, dir="-")
@@ -119,9 +124,9 @@ class ClockGenerator(Elaboratable):
         locked = Signal()
         m.domains.sync = ClockDomain()
         m.d.comb += ClockSignal().eq(clock)
-        platform.add_clock_constraint(clock, self.clock_mhz * 1e6)
-        if self.board.family is ICE40:
-            m.submodules.pll = self._ice40_pll(m, pin, clock, locked)
+        # nextpnr derives the frequency of `clock` from that of the pin and the PLL's dividers.
+        if isinstance(self.pll, ICE40PLL):
+            m.submodules.pll = self._ice40_pll(m, self.pll, pin, clock, locked)
             # An iCE40's block RAMs read as zeros for some 3 µs after configuration: wait for 15 µs.
             ready = Signal()
             timer = Signal(range(int(15 * self.clock_mhz)), init=int(15 * self.clock_mhz) - 1)
@@ -133,12 +138,11 @@ class ClockGenerator(Elaboratable):
                 m.d.por += ready.eq(1)
             m.d.comb += ResetSignal().eq(~ready)
         else:
-            m.submodules.pll = self._ecp5_pll(m, pin, clock, locked)
+            m.submodules.pll = self._ecp5_pll(m, self.pll, pin, clock, locked)
             m.submodules.reset = ResetSynchronizer(~locked)
         return m
 
-    def _ice40_pll(self, m, pin, clock, locked):
-        pll = ICE40PLL.solve(self.board.crystal_mhz, self.clock_mhz)
+    def _ice40_pll(self, m, pll: ICE40PLL, pin, clock, locked):
         if self.board.pll_pad:
             kind, reference = "SB_PLL40_PAD", {"i_PACKAGEPIN": pin.io}
         else:
@@ -158,8 +162,7 @@ class ClockGenerator(Elaboratable):
             **reference,
         )
 
-    def _ecp5_pll(self, m, pin, clock, locked):
-        pll = ECP5PLL.solve(self.board.crystal_mhz, self.clock_mhz)
+    def _ecp5_pll(self, m, pll: ECP5PLL, pin, clock, locked):
         m.submodules.pin = buffer = io.Buffer("i", pin)
         return Instance(
             "EHXPLLL",

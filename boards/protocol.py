@@ -77,7 +77,7 @@ def encode(spikes: np.ndarray) -> bytes:
     InputError
         If `spikes` has another shape, type or value.
     """
-    ticks, inputs = spikes.shape
+    inputs = spikes.shape[-1]
     shifts = BYTE_BITS * np.arange(address_bytes(inputs))[::-1]
     parts = []
     for tick in check_spikes(spikes, inputs):

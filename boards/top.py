@@ -8,7 +8,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import fifo, io, wiring
 from amaranth.lib.wiring import In, Out
 

@@ -131,16 +131,15 @@ class UARTTransmitter(wiring.Component):
         bits = Signal(_FRAME, init=(1 << _FRAME) - 1)
 
         m.d.comb += [self.tx.eq(bits[0]), self.i.ready.eq(remaining == 0)]
-        with m.If(remaining == 0):
-            with m.If(self.i.valid):
-                m.d.sync += [
-                    bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
-                    remaining.eq(_FRAME),
-                    timer.eq(self.divisor - 1),
-                ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
+                remaining.eq(_FRAME),
+                timer.eq(self.divisor - 1),
+            ]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
-        with m.Else():
+        with m.Elif(remaining != 0):
             m.d.sync += [
                 bits.eq(Cat(bits[1:], Const(1, 1))),
                 remaining.eq(remaining - 1),

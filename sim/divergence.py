@@ -150,7 +150,7 @@ def explain(
     if population.reset_delay:
         reset += ", a tick later"
     lines = [
-        f"  before: membrane {before_v}, {'spike' if before_s else 'no spike'} in tick {t - 1}; "
+        f"  before: membrane {before_v}, {'spike' if before_s else 'no spike'}; "
         f"beta {population.beta[i]}/{1 << BETA_BITS}, threshold {population.threshold[i]}, reset {reset}, "
         f"membranes {low} … {high}",
         f"  current I[{t}] = {total}: bias {population.bias[i]}"

@@ -101,7 +101,7 @@ class Accelerator(wiring.Component):
             busy.eq(_any(neurons.busy for neurons in self.neurons.values())),
             i.payload.eq(self.i.payload),
             i.valid.eq(self.i.valid & ~busy),
-            self.i.ready.eq(i.ready & ~busy),
+            self.i.ready.eq(i.ready & ~busy & ~self.clear),
             self.o.payload.eq(self.router.o.payload),
             self.o.valid.eq(self.router.o.valid),
             self.router.o.ready.eq(self.o.ready),

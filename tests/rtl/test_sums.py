@@ -1,0 +1,115 @@
+"""Accumulator and delay line against sums made in NumPy, swept as soon as possible or late."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lifline.network import Network, Population, Projection
+from lifline.rtl.accumulator import Accumulator
+from lifline.rtl.delays import DelayLine
+from lifline.rtl.plan import plan
+
+from .streams import exchange
+
+SHAPES = [(1, 1), (4, 4), (5, 3), (5, 2), (7, 2), (5, 1), (9, 1)]  # size, lanes: 1, 2, 3, 4, 5, 9 groups
+
+
+def plan_of(size, lanes, longest):
+    rng = np.random.default_rng(size)
+    weights = rng.integers(-128, 128, (30, size))
+    delays = rng.integers(0, longest + 1, (30, size))
+    delays.flat[:2] = 0, longest
+    network = Network(
+        30,
+        [Population("p", size, 256, 5)],
+        [Projection("input", "p", weights, delays if longest else 0)],
+        "p",
+    )
+    return plan(network, lanes)["p"], weights, delays
+
+
+def rows_of(array, weights, delays, sources):
+    for source in sources:
+        for group in range(array.groups):
+            neurons = [group * array.lanes + lane for lane in range(array.lanes)]
+
+            def lane_values(matrix, source=source, neurons=neurons):
+                return [int(matrix[source, n]) if n < matrix.shape[1] else 0 for n in neurons]
+
+            row = {"group": group, "marker": 0, "weights": lane_values(weights)}
+            if array.ring_ticks > 1:
+                row["delays"] = lane_values(delays)
+            yield row
+
+
+def run(dut, array, rows, ticks, *, stall, late):
+    """Exchange rows for sums, starting each sweep when the array's rules allow, or `late` at random."""
+    rng = np.random.default_rng(0)
+    starts: list[int] = []
+
+    def sweep(ctx, cycle):
+        allowed = not starts or cycle - starts[-1] >= max(array.groups, 3)
+        start = bool(ctx.get(dut.waiting)) and allowed and (not late or rng.random() < 0.2)
+        ctx.set(dut.start, start)
+        if start:
+            starts.append(cycle)
+
+    cycles = 3 * len(rows) + 100 + ticks * (array.groups + 30)
+    accepted, taken = exchange(
+        dut, send={"i": rows}, receive=["o"], cycles=cycles, stall=stall, each_cycle=sweep
+    )
+    return starts, accepted["i"], taken["o"]
+
+
+@pytest.mark.parametrize(("stall", "late"), [(None, False), (1, False), (2, True), (None, True)])
+@pytest.mark.parametrize("longest", [0, 1, 6])
+@pytest.mark.parametrize(("size", "lanes"), SHAPES)
+def test_sums(size, lanes, longest, stall, late):
+    array, weights, delays = plan_of(size, lanes, longest)
+    dut = DelayLine(array) if longest else Accumulator(array)
+    rng = np.random.default_rng(lanes)
+    # Sources repeat within few rows, so that sums follow each other closely on one address.
+    spikes = [rng.integers(0, 30, int(n)).tolist() for n in (3, 0, 5, 1, 0, 0, 4, 2, 6, 1, 0, 3)]
+    rows = []
+    for sources in spikes:
+        rows += [*rows_of(array, weights, delays, sources), {"marker": 1}]
+    starts, accepted, taken = run(dut, array, rows, len(spikes), stall=stall, late=late)
+
+    expected = np.zeros((len(spikes) + 300, size), int)
+    for t, sources in enumerate(spikes):
+        for source in sources:
+            for neuron in range(size):
+                expected[t + (delays[source, neuron] if longest else 0), neuron] += weights[source, neuron]
+    assert len(accepted) == len(rows)
+    assert len(starts) == len(spikes)
+    assert len(taken) == len(spikes) * array.groups
+    for index, (cycle, current) in enumerate(taken):
+        t, group = divmod(index, array.groups)
+        assert cycle == starts[t] + type(dut).LATENCY + group
+        assert current["group"] == group
+        inside = [n for n in range(group * lanes, (group + 1) * lanes) if n < size]
+        assert current["values"][: len(inside)] == expected[t, inside].tolist()
+
+
+def test_accumulator_takes_rows_while_it_sweeps():
+    array, weights, delays = plan_of(9, 1, 0)
+    rows = []
+    for _ in range(6):
+        rows += [*rows_of(array, weights, delays, [0, 1]), {"marker": 1}]
+    _, accepted, _ = run(Accumulator(array), array, rows, 6, stall=None, late=False)
+    assert accepted == list(range(len(rows)))  # a row, or a marker, every cycle
+
+
+def test_accumulator_holds_two_ticks():
+    array, _, _ = plan_of(5, 1, 0)
+    dut = Accumulator(array)
+    accepted, _ = exchange(dut, send={"i": [{"marker": 1}] * 5}, receive=[], cycles=20)
+    assert accepted["i"] == [0, 1]
+
+
+def test_delay_line_clears_its_ring_first():
+    array, _, _ = plan_of(5, 2, 6)
+    dut = DelayLine(array)
+    accepted, _ = exchange(dut, send={"i": [{"marker": 1}]}, receive=[], cycles=40)
+    assert accepted["i"] == [3 * 8]  # groups times slots

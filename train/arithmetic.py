@@ -104,7 +104,9 @@ def run(
     )
 
 
-def update(n: Neurons, current: Tensor, v: Tensor, s: Tensor, floor: Elementwise) -> tuple[Tensor, Tensor]:
+def update(
+    n: Neurons, current: Tensor, v: Tensor, s: Tensor, floor: Elementwise
+) -> tuple[Tensor, Tensor]:
     """One tick of a population: v[t], s[t] from I[t], v[t−1], s[t−1].
 
     No gradient flows through the reset (F. Zenke and T. P. Vogels, "The Remarkable Robustness of Surrogate

@@ -151,13 +151,13 @@ def train(
         model.train()
         spikes = _augmented(images.values, settings, rng)
         losses, right = [], 0
-        for chosen in torch.from_numpy(rng.permutation(len(labels))).split(settings.batch):
+        for chosen in torch.split(torch.from_numpy(rng.permutation(len(labels))), settings.batch):
             activity = model(spikes[chosen])
             loss = torch.nn.functional.cross_entropy(
                 activity.scores, labels[chosen], label_smoothing=settings.label_smoothing
             )
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             losses.append(loss.item() * len(chosen))

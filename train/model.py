@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from lifline.errors import InputError, NetworkError
 from lifline.network import BETA_BITS, INPUT, MAX_DELAY, Network, Population, Projection, Reset
 
-from .arithmetic import Neurons, Taps, run
+from .arithmetic import Elementwise, Neurons, Taps, run
 from .integer import check_exact, evaluate
 from .surrogate import Surrogate, atan
 
@@ -67,7 +67,8 @@ class LIF(nn.Module):
     Raises
     ------
     InputError
-        If `scale` is something else, or a tensor has another shape than (size,).
+        If `scale` or `reset_mechanism` is something else, a parameter is out of range, or a tensor has
+        another shape.
     """
 
     beta: Tensor
@@ -96,7 +97,13 @@ class LIF(nn.Module):
             raise InputError(f"scale must be 'free', 'power_of_two' or a number above 0, not {scale!r}")
         self.size = size
         self.spike_grad = spike_grad or atan()
-        self.reset_mechanism = reset_mechanism
+        try:
+            self.reset = Reset(reset_mechanism)
+        except ValueError:
+            choices = ", ".join(f"'{reset.value}'" for reset in Reset)
+            raise InputError(
+                f"reset_mechanism must be one of {choices}, not {reset_mechanism!r}"
+            ) from None
         self.reset_delay = reset_delay
         self.membrane_bits = membrane_bits
         self.scale: Scale = scale
@@ -110,6 +117,9 @@ class LIF(nn.Module):
                 raise InputError(
                     f"{name} must be a number or have the shape ({size},), not {tuple(tensor.shape)}"
                 )
+            low, high = {"beta": (0, 1), "threshold": (0, torch.inf)}.get(name, (-torch.inf, torch.inf))
+            if not ((tensor >= low) & (tensor <= high)).all():
+                raise InputError(f"{name} must be in {low} … {high}, not {value}")
             if learn:
                 self.register_parameter(name, nn.Parameter(tensor))
             else:
@@ -118,7 +128,13 @@ class LIF(nn.Module):
     @property
     def high(self) -> int:
         """The membrane's greatest value in the contract's units."""
-        return int(2 ** ((self.membrane_bits or _MAX_MEMBRANE_BITS) - 1)) - 1
+        bits = _MAX_MEMBRANE_BITS if self.membrane_bits is None else self.membrane_bits
+        return int(2 ** (bits - 1)) - 1
+
+    def in_units(self, scale: float, around: Elementwise) -> tuple[Tensor, Tensor, Tensor]:
+        """beta, threshold and bias in the contract's units, brought to whole numbers by `around`."""
+        beta = around(self.beta.clamp(0, 1) * 2**BETA_BITS)
+        return beta, around(self.threshold.clamp(min=0) * scale), around(self.bias * scale)
 
 
 class Synapses(nn.Module):
@@ -174,6 +190,10 @@ class Synapses(nn.Module):
     def high(self) -> int:
         """The greatest integer weight."""
         return int(2 ** (self.weight_bits - 1)) - 1
+
+    def in_units(self, scale: float) -> Tensor:
+        """Weights as whole numbers of `weight_bits`, not yet parted by delay."""
+        return _round(self.weights * scale).clamp(-self.high - 1, self.high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +268,7 @@ class SpikingNetwork(nn.Module):
         super().__init__()
         projections = list(projections)
         self.inputs = inputs
-        self.output = output if output is not None else next(reversed(populations), "")
+        self.output = output if output is not None else next(reversed(list(populations)), "")
         self.quantize = quantize
         # ModuleDict refuses names such as "keys"; these need not be attributes.
         self.names = tuple(populations)
@@ -304,9 +324,7 @@ class SpikingNetwork(nn.Module):
 
     def population(self, name: str) -> LIF:
         """The population called `name`."""
-        lif = self.lifs[self.names.index(name)]
-        assert isinstance(lif, LIF)  # for the type checker
-        return lif
+        return cast(LIF, self.lifs[self.names.index(name)])
 
     def incoming(self, name: str) -> list[Synapses]:
         """The synapses that end at population `name`."""
@@ -331,7 +349,7 @@ class SpikingNetwork(nn.Module):
         NetworkError
             If, in evaluation mode, the parameters do not fit the contract.
         """
-        inputs = torch.as_tensor(spikes)
+        inputs = torch.as_tensor(spikes, device=next(self.parameters()).device)
         if inputs.ndim != 3 or inputs.shape[-1] != self.inputs:
             raise InputError(
                 f"spikes: shape is {tuple(inputs.shape)}, must be (samples, ticks, {self.inputs})"
@@ -341,7 +359,7 @@ class SpikingNetwork(nn.Module):
             spiked, membrane = self._train_forward(inputs, scales)
         else:
             spiked, membrane = evaluate(to_network(self), inputs)
-        readout = Reset(self.population(self.output).reset_mechanism) is Reset.NONE
+        readout = self.population(self.output).reset is Reset.NONE
         units = scales if self.quantize or not self.training else dict.fromkeys(scales, 1.0)
         return Activity(spiked, membrane, units, self.output, readout)
 
@@ -354,14 +372,14 @@ class SpikingNetwork(nn.Module):
 
         def neurons(name: str) -> Neurons:
             lif, scale = self.population(name), scales[name]
-            beta, threshold, bias = self._neuron_values(lif, scale)
+            beta, threshold, bias = lif.in_units(scale, _round if self.quantize else _identity)
             return Neurons(
                 name=name,
                 size=lif.size,
                 beta=beta,
                 threshold=threshold,
                 bias=bias,
-                reset=Reset(lif.reset_mechanism),
+                reset=lif.reset,
                 reset_delay=lif.reset_delay,
                 low=-lif.high - 1 if self.quantize else -torch.inf,
                 high=lif.high if self.quantize else torch.inf,
@@ -369,9 +387,11 @@ class SpikingNetwork(nn.Module):
             )
 
         def taps(source: str, target: str, synapses: Synapses) -> Taps:
-            weights = self._weights(synapses, scales[target])
+            weights = synapses.in_units(scales[target]) if self.quantize else synapses.weights
             delays = torch.unique(synapses.delays)
-            blocks = [weights] if len(delays) == 1 else [weights * (synapses.delays == d) for d in delays]
+            blocks = (
+                [weights] if len(delays) == 1 else [weights * (synapses.delays == d) for d in delays]
+            )
             return Taps(source, target, tuple(delays.tolist()), torch.cat(blocks, dim=1))
 
         return run(
@@ -382,23 +402,7 @@ class SpikingNetwork(nn.Module):
         )
 
     def _projections(self) -> list[tuple[tuple[str, str], Synapses]]:
-        return [
-            (route, synapses)
-            for route, synapses in zip(self.routes, self.synapses, strict=True)
-            if isinstance(synapses, Synapses)  # always; for the type checker
-        ]
-
-    def _neuron_values(self, lif: LIF, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-        """beta, threshold and bias in the contract's units."""
-        around = _round if self.quantize else _identity
-        beta = around(lif.beta.clamp(0, 1) * 2**BETA_BITS)
-        return beta, around(lif.threshold.clamp(min=0) * scale), around(lif.bias * scale)
-
-    def _weights(self, synapses: Synapses, scale: float) -> Tensor:
-        """Weights in the contract's units, before they are parted by delay."""
-        if not self.quantize:
-            return synapses.weights * scale
-        return _round(synapses.weights * scale).clamp(-synapses.high - 1, synapses.high)
+        return list(zip(self.routes, cast(Iterable[Synapses], self.synapses), strict=True))
 
     @torch.no_grad()
     def _scale(self, name: str) -> float:
@@ -443,37 +447,39 @@ def to_network(
     NetworkError
         If the contract cannot hold a parameter, or the integers could be too large to be exact.
     """
-    quantize, model.quantize = model.quantize, True
-    try:
-        scales = {target: model._scale(target) for target in model.names}
-        projections = [
-            Projection(
-                source=source,
-                target=target,
-                weights=_integers(model._weights(synapses, scales.get(target, 1.0)), f"{source} -> {target}"),
-                delays=synapses.delays.cpu().numpy(),
-                weight_bits=synapses.weight_bits,
-            )
-            for (source, target), synapses in model._projections()
-        ]
-        populations = []
-        for target in model.names:
-            lif = model.population(target)
-            beta, threshold, bias = (
-                _integers(values, target) for values in model._neuron_values(lif, scales[target])
-            )
-            fields = {
-                "beta": beta,
-                "threshold": threshold,
-                "bias": bias,
-                "reset": lif.reset_mechanism,
-                "reset_delay": lif.reset_delay,
-            }
+    scales = {target: model._scale(target) for target in model.names}
+    projections = [
+        Projection(
+            source=source,
+            target=target,
+            weights=_integers(synapses.in_units(scales.get(target, 1.0)), f"{source} -> {target}"),
+            delays=synapses.delays.cpu().numpy(),
+            weight_bits=synapses.weight_bits,
+        )
+        for (source, target), synapses in model._projections()
+    ]
+    populations = []
+    for target in model.names:
+        lif = model.population(target)
+        beta, threshold, bias = (
+            _integers(values, target) for values in lif.in_units(scales[target], torch.round)
+        )
+        bits = lif.membrane_bits
+        if bits is None:
             incoming = [projection for projection in projections if projection.target == target]
-            bits = lif.membrane_bits or _membrane_bits(lif, beta, threshold, bias, incoming)
-            populations.append(Population(target, lif.size, **fields, membrane_bits=bits))
-    finally:
-        model.quantize = quantize
+            bits = _membrane_bits(lif, beta, threshold, bias, incoming)
+        populations.append(
+            Population(
+                target,
+                lif.size,
+                beta,
+                threshold,
+                reset=lif.reset,
+                reset_delay=lif.reset_delay,
+                bias=bias,
+                membrane_bits=bits,
+            )
+        )
     network = Network(model.inputs, populations, projections, model.output, name, dict(metadata or {}))
     check_exact(network)
     return network
@@ -492,7 +498,7 @@ def _membrane_bits(
     )
     high = np.maximum(bias, 0) + np.maximum(weights, 0).sum(axis=0)
     low = np.minimum(bias, 0) + np.minimum(weights, 0).sum(axis=0) - 1
-    if lif.reset_delay and Reset(lif.reset_mechanism) is Reset.SUBTRACT:
+    if lif.reset_delay and lif.reset is Reset.SUBTRACT:
         low = low - threshold
     leak = np.maximum(2**BETA_BITS - beta, 2.0**-32)  # no leak: no bound
     bound = max(float((np.maximum(high, -low) * 2**BETA_BITS / leak).max()), float(threshold.max()))

@@ -50,7 +50,9 @@ class Task:
     data: bool = False  #: whether it reads files from a folder
 
 
-def _train_digits(settings: digits.Settings, seed: int, data: Path | None, progress: Progress) -> Trained:
+def _train_digits(
+    settings: digits.Settings, seed: int, data: Path | None, progress: Progress
+) -> Trained:
     def on_epoch(epoch: int, loss: float) -> None:
         progress(epoch, settings.epochs, f"epoch {epoch}, loss {loss:.3f}")
 
@@ -182,7 +184,9 @@ def _with(settings: Any, changes: dict[str, Any]) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
             raise InputError(f"setting '{field}' must be of type {kind.__name__}, not {value!r}")
         if value < (1 if kind is int else 0):
-            raise InputError(f"setting '{field}' must be {1 if kind is int else 0} or more, not {value!r}")
+            raise InputError(
+                f"setting '{field}' must be {1 if kind is int else 0} or more, not {value!r}"
+            )
     return dataclasses.replace(settings, **changes)
 
 

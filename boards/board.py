@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from lifline.errors import InputError, MissingExtra
@@ -19,7 +20,13 @@ class Family:
     suffix: str  #: of the bitstream's file
     resources: dict[str, str]  #: luts, ffs, brams, dsps -> their names in nextpnr's report
     ff_cells: str  #: how yosys's names of flip-flops start, for what nextpnr does not count
+    with_dsps: str  #: option of yosys's synth command that makes multipliers of DSP blocks
+    without_dsps: str  #: … and of logic
     bram_shapes: tuple[tuple[int, int], ...]  #: (words, bits) that one block RAM can be
+    ram_bits: int  #: a memory with fewer bits than these for each block RAM becomes logic
+    rom_bits: int  #: the same where it is read-only
+    base_luts: int  #: for estimates: of everything but the lanes
+    lane_luts_per_bit: int  #: for estimates: of each lane, for each bit of its two sums
 
 
 ICE40 = Family(
@@ -30,7 +37,13 @@ ICE40 = Family(
     # A logic cell holds a look-up table and a flip-flop, and nextpnr counts cells.
     resources={"luts": "ICESTORM_LC", "brams": "ICESTORM_RAM", "dsps": "ICESTORM_DSP"},
     ff_cells="SB_DFF",
+    with_dsps="-dsp",
+    without_dsps="",
     bram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+    ram_bits=75,
+    rom_bits=1024,
+    base_luts=1300,
+    lane_luts_per_bit=14,
 )
 
 ECP5 = Family(
@@ -42,7 +55,13 @@ ECP5 = Family(
         "luts": "TRELLIS_COMB", "ffs": "TRELLIS_FF", "brams": "DP16KD", "dsps": "MULT18X18D"
     },
     ff_cells="TRELLIS_FF",
+    with_dsps="",
+    without_dsps="-nodsp",
     bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+    ram_bits=1200,
+    rom_bits=1200,
+    base_luts=1600,
+    lane_luts_per_bit=9,
 )
 
 
@@ -72,6 +91,23 @@ class Board:
         """What the FPGA has: luts, ffs, brams, dsps."""
         return {"luts": self.luts, "ffs": self.ffs, "brams": self.brams, "dsps": self.dsps}
 
+    def shortage(self, need: Mapping[str, int]) -> str | None:
+        """One line that says which resource is short, by how much, and what to change; None if none is.
+
+        Parameters
+        ----------
+        need : mapping
+            What a design takes: luts, ffs, brams, dsps.
+        """
+        for name, total in self.totals.items():
+            if need.get(name, 0) > total:
+                what, remedy = _SHORT[name]
+                return (
+                    f"the design does not fit on {self.name}: it needs {need[name]} {what}, the "
+                    f"{self.device} has {total} ({need[name] - total} too many): choose {remedy}"
+                )
+        return None
+
     def make_platform(self) -> Any:
         """A new platform object of amaranth-boards.
 
@@ -91,6 +127,14 @@ class Board:
         return platform
 
 
+#: What a resource is called, and what takes less of it.
+_SHORT = {
+    "luts": ("look-up tables", "fewer lanes, fewer neurons or a bigger board"),
+    "ffs": ("flip-flops", "fewer lanes, fewer neurons or a bigger board"),
+    "brams": ("block RAMs", "fewer lanes, smaller weight_bits, fewer neurons or a bigger board"),
+    "dsps": ("multipliers", "fewer lanes, one beta for all neurons of a population or a bigger board"),
+}
+
 _BOARDS = (
     Board(
         name="icebreaker",
@@ -102,7 +146,7 @@ _BOARDS = (
         crystal_mhz=12,
         clocks_mhz=(24, 12),
         leds=(2, 3, 4, 5, 6),  # the five of the break-off section
-        synth_opts="-device u -dsp",
+        synth_opts="-device u",
         pll_pad=True,
         extra_resources="break_off_pmod",
     ),

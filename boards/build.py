@@ -22,8 +22,6 @@ from .tools import Found, find, run
 if TYPE_CHECKING:
     from lifline.rtl.plan import Lanes
 
-_NAMES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "multipliers"}
-
 
 def build(
     network: Network,
@@ -83,7 +81,7 @@ def build(
         from lifline import rtl
 
         from .clock import solve_pll
-        from .estimate import choose_lanes
+        from .estimate import choose_lanes, multipliers
         from .top import Top
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "amaranth", "boards") from None
@@ -108,12 +106,14 @@ def build(
         core = rtl.Accelerator(network, chosen_lanes, trace=True)
         for path, text in core.memory_files().items():
             platform.add_file(path, text)
+        family = chosen.family
+        in_dsps = 0 < multipliers(core.arrays) <= chosen.dsps
         plan = platform.prepare(
             Top(chosen, network, core, core.arrays[network.output], clock_mhz=clock),
             "top",
             emit_src=False,
             read_verilog_opts="-defer",  # a memory without its file is no error
-            synth_opts=chosen.synth_opts,
+            synth_opts=f"{chosen.synth_opts} {family.with_dsps if in_dsps else family.without_dsps}",
             script_after_synth="tee -q -o top.stat.json stat -json",
         )
         plan.extract(work)
@@ -131,7 +131,7 @@ def build(
                 work, work / "nextpnr.log",
             )
         except ToolError:
-            short = shortage(chosen, _resources(chosen, _log_utilisation(work / "nextpnr.log"), {}))
+            short = chosen.shortage(_resources(chosen, _log_utilisation(work / "nextpnr.log"), {}))
             if short is None:
                 raise
             raise ToolError(short) from None
@@ -179,31 +179,6 @@ def build(
         _deliver(work, target, files)
     step(4, "done")
     return report
-
-
-def shortage(board: Board, used: Mapping[str, int]) -> str | None:
-    """One line that says which of the FPGA's resources is short and what to change; None if none is.
-
-    Parameters
-    ----------
-    board : Board
-    used : mapping
-        What a design needs: luts, ffs, brams, dsps.
-    """
-    remedies = {
-        "luts": "fewer lanes or a bigger board",
-        "ffs": "fewer lanes or a bigger board",
-        "brams": "fewer lanes, smaller weight_bits, fewer neurons or a bigger board",
-        "dsps": "fewer lanes or a bigger board",
-    }
-    for name, total in board.totals.items():
-        need = used.get(name, 0)
-        if need > total:
-            return (
-                f"the design does not fit on {board.name}: it needs {need} {_NAMES[name]}, the "
-                f"{board.device} has {total} ({need - total} too many): choose {remedies[name]}"
-            )
-    return None
 
 
 def _too_slow(board: Board, clock: float, fmax: float) -> str:

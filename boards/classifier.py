@@ -22,6 +22,14 @@ from lifline.rtl.plan import ArrayPlan
 from .protocol import MAX_TICKS
 
 
+def score_shape(array: ArrayPlan, max_ticks: int = MAX_TICKS) -> Shape:
+    """Holds the score of any neuron after `max_ticks` ticks, exactly."""
+    low, high = 0, 1
+    if array.population.reset is Reset.NONE:
+        low, high = array.population.membrane_range
+    return Shape.cast(range(low * max_ticks, high * max_ticks + 1))
+
+
 class Classifier(wiring.Component):
     """Adds up the scores of an output population and names the greatest.
 
@@ -69,23 +77,16 @@ class Classifier(wiring.Component):
             }
         )
 
-    @property
-    def score_shape(self) -> Shape:
-        """Holds the score of any neuron after `max_ticks` ticks, exactly."""
-        low, high = 0, 1
-        if self.array.population.reset is Reset.NONE:
-            low, high = self.array.population.membrane_range
-        return Shape.cast(range(low * self.max_ticks, high * self.max_ticks + 1))
-
     def elaborate(self, platform):
         m = Module()
         lanes, groups, size = self.array.lanes, self.array.groups, self.array.population.size
+        shape = score_shape(self.array, self.max_ticks)
         sum_membranes = self.array.population.reset is Reset.NONE
 
         trace = self.trace.payload
-        ring = [Signal(self.score_shape, name=f"score{i}") for i in range(groups * lanes)]
+        ring = [Signal(shape, name=f"score{i}") for i in range(groups * lanes)]
         index = Signal(range(size + 1))  # of the neuron whose score is first in the ring, when asked
-        best = Signal(self.score_shape)
+        best = Signal(shape)
         done = Signal()
 
         with m.If(self.trace.valid):

@@ -1,8 +1,96 @@
-"""How much of an FPGA a network will take, before any tool runs: what `lanes=None` goes by.
+"""How much of an FPGA a network will take, before any tool runs: what ``lanes=None`` goes by.
 
-Block RAMs follow from the memories' shapes.  Logic is a straight line fitted to builds of networks of many shapes:
-good to about a quarter, which is why the choice keeps a margin and place and route has the last word.
+Memories are counted from the gateware itself.  Logic is a straight line through builds of networks of many
+shapes, good to about a fifth: a family's fixed part, and a part for each lane and bit of its two sums (the
+accumulator and the membrane), and the classifier's scores.  Place and route has the last word.
 """
 
 from __future__ import annotations
-def choose_lanes(network, board): return 1
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from amaranth.hdl import Fragment, Instance
+
+from lifline import rtl
+from lifline.errors import ToolError
+from lifline.network import Network
+from lifline.rtl.plan import Lanes
+
+from .board import Board, Family
+from .classifier import score_shape
+from .protocol import WINDOW
+
+#: `choose_lanes` goes no further: wider arrays take long to place and route, and seldom reach their clock.
+MOST_LANES = 8
+
+#: Logic that place and route can use in practice.
+_USABLE = 0.9
+
+#: Look-up tables of a multiplier for a membrane and its beta, where they are not in a DSP block.
+_MULTIPLIER_LUTS = 180
+
+
+def estimate(network: Network, board: Board, lanes: Lanes) -> dict[str, int]:
+    """What a build will take: luts, ffs, brams, dsps.
+
+    Raises
+    ------
+    InputError
+        If `lanes` is not possible.
+    """
+    core = rtl.Accelerator(network, lanes, trace=True)
+    family = board.family
+    arrays = core.arrays.values()
+    output = core.arrays[network.output]
+    luts = family.base_luts + output.groups * output.lanes * score_shape(output).width
+    for array in arrays:
+        bits = array.population.membrane_bits + array.accumulator_bits
+        luts += family.lane_luts_per_bit * array.lanes * bits
+    dsps = multipliers(core.arrays)
+    if dsps > board.dsps:
+        luts, dsps = luts + _MULTIPLIER_LUTS * dsps, 0
+    memories = [("lifline_ram", 8, WINDOW), *_memories(Fragment.get(core, object()))]
+    brams = sum(_blocks(family, *shape) for shape in memories)
+    return {"luts": luts, "ffs": int(0.65 * luts), "brams": brams, "dsps": dsps}
+
+
+def multipliers(arrays: Mapping[str, Any]) -> int:
+    """Multipliers of a network's gateware: one a lane where the neurons of a population differ in beta."""
+    return sum(array.lanes for array in arrays.values() if len(set(array.population.beta.tolist())) > 1)
+
+
+def choose_lanes(network: Network, board: Board) -> dict[str, int]:
+    """The most lanes, a power of two for all populations and at most `MOST_LANES`, that should fit.
+
+    Raises
+    ------
+    ToolError
+        If not even one lane should fit.
+    """
+    lanes = MOST_LANES
+    while True:
+        chosen = rtl.lanes_of(network, lanes)
+        need = estimate(network, board, chosen)
+        short = board.shortage(need | {"luts": int(need["luts"] / _USABLE)})
+        if short is None:
+            return chosen
+        if lanes == 1:
+            raise ToolError(f"{short} (an estimate; give the lanes to try it nevertheless)")
+        lanes //= 2
+
+
+def _memories(fragment: Any) -> Iterator[tuple[str, int, int]]:
+    """Kind, width and depth of each memory in a design."""
+    for part, *_ in fragment.subfragments:
+        if isinstance(part, Instance):
+            yield part.type, part.parameters["WIDTH"], part.parameters["DEPTH"]
+        else:
+            yield from _memories(part)
+
+
+def _blocks(family: Family, kind: str, width: int, depth: int) -> int:
+    """Block RAMs of one memory; 0 where yosys makes it of logic because it would leave them near empty."""
+    blocks = min(-(-width // bits) * -(-depth // words) for words, bits in family.bram_shapes)
+    least = family.rom_bits if kind == "lifline_rom" else family.ram_bits
+    return blocks if width * depth >= least * blocks else 0

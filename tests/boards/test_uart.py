@@ -103,7 +103,7 @@ def test_damage_is_told_and_the_next_byte_is_whole():
 def test_divisor():
     assert divisor(24e6, 1_000_000) == 24
     assert divisor(12e6, 115_200) == 104
-    with pytest.raises(ValueError, match="2.5 MHz cannot give 1000000 baud within 2 %"):
+    with pytest.raises(ValueError, match=r"2\.5 MHz cannot give 1000000 baud within 2 %"):
         divisor(2.5e6, 1_000_000)
     with pytest.raises(ValueError, match="cannot give"):
         divisor(4.4e6, 1_000_000)

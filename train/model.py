@@ -464,10 +464,6 @@ def to_network(
         beta, threshold, bias = (
             _integers(values, target) for values in lif.in_units(scales[target], torch.round)
         )
-        bits = lif.membrane_bits
-        if bits is None:
-            incoming = [projection for projection in projections if projection.target == target]
-            bits = _membrane_bits(lif, beta, threshold, bias, incoming)
         populations.append(
             Population(
                 target,
@@ -477,32 +473,37 @@ def to_network(
                 reset=lif.reset,
                 reset_delay=lif.reset_delay,
                 bias=bias,
-                membrane_bits=bits,
+                membrane_bits=_MAX_MEMBRANE_BITS if lif.membrane_bits is None else lif.membrane_bits,
             )
         )
     network = Network(model.inputs, populations, projections, model.output, name, dict(metadata or {}))
+    network = _with_narrow_membranes(model, network)
     check_exact(network)
     return network
 
 
-def _membrane_bits(
-    lif: LIF, beta: np.ndarray, threshold: np.ndarray, bias: np.ndarray, incoming: list[Projection]
-) -> int:
-    """The least width at which no spikes whatever can saturate a membrane; 24 at most.
+def _with_narrow_membranes(model: SpikingNetwork, network: Network) -> Network:
+    """`network` with the least width for each population of `model` that sets none.
 
-    With a current in low … high each tick, v ≤ high / (1 − beta/256), and below likewise, where the
-    rounding of the leak takes up to 1 off, and a delayed reset the threshold.
+    It is the least at which no spikes whatever can saturate a membrane, or 24.  With a current in
+    low … high each tick, v ≤ high / (1 − beta/256), and below likewise, where the rounding of the leak
+    takes up to 1 off, and a delayed reset the threshold.
     """
-    weights = np.concatenate(
-        [np.zeros((1, lif.size), np.int64), *(projection.weights for projection in incoming)]
-    )
-    high = np.maximum(bias, 0) + np.maximum(weights, 0).sum(axis=0)
-    low = np.minimum(bias, 0) + np.minimum(weights, 0).sum(axis=0) - 1
-    if lif.reset_delay and lif.reset is Reset.SUBTRACT:
-        low = low - threshold
-    leak = np.maximum(2**BETA_BITS - beta, 2.0**-32)  # no leak: no bound
-    bound = max(float((np.maximum(high, -low) * 2**BETA_BITS / leak).max()), float(threshold.max()))
-    return min(max(int(np.ceil(bound)).bit_length() + 1, 8), _MAX_MEMBRANE_BITS)
+    populations = []
+    for population in network.populations:
+        if model.population(population.name).membrane_bits is None:
+            high, low = population.bias.clip(min=0), population.bias.clip(max=0) - 1
+            for projection in network.incoming(population.name):
+                high = high + projection.weights.clip(min=0).sum(axis=0)
+                low = low + projection.weights.clip(max=0).sum(axis=0)
+            if population.reset_delay and population.reset is Reset.SUBTRACT:
+                low = low - population.threshold
+            leak = np.maximum(2**BETA_BITS - population.beta, 2.0**-32)  # no leak: no bound
+            bound = np.maximum(np.maximum(high, -low) * 2**BETA_BITS / leak, population.threshold).max()
+            bits = min(max(int(np.ceil(bound)).bit_length() + 1, 8), _MAX_MEMBRANE_BITS)
+            population = dataclasses.replace(population, membrane_bits=bits)
+        populations.append(population)
+    return dataclasses.replace(network, populations=populations)
 
 
 def _exact(values: np.ndarray, scale: float) -> Tensor:

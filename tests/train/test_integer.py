@@ -48,7 +48,8 @@ def test_random_networks_are_not_trivial() -> None:
     """The population of networks above holds what the contract allows, and does something."""
     spiking = saturating = populations = 0
     seen = dict.fromkeys(
-        ["loop", "repeated pair", "long delay", "mixed delays", "per neuron", "order", "no threshold"], 0
+        ["loop", "repeated pair", "long delay", "mixed delays", "per neuron", "order", "no threshold"],
+        0,
     )
     kinds = set()
     for seed in SEEDS:
@@ -117,7 +118,9 @@ def test_the_bound_is_sharp() -> None:
     """|bias| + |weight| + membrane + threshold of exactly 2^24 is admitted, one more is not."""
     largest = 2**24 - 100 - 128 - 1
     check_exact(neuron(255, largest), torch.float32)
-    with pytest.raises(NetworkError, match=r"population 'p': its integers can reach 16777217, above 2\^24"):
+    with pytest.raises(
+        NetworkError, match=r"population 'p': its integers can reach 16777217, above 2\^24"
+    ):
         check_exact(neuron(255, largest + 1), torch.float32)
     check_exact(neuron(255, largest + 1))
 
@@ -140,7 +143,9 @@ def test_float32_is_refused_while_products_are_less_precise() -> None:
 
 def test_unfit_arguments_are_refused() -> None:
     network = neuron(0, 0)
-    with pytest.raises(InputError, match=r"dtype must be torch.float64 or torch.float32, not torch.int64"):
+    with pytest.raises(
+        InputError, match=r"dtype must be torch.float64 or torch.float32, not torch.int64"
+    ):
         integer_forward(network, np.zeros((5, 1), np.uint8), dtype=torch.int64)
     with pytest.raises(InputError, match="must be 0 or 1"):
         integer_forward(network, np.full((5, 1), 2))

@@ -195,6 +195,8 @@ class Build:
             )
 
     def _compile_verilator(self, tool: Verilator) -> None:
+        if self.waves is not None and self.waves.suffix == ".fst":
+            _require_fst(tool, self.waves)
         shutil.rmtree(self.objects, ignore_errors=True)
         self.objects.mkdir(parents=True)
         log = self.objects / "compile.log"
@@ -240,15 +242,7 @@ class Build:
 
         def run_make(what: Sequence[str] = ()) -> None:
             settings = [f"{name}={value}" for name, value in variables.items()]
-            try:
-                _call([*make, *settings, *what], log, "C++ compiler", environment=environment)
-            except ToolError:
-                if "lz4.h" in log.read_text(errors="replace"):
-                    raise ToolError(
-                        f"{self.waves}: Verilator needs the headers of lz4 and zlib to write FST: run  "
-                        "apt install liblz4-dev zlib1g-dev   or write .vcd"
-                    ) from None
-                raise
+            _call([*make, *settings, *what], log, "C++ compiler", environment=environment)
 
         def compile_runtime(cache: Path) -> None:
             text = "".join(f'#include "{header}"\n' for header in headers)
@@ -283,6 +277,21 @@ class Build:
         if self.waves is None:
             return []
         return ["--trace-fst" if self.waves.suffix == ".fst" else "--trace-vcd"]
+
+
+def _require_fst(tool: Verilator, waves: Path) -> None:
+    """Check that what Verilator compiles to write FST is installed."""
+    result = subprocess.run(
+        [tool.compiler, "-E", "-x", "c++", "-"],
+        input=b"#include <lz4.h>\n#include <zlib.h>\n",
+        capture_output=True,
+        check=False,
+    )
+    if result.returncode:
+        raise ToolError(
+            f"{waves}: Verilator needs the headers of lz4 and zlib to write FST: run  "
+            "apt install liblz4-dev zlib1g-dev   or write .vcd"
+        )
 
 
 def _runner(build: Build) -> Any:

@@ -29,8 +29,8 @@ Lanes = int | Mapping[str, int]
 Progress = Callable[[int, int, str], None]
 Path_ = str | os.PathLike[str]
 
-#: So many words of traces are worth the longer compilation of a faster simulation.
-_LONG = 1 << 16
+#: So many updates of neurons are worth the longer compilation of a faster simulation.
+_LONG = 1 << 20
 
 
 class SimulationError(LiflineError, RuntimeError):
@@ -164,23 +164,24 @@ class Simulator:
         """
         runs = [(sample, None) for sample in range(len(spikes))] if runs is None else list(runs)
         jobs = 1 if self.build.waves is not None else jobs or os.cpu_count() or 1
-        parts = [list(part) for part in np.array_split(np.arange(len(runs)), min(jobs, len(runs)) or 1)]
+        if not runs or not spikes.shape[1]:
+            return self._outcome(
+                [Raw.nothing(self.traces, len(runs), spikes.shape[1])], [range(len(runs))]
+            )
+        parts = np.array_split(np.arange(len(runs)), min(jobs, len(runs)))
         files = []
         for number, part in enumerate(parts):
             parameters = self.build.objects / f"parameters-{number}"
             results = self.build.objects / f"results-{number}.npz"
             self._write_parameters(parameters, spikes, [runs[i] for i in part], expected)
             files.append((parameters, results))
-        if runs and spikes.shape[1]:
-            self.build.run(files, seed, progress)
-            outcomes = [
-                batch.read(results, self.traces, len(part), spikes.shape[1])
-                if self.compiled
-                else Raw.read(results, self.traces)
-                for (_, results), part in zip(files, parts, strict=True)
-            ]
-        else:
-            outcomes = [Raw.nothing(self.traces, len(runs), spikes.shape[1])]
+        self.build.run(files, seed, progress)
+        outcomes = [
+            batch.read(results, self.traces, len(part), spikes.shape[1])
+            if self.compiled
+            else Raw.read(results, self.traces)
+            for (_, results), part in zip(files, parts, strict=True)
+        ]
         return self._outcome(outcomes, parts)
 
     def _write_parameters(
@@ -223,7 +224,7 @@ class Simulator:
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, work=work_bytes, spikes=spikes[samples], **arrays)
 
-    def _outcome(self, outcomes: Sequence[Raw], parts: Sequence[Sequence[int]]) -> Outcome:
+    def _outcome(self, outcomes: Sequence[Raw], parts: Sequence[Any]) -> Outcome:
         spikes, membrane = {}, {}
         problem = next((raw.problem for raw in outcomes if raw.problem), None)
         for trace in self.traces:
@@ -232,11 +233,14 @@ class Simulator:
         done = sum(len(raw.cycles) for raw in outcomes)
         if problem is None:
             problem = self._contradiction(outcomes, spikes)
-        cycles = np.zeros(len(next(iter(spikes.values()))), np.int64)
-        for raw, part in zip(outcomes, parts, strict=False):
-            cycles[part[: len(raw.cycles)]] = raw.cycles
+        cycles = [
+            np.pad(raw.cycles, (0, len(part) - len(raw.cycles)))  # the rest was not begun
+            for raw, part in zip(outcomes, parts, strict=True)
+        ]
         return Outcome(
-            recording=Recording(spikes, membrane, _classes(self.network, spikes, membrane), cycles),
+            recording=Recording(
+                spikes, membrane, _classes(self.network, spikes, membrane), np.concatenate(cycles)
+            ),
             counts=np.concatenate([raw.counts for raw in outcomes]),
             done=done,
             clock_cycles=sum(raw.clock_cycles for raw in outcomes),
@@ -334,7 +338,7 @@ def simulate(
             backend=backend,
             lanes=lanes,
             waves=waves,
-            optimise=words > _LONG,
+            optimise=updates > _LONG,
             compiled=backend == "verilator" and waves is None and stalls is None,
         )
         outcome = simulator.run(

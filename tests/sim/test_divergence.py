@@ -48,7 +48,12 @@ def test_first_is_by_sample_then_tick_then_order_of_evaluation_then_neuron() -> 
     ):
         found = compare(expected, changed(*places[:count]), NETWORK)
         assert found is not None
-        assert (found.sample, found.population, found.tick, found.neuron) == (0, population, tick, neuron)
+        assert (found.sample, found.population, found.tick, found.neuron) == (
+            0,
+            population,
+            tick,
+            neuron,
+        )
     found = compare(expected, changed(places[-1]), NETWORK)
     assert found is not None
     assert found.sample == 1
@@ -85,7 +90,9 @@ def test_recordings_without_samples() -> None:
 
 def test_recordings_that_cannot_be_compared() -> None:
     short = golden.simulate(NETWORK, SPIKES[:1])
-    with pytest.raises(InputError, match=r"population 'late' has the shapes \(1, 4, 2\) and \(2, 4, 2\)"):
+    with pytest.raises(
+        InputError, match=r"population 'late' has the shapes \(1, 4, 2\) and \(2, 4, 2\)"
+    ):
         compare(changed(), short)
     del short.spikes["early"]
     with pytest.raises(InputError, match="one has no population 'early'"):

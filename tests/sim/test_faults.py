@@ -21,7 +21,9 @@ NETWORK = Network(
         Population("out", 2, beta=200, threshold=15),
     ],
     projections=[
-        Projection("input", "hidden", [[9, 7, 5], [8, 6, 4], [7, 5, 9], [6, 9, 8]], delays=[[0, 1, 2]] * 4),
+        Projection(
+            "input", "hidden", [[9, 7, 5], [8, 6, 4], [7, 5, 9], [6, 9, 8]], delays=[[0, 1, 2]] * 4
+        ),
         Projection("hidden", "out", [[9, 8], [7, 9], [8, 7]]),
     ],
     output="out",
@@ -49,7 +51,9 @@ def wrapper(faults: dict[str, str]) -> str:
     def declared(kind: str, name: str) -> str:
         return f"{kind} [{widths[name] - 1}:0] {name}" if name in widths else f"{kind} {name}"
 
-    ports = [declared("input", name) for name in inputs] + [declared("output", name) for name in outputs]
+    ports = [declared("input", name) for name in inputs] + [
+        declared("output", name) for name in outputs
+    ]
     connections = ", ".join(
         f".{name}({f'inner_{name}' if f'inner_{name}' in text else name})"
         for text in [" ".join([*_PASS, *_PASS.values()])]
@@ -105,9 +109,13 @@ def test_deadlock_is_reported_with_tick_and_stream(backend: str, fault: dict[str
     assert not report.passed
     assert report.problem is not None
     assert "deadlock: nothing moved for" in report.problem
-    assert "stream i took 12 of 60 events and waits in tick 2, stream o waits in tick 2" in report.problem
+    assert (
+        "stream i took 12 of 60 events and waits in tick 2, stream o waits in tick 2" in report.problem
+    )
     assert "the trace of 'out' in tick 2 (of 12 ticks)" in report.problem
-    with pytest.raises(SimulationError, match="deadlock: nothing moved .*stream i took 12 of 60 events"):
+    with pytest.raises(
+        SimulationError, match=r"deadlock: nothing moved .*stream i took 12 of 60 events"
+    ):
         simulate(NETWORK, SPIKES, backend=backend)
 
 
@@ -146,9 +154,10 @@ def test_wrong_weight_is_traced_to_its_neuron_and_tick(
     backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file of weights is replaced: the report must name the first neuron that feels it, and why."""
-    wrong = Projection("input", "hidden", NETWORK.projections[0].weights + [[0, 0, 0]] * 3 + [[0, 0, 1]]
-        if False else NETWORK.projections[0].weights + np.array([[0, 0, 0]] * 3 + [[0, 0, 1]]),
-        delays=NETWORK.projections[0].delays)  # fmt: skip
+    projection = NETWORK.projections[0]
+    weights = projection.weights.copy()
+    weights[3, 2] += 1
+    wrong = Projection("input", "hidden", weights, projection.delays)
     other = Network(4, NETWORK.populations, [wrong, NETWORK.projections[1]], "out")
     export = rtl.export
     monkeypatch.setattr(rtl, "export", lambda network, *args, **kwargs: export(other, *args, **kwargs))
@@ -161,5 +170,8 @@ def test_wrong_weight_is_traced_to_its_neuron_and_tick(
     spike, membrane = int(expected.spikes["hidden"][0, 2, 2]), int(expected.membrane["hidden"][0, 2, 2])
     assert found.expected == (spike, membrane)
     assert found.actual == (spike, membrane + 1)
-    assert "differs from golden: first divergence in sample 0: population 'hidden', neuron 2, tick 2" in report.text
+    assert (
+        "differs from golden: first divergence in sample 0: population 'hidden', neuron 2, tick 2"
+        in report.text
+    )
     assert "input -> hidden: source 3 spiked in tick 0, delay 2, weight 8" in report.text

@@ -75,7 +75,9 @@ def test_wheel_is_used_where_the_system_has_an_old_one(
 
 def test_without_compiler_or_make_one_line_says_so(path: Path) -> None:
     program(path, "verilator", "Verilator 5.040")
-    with pytest.raises(ToolError, match=r"needs a C\+\+ compiler and make, which .*apt install g\+\+ make"):
+    with pytest.raises(
+        ToolError, match=r"needs a C\+\+ compiler and make, which .*apt install g\+\+ make"
+    ):
         tools.find_verilator()
     program(path, "make", "GNU Make 4.3")
     with pytest.raises(ToolError, match=r"needs a C\+\+ compiler, which"):

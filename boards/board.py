@@ -91,17 +91,20 @@ class Board:
         """What the FPGA has: luts, ffs, brams, dsps."""
         return {"luts": self.luts, "ffs": self.ffs, "brams": self.brams, "dsps": self.dsps}
 
-    def shortage(self, need: Mapping[str, int]) -> str | None:
+    def shortage(self, need: Mapping[str, int], *, fewer_lanes: bool = True) -> str | None:
         """One line that says which resource is short, by how much, and what to change; None if none is.
 
         Parameters
         ----------
         need : mapping
             What a design takes: luts, ffs, brams, dsps.
+        fewer_lanes : bool
+            Whether fewer lanes are a way out.
         """
         for name, total in self.totals.items():
             if need.get(name, 0) > total:
                 what, remedy = _SHORT[name]
+                remedy = f"fewer lanes, {remedy}" if fewer_lanes else remedy
                 return (
                     f"the design does not fit on {self.name}: it needs {need[name]} {what}, the "
                     f"{self.device} has {total} ({need[name] - total} too many): choose {remedy}"
@@ -129,10 +132,10 @@ class Board:
 
 #: What a resource is called, and what takes less of it.
 _SHORT = {
-    "luts": ("look-up tables", "fewer lanes, fewer neurons or a bigger board"),
-    "ffs": ("flip-flops", "fewer lanes, fewer neurons or a bigger board"),
-    "brams": ("block RAMs", "fewer lanes, smaller weight_bits, fewer neurons or a bigger board"),
-    "dsps": ("multipliers", "fewer lanes, one beta for all neurons of a population or a bigger board"),
+    "luts": ("look-up tables", "fewer neurons or a bigger board"),
+    "ffs": ("flip-flops", "fewer neurons or a bigger board"),
+    "brams": ("block RAMs", "smaller weight_bits, fewer neurons or a bigger board"),
+    "dsps": ("multipliers", "one beta for all neurons of a population or a bigger board"),
 }
 
 _BOARDS = (

@@ -107,7 +107,10 @@ def solve_pll(board: Board, clock_mhz: float) -> ICE40PLL | ECP5PLL | None:
 
 
 class ClockGenerator(Elaboratable):
-    """Makes the domain ``sync`` of `clock_mhz`, in reset until the clock and the memories are ready."""
+    """Drives the domain ``sync`` with `clock_mhz`, in reset until the clock and the memories are ready.
+
+    Whoever has it as a submodule defines the domain; without a PLL the platform does.
+    """
 
     def __init__(self, board: Board, clock_mhz: float) -> None:
         self.board = board
@@ -122,7 +125,6 @@ class ClockGenerator(Elaboratable):
         pin = platform.request(platform.default_clk, dir="-")
         clock = Signal()
         locked = Signal()
-        m.domains.sync = ClockDomain()
         m.d.comb += ClockSignal().eq(clock)
         # nextpnr derives the frequency of `clock` from that of the pin and the PLL's dividers.
         if isinstance(self.pll, ICE40PLL):

@@ -72,7 +72,8 @@ def choose_lanes(network: Network, board: Board) -> dict[str, int]:
     while True:
         chosen = rtl.lanes_of(network, lanes)
         need = estimate(network, board, chosen)
-        short = board.shortage(need | {"luts": int(need["luts"] / _USABLE)})
+        need["luts"] = int(need["luts"] / _USABLE)
+        short = board.shortage(need, fewer_lanes=False)
         if short is None:
             return chosen
         if lanes == 1:

@@ -8,7 +8,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib import fifo, io, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -127,7 +127,9 @@ class Top(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.clock = ClockGenerator(self.board, self.clock_mhz)
+        m.submodules.clock = clock = ClockGenerator(self.board, self.clock_mhz)
+        if clock.pll is not None:
+            m.domains.sync = ClockDomain()
         m.submodules.system = system = self.system
 
         uart = platform.request("uart", 0, dir="-")

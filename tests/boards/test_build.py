@@ -1,0 +1,205 @@
+"""Building bitstreams: the choices before the tools run, what is said when they fail, and one real build."""
+
+import hashlib
+import json
+import stat
+
+import numpy as np
+import pytest
+
+from lifline import InputError, Network, Population, Projection, Reset, ToolError
+from lifline.boards import BOARDS, build
+from lifline.boards.clock import ECP5PLL, ICE40PLL, solve_pll
+from lifline.boards.estimate import choose_lanes, estimate
+from lifline.rtl import lanes_of
+
+
+def small_network(size=12, inputs=10, beta=230, reset=Reset.SUBTRACT, weight_bits=8):
+    rng = np.random.default_rng(0)
+    limit = 2 ** (weight_bits - 1)
+    return Network(
+        inputs,
+        [Population("hidden", size, beta, 150), Population("output", 4, 240, 100, reset)],
+        [
+            Projection(
+                "input", "hidden", rng.integers(-limit, limit, (inputs, size)), weight_bits=weight_bits
+            ),
+            Projection("hidden", "output", rng.integers(-100, 100, (size, 4))),
+        ],
+        "output",
+    )
+
+
+@pytest.fixture
+def fake_tools(tmp_path, monkeypatch):
+    """Native tools that are shell scripts: give each its text."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    def make(**texts):
+        for name in ("yosys", "nextpnr-ice40", "icepack"):
+            path = folder / name
+            path.write_text(f"#!/bin/sh\n{texts.get(name.partition('-')[0], '')}\n")
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    return make
+
+
+STAT = """echo '{"design": {"num_cells_by_type": {"SB_DFFE": 5, "SB_DFF": 6, "SB_LUT4": 7}}}' > top.stat.json"""
+
+
+def report(fmax):
+    placed = {
+        "fmax": {"clk": {"achieved": fmax, "constraint": 24}},
+        "utilization": {
+            "ICESTORM_LC": {"used": 100, "available": 5280},
+            "ICESTORM_RAM": {"used": 3, "available": 30},
+            "ICESTORM_DSP": {"used": 0, "available": 8},
+        },
+    }
+    return f"echo '{json.dumps(placed)}' > top.report.json"
+
+
+def test_a_build_writes_its_report(fake_tools, tmp_path):
+    fake_tools(yosys=STAT, nextpnr=report(30.126), icepack="echo bits > top.bin")
+    network, seen = small_network(), []
+    activity = {"input": [[3, 1]], "hidden": [[2, 2]], "output": [[0, 1]]}
+    result = build(
+        network, "icebreaker", tmp_path / "out", lanes=2, activity=activity,
+        progress=lambda *event: seen.append(event),
+    )
+    written = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert written == result
+    assert result["fmax_mhz"] == 30.13
+    assert (result["luts"], result["ffs"], result["brams"], result["dsps"]) == (100, 11, 3, 0)
+    assert result["available"] == {"luts": 5280, "ffs": 5280, "brams": 30, "dsps": 8}
+    assert result["utilisation"]["brams"] == 0.1
+    assert result["lanes"] == {"hidden": 2, "output": 2}
+    assert result["clock_mhz"] == 24
+    assert result["cycles_per_sample"] > 0
+    assert result["samples_per_second"] == round(24e6 / result["cycles_per_sample"], 1)
+    assert result["tools"]["seed"] == 1
+    assert (tmp_path / "out" / result["bitstream"]).read_text() == "bits\n"
+    assert [event[:2] for event in seen] == [(n, 4) for n in range(5)]
+    without = build(network, "icebreaker", tmp_path / "out", lanes=2)
+    assert without["cycles_per_sample"] is None
+    assert without["samples_per_second"] is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"yosys": "echo 'ERROR: oh'; exit 1"}, "yosys .* failed: ERROR: oh"),
+        ({"yosys": STAT, "nextpnr": "echo 'ERROR: cannot route'; exit 1"}, "cannot route"),
+        (
+            {
+                "yosys": STAT,
+                "nextpnr": "echo 'Info:   ICESTORM_LC:  6001/   5280   113%'\n"
+                "echo 'ERROR: Unable to place cell'; exit 1",
+            },
+            r"does not fit on icebreaker: it needs 6001 look-up tables, the iCE40UP5K-SG48 has 5280 "
+            r"\(721 too many\): choose fewer lanes",
+        ),
+        (
+            {"yosys": STAT, "nextpnr": report(20.0)},
+            "reaches 20.00 MHz on icebreaker, less than its clock of 24 MHz: choose a clock of 12 MHz",
+        ),
+        ({"yosys": STAT, "nextpnr": report(9.0)}, "less than its clock of 24 MHz: choose fewer lanes"),
+        ({"yosys": STAT, "nextpnr": report(50), "icepack": "exit 1"}, "icepack .* failed"),
+    ],
+)
+def test_a_failure_is_one_line_and_leaves_nothing(texts, message, fake_tools, tmp_path):
+    fake_tools(**texts)
+    with pytest.raises(ToolError, match=message) as error:
+        build(small_network(), "icebreaker", tmp_path / "out", lanes=1)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_options(tmp_path):
+    network = small_network()
+    with pytest.raises(InputError, match="unknown board 'vc707': choose one of icebreaker, hx8k, ulx3s"):
+        build(network, "vc707", tmp_path)
+    with pytest.raises(InputError, match="clock of 23.456 MHz .* choose 24, 12 MHz"):
+        build(network, "icebreaker", tmp_path, clock_mhz=23.456)
+    with pytest.raises(InputError, match="seed must be a non-negative integer"):
+        build(network, "icebreaker", tmp_path, seed=-1)
+    with pytest.raises(InputError, match="lanes of 'hidden'"):
+        build(network, "icebreaker", tmp_path, lanes=0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="not a folder"):
+        build(network, "icebreaker", tmp_path / "file")
+
+
+def test_lanes_are_chosen_by_what_fits():
+    network = small_network()
+    assert choose_lanes(network, BOARDS["ulx3s"]) == {"hidden": 8, "output": 4}
+    small = choose_lanes(network, BOARDS["icebreaker"])
+    need = estimate(network, BOARDS["icebreaker"], small)
+    assert BOARDS["icebreaker"].shortage(need) is None
+    for board in BOARDS.values():
+        fewer, more = (estimate(network, board, lanes_of(network, n)) for n in (1, 4))
+        assert fewer["luts"] < more["luts"]
+    with pytest.raises(ToolError, match=r"the iCE40UP5K-SG48 has 30 .*: choose smaller weight_bits.*\(an estimate"):
+        choose_lanes(small_network(size=128, inputs=784), BOARDS["icebreaker"])
+
+
+def test_multipliers_are_counted_where_betas_differ():
+    betas = np.arange(200, 212)
+    board = BOARDS["icebreaker"]
+    assert estimate(small_network(), board, 4)["dsps"] == 0
+    in_dsps = estimate(small_network(beta=betas), board, 4)
+    assert in_dsps["dsps"] == 4
+    in_logic = estimate(small_network(beta=betas), BOARDS["hx8k"], 4)
+    assert in_logic["dsps"] == 0
+    assert in_logic["luts"] > in_dsps["luts"]
+
+
+def test_shortage():
+    board = BOARDS["ulx3s"]
+    assert board.shortage(board.totals) is None
+    assert board.shortage({"luts": 1, "brams": 209}) == (
+        "the design does not fit on ulx3s: it needs 209 block RAMs, the LFE5U-85F-6BG381C has 208 "
+        "(1 too many): choose fewer lanes, smaller weight_bits, fewer neurons or a bigger board"
+    )
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_every_clock_of_every_board_can_be_made(board):
+    for clock in board.clocks_mhz:
+        pll = solve_pll(board, clock)
+        if isinstance(pll, ICE40PLL):
+            vco = board.crystal_mhz * (pll.divf + 1) / (pll.divr + 1)
+            assert vco / 2**pll.divq == clock
+            assert 533 <= vco <= 1066
+        elif isinstance(pll, ECP5PLL):
+            assert board.crystal_mhz * pll.feedback_divider / pll.input_divider == clock
+            assert 400 <= clock * pll.output_divider <= 800
+        else:
+            assert clock == board.crystal_mhz
+        assert clock * 1e6 % board.baud == 0
+
+
+def test_the_dividers_that_vendors_give():
+    assert ICE40PLL.solve(12, 24) == ICE40PLL(divr=0, divf=63, divq=5, filter_range=1)  # icepll -i 12 -o 24
+    assert ICE40PLL.solve(12, 48) == ICE40PLL(divr=0, divf=63, divq=4, filter_range=1)
+    assert ICE40PLL.solve(12, 14) is None
+    assert ECP5PLL.solve(25, 1000) is None
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+def test_icebreaker_bitstream(tmp_path):
+    network = small_network()
+    digests = set()
+    for attempt in range(2):
+        result = build(network, "icebreaker", tmp_path / str(attempt), lanes=1)
+        bitstream = (tmp_path / str(attempt) / result["bitstream"]).read_bytes()
+        digests.add(hashlib.sha256(bitstream).hexdigest())
+        assert b"\x7e\xaa\x99\x7e" in bitstream[:200]  # the preamble of an iCE40 bitstream
+    assert len(digests) == 1
+    assert result["fmax_mhz"] >= 24
+    assert 0 < result["luts"] < 5280
+    assert 0 < result["brams"] <= 30
+    assert not [path for path in (tmp_path / "0").iterdir() if path.name.startswith(".")]

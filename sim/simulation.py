@@ -327,7 +327,7 @@ def simulate(
     tell = _teller(progress, len(samples))
     with _workdir(workdir) as directory:
         tell(0, f"compiling for {backend}")
-        words = (
+        updates = (
             sum(population.size for population in network.populations)
             * samples.shape[0]
             * samples.shape[1]

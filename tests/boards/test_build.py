@@ -121,7 +121,7 @@ def test_bad_options(tmp_path):
     network = small_network()
     with pytest.raises(InputError, match="unknown board 'vc707': choose one of icebreaker, hx8k, ulx3s"):
         build(network, "vc707", tmp_path)
-    with pytest.raises(InputError, match="clock of 23.456 MHz .* choose 24, 12 MHz"):
+    with pytest.raises(InputError, match=r"clock of 23\.456 MHz .* choose 24, 12 MHz"):
         build(network, "icebreaker", tmp_path, clock_mhz=23.456)
     with pytest.raises(InputError, match="seed must be a non-negative integer"):
         build(network, "icebreaker", tmp_path, seed=-1)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lifline.errors import MissingExtra
+from lifline.errors import InputError, MissingExtra
 
 from . import encoders, surrogate
 from .model import LIF, SpikingNetwork
@@ -40,6 +40,16 @@ class Settings:
     shift: float = 0.4  #: each epoch shifts each image by up to so many pixels both ways …
     drop: float = 0.1  #: … and leaves out this fraction of its spikes
     validation: float = 0.0  #: fraction of the training images that is held out, to choose settings by
+
+    def __post_init__(self) -> None:
+        for field in ("dark", "beta", "label_smoothing", "shift", "drop", "validation"):
+            value = getattr(self, field)
+            if not 0 <= value <= 1:
+                raise InputError(f"setting '{field}' must be in 0 … 1, not {value}")
+        if self.validation == 1:
+            raise InputError(
+                "setting 'validation' must be less than 1: some images must be left to learn"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,8 +136,8 @@ def test_without_quantisation_it_is_snntorchs_leaky(reset: str, reset_delay: boo
     synapses = Synapses(9, 20, weights=torch.randn(9, 20) * 0.5)
     model = SpikingNetwork(9, {"p": lif}, [("input", "p", synapses)], quantize=False).double()
     spikes = spikes_for(model, samples=1, ticks=50)
-    # A reset of this tick leaves no spike behind for the next one to reset again, unless the membrane is
-    # still above the threshold: snnTorch then resets twice, the contract once.  Small weights avoid it.
+    # Where a membrane is still above the threshold after its reset, snnTorch (without delay) takes another
+    # reset off before the next comparison; the contract does not.  Small weights keep clear of it.
     model.synapses[0].weights.data.clamp_(-0.3, 0.3)
     currents = torch.from_numpy(spikes[0]).double() @ model.synapses[0].weights.detach()
     expected_spikes, expected = leaky(currents, 0.8, 1.0, reset, reset_delay)
@@ -329,3 +330,11 @@ def test_state_is_saved_and_loaded() -> None:
     assert to_network(first) != to_network(second)
     second.load_state_dict(first.state_dict())
     assert to_network(first) == to_network(second)
+
+
+def test_the_program_in_the_documentation_runs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    program = text.split("```python\n")[1].split("```")[0]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        exec(compile(program, "docs/training.md", "exec"), {})

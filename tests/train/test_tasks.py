@@ -1,0 +1,112 @@
+"""Tasks: what they write, that it can be written again, and how well the digits are told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lifline import InputError, Network
+from lifline.files import read_npz
+from lifline.golden import simulate
+from lifline.train import digits, integer_forward
+from lifline.train.tasks import run_task
+
+FILES = ["network.npz", "test.npz", "train.json"]
+
+
+def test_the_split_is_fixed_and_stratified() -> None:
+    training, held_out, test = digits.load()
+    assert [len(part.labels) for part in (training, held_out, test)] == [1437, 0, 360]
+    assert np.bincount(test.labels).tolist() == [36, 36, 35, 37, 36, 37, 36, 36, 35, 36]
+    pixels = (test.values * 16).astype(np.uint8)  # the very images
+    assert hashlib.sha256(pixels.tobytes()).hexdigest().startswith("3cc232bd25364446")
+    rows = {row.tobytes() for row in training.values}
+    assert sum(row.tobytes() in rows for row in test.values) == 0
+    smaller, held_out, same = digits.load(validation=0.2)
+    assert [len(part.labels) for part in (smaller, held_out, same)] == [1149, 288, 360]
+    np.testing.assert_array_equal(same.values, test.values)
+
+
+def test_digits_in_a_few_epochs(tmp_path: Path) -> None:
+    calls: list[tuple[int, int, str]] = []
+    record = run_task(
+        "digits", tmp_path / "new", epochs=6, progress=lambda *call: calls.append(call), hidden=32
+    )
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == FILES
+    assert json.loads((tmp_path / "new" / "train.json").read_text()) == record
+    assert [call[:2] for call in calls] == [(epoch, 6) for epoch in range(1, 7)]
+    assert calls[0][2].startswith("epoch 1, loss ")
+
+    network, test = (
+        Network.load(tmp_path / "new" / "network.npz"),
+        read_npz(tmp_path / "new" / "test.npz"),
+    )
+    spikes, labels = test["spikes"], test["labels"]
+    assert (spikes.dtype, spikes.shape) == (np.uint8, (360, 8, 64))
+    assert (labels.dtype, labels.shape) == (np.int64, (360,))
+    assert record["network"] == "64-32-10"
+    assert len(record["curves"]["loss"]) == len(record["curves"]["train_accuracy"]) == 6
+    assert record["settings"]["epochs"] == 6
+
+    golden, third = simulate(network, spikes), integer_forward(network, spikes)
+    for name in ("hidden1", "output"):
+        np.testing.assert_array_equal(golden.spikes[name], third.spikes[name])
+        np.testing.assert_array_equal(golden.membrane[name], third.membrane[name])
+        assert record["events_per_sample"][name] == round(golden.spikes[name].sum() / 360, 3)
+    assert record["test_accuracy"] == (golden.classes == labels).mean()
+    assert record["test_accuracy"] > 0.85
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    settings: dict[str, Any] = {"epochs": 2, "hidden": 16, "validation": 0.1}
+    for name, seed in [("a", 5), ("b", 5), ("c", 6)]:
+        torch.manual_seed(len(name) + seed)  # whatever the caller's random numbers
+        run_task("digits", tmp_path / name, seed=seed, **settings)
+    torch.set_rng_state(state)
+    assert torch.get_num_threads() == threads
+    content = {name: (tmp_path / name / "network.npz").read_bytes() for name in "abc"}
+    assert content["a"] == content["b"]
+    assert content["a"] != content["c"]
+    records = [json.loads((tmp_path / name / "train.json").read_text()) for name in "ab"]
+    for record in records:
+        del record["seconds"]
+    assert records[0] == records[1]
+    assert len(records[0]["curves"]["validation_accuracy"]) == 2
+
+
+@pytest.mark.slow
+def test_digits_accuracy(tmp_path: Path) -> None:
+    record = run_task("digits", tmp_path)
+    assert record["test_accuracy"] >= 0.96
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "letters"}, "no task 'letters'; the tasks are digits"),
+        ({"data": "here"}, "task 'digits' brings its own data; leave out the data folder 'here'"),
+        ({"seed": -1}, "seed must be in 0 … 2"),
+        ({"epochs": 0}, "setting 'epochs' must be 1 or more, not 0"),
+        ({"hidden": 2.5}, "setting 'hidden' must be of type int, not 2.5"),
+        ({"drop": 1.5}, "setting 'drop' must be in 0 … 1, not 1.5"),
+        ({"validation": 1.0}, "setting 'validation' must be less than 1"),
+        ({"hiden": 3}, "no setting 'hiden'; the settings are hidden, ticks"),
+    ],
+)
+def test_unfit_arguments_write_nothing(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        run_task(**{"name": "digits", "directory": tmp_path / "out", **arguments})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot make this folder"):
+        run_task("digits", tmp_path / "file" / "out", epochs=1)

@@ -16,20 +16,13 @@ from .boards.board import find_board
 from .boards.estimate import choose_lanes
 from .files import read_npz
 from .network import INPUT, Network
-from .report import write_page
+from .report import RESOURCES, WITNESSES, write_page
 from .train.tasks import run_task
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Progress = Callable[[int, int, str], None]
-
-#: What each witness is called where a person reads it.
-WITNESSES = {
-    "torch": "PyTorch, integer",
-    "golden": "NumPy, golden model",
-    "rtl": "Verilog, in Verilator",
-}
 
 
 def run(
@@ -65,13 +58,11 @@ def run(
     folder = Path(directory)
     chosen = [find_board(name) for name in boards]
     steps = 5 + len(chosen)
-    seconds: dict[str, float] = {}
-    begin = time.monotonic()
+    begun: dict[str, float] = {}
 
     def step(name: str, text: str) -> None:
-        now = time.monotonic() - begin
-        say(f"{len(seconds) + 1}/{steps}  {text}")
-        seconds[name] = round(now, 1)  # when it began
+        begun[name] = time.monotonic()
+        say(f"{len(begun)}/{steps}  {text}")
 
     step("train", f"training on {task}")
     trained = run_task(task, folder, seed=seed, progress=progress)
@@ -138,7 +129,10 @@ def run(
         },
         "boards": reports,
         "training": trained,
-        "seconds": seconds,
+        "seconds": {
+            name: round(end - start, 1)
+            for (name, start), end in zip(begun.items(), list(begun.values())[1:], strict=False)
+        },
         "report": str(folder / "report.html"),
     }
     write_page(folder / "report.html", result, network, spikes, labels, expected, cycles)
@@ -160,54 +154,45 @@ def differing(expected: Any, actual: Any) -> dict[str, int]:
 
 def table(result: dict[str, Any]) -> RenderableType:
     """The result as tables for a terminal."""
+    from rich.box import HORIZONTALS
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    compared = result["compared"]
-    witnesses = Table(
-        title=f"{result['samples']} test samples of {result['ticks']} ticks", title_justify="left"
-    )
-    witnesses.add_column("witness")
-    for column in ("accuracy", "correct", "differing spikes", "differing membranes"):
+    witnesses = Table(box=HORIZONTALS, title="witnesses", title_justify="left")
+    witnesses.add_column("")
+    for column in ("accuracy", "correct", "differing spikes", "membranes"):
         witnesses.add_column(column, justify="right")
     for name, title in WITNESSES.items():
         differences = result["differing"][name]
-        counts = ["reference", "reference"] if name == "golden" else [
-            f"{differences[what]} of {compared[what]:,}" for what in ("spikes", "membranes")
-        ]  # fmt: skip
+        counts = [f"{differences[what]:,}" for what in ("spikes", "membranes")]
+        if name == "golden":
+            counts = ["reference", "reference"]
         witnesses.add_row(
-            title, f"{result['accuracy'][name]:.2%}", str(result["correct"][name]), *counts
+            title, f"{result['accuracy'][name]:.2%}", f"{result['correct'][name]}", *counts
         )
+    compared = result["compared"]
+    witnesses.caption = (
+        f"{result['samples']} test samples of {result['ticks']} ticks; "
+        f"{compared['spikes']:,} spikes and {compared['membranes']:,} membranes compared"
+    )
+    witnesses.caption_justify = "left"
 
-    builds = Table(title="bitstreams", title_justify="left")
-    for column in (
-        "board",
-        "LUTs",
-        "FFs",
-        "block RAMs",
-        "DSPs",
-        "Fmax",
-        "clock",
-        "lanes",
-        "cycles",
-        "a sample",
-    ):
-        builds.add_column(column, justify="left" if column in ("board", "lanes") else "right")
+    builds = Table(box=HORIZONTALS, title="bitstreams", title_justify="left")
+    builds.add_column("")
     for report in result["boards"]:
-        used = [
-            f"{report[key]:,} / {report['available'][key]:,}"
-            for key in ("luts", "ffs", "brams", "dsps")
-        ]
-        builds.add_row(
-            report["board"],
-            *used,
-            f"{report['fmax_mhz']:.1f} MHz",
-            f"{report['clock_mhz']:g} MHz",
-            ", ".join(f"{name} {count}" for name, count in report["lanes"].items()),
-            f"{report['cycles_per_sample']:,.0f}",
-            f"{1e6 / report['samples_per_second']:,.0f} µs",
-        )
+        builds.add_column(report["board"], justify="right")
+
+    def row(title: str, text: Callable[[dict[str, Any]], str]) -> None:
+        builds.add_row(title, *map(text, result["boards"]))
+
+    for key, title in RESOURCES.items():
+        row(title, lambda report, key=key: f"{report[key]:,} of {report['available'][key]:,}")  # type: ignore[misc]
+    row("Fmax", lambda report: f"{report['fmax_mhz']:.1f} MHz")
+    row("clock", lambda report: f"{report['clock_mhz']:g} MHz")
+    row("lanes", lambda report: ", ".join(f"{name} {count}" for name, count in report["lanes"].items()))
+    row("cycles a sample", lambda report: f"{report['cycles_per_sample']:,.1f}")
+    row("time a sample", lambda report: f"{1e6 / report['samples_per_second']:,.1f} µs")
     cycles = result["cycles"]
     wrong = cycles["differing_from_model"]
     verdict = (

@@ -36,6 +36,14 @@ CLASSES = (
     "#0891b2", "#ca8a04", "#db2777", "#57534e", "#65a30d",
 )  # fmt: skip
 
+#: What a person reads for the names in a result.
+WITNESSES = {
+    "torch": "PyTorch, integer",
+    "golden": "NumPy, golden model",
+    "rtl": "Verilog, in Verilator",
+}
+RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "DSPs"}
+
 _STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -100,6 +108,7 @@ def write_page(
     page = environment.get_template("report.html").render(
         result=result,
         network=network,
+        witnesses=WITNESSES,
         version=__version__,
         sample=sample,
         label=int(labels[sample]),
@@ -203,14 +212,15 @@ def _raster(axes: Axes, spikes: np.ndarray, color: str | tuple[str, ...]) -> Non
 
 
 def _image(axes: Axes, spikes: np.ndarray) -> None:
-    """The input's spikes summed over time, as a picture where it is a square one."""
+    """The input's spikes, early ones darker, as a picture where it is a square one."""
     axes.axis("off")
     side = math.isqrt(spikes.shape[1])
     if side * side != spikes.shape[1]:
         return
     inset = axes.inset_axes((0.0, 0.0, 1.0, 1.0))
-    inset.imshow(spikes.sum(axis=0).reshape(side, side), cmap="Greys", interpolation="nearest")
-    inset.set_title("spikes of each input, as a picture")
+    weight = np.arange(len(spikes), 0, -1) @ spikes.astype(int)
+    inset.imshow(weight.reshape(side, side), cmap="Greys", interpolation="nearest")
+    inset.set_title("input as a picture: dark is early and often")
     inset.set_xticks([])
     inset.set_yticks([])
     inset.spines[:].set_visible(False)
@@ -293,7 +303,7 @@ def cycle_histogram(cycles: np.ndarray) -> Figure:
     figure = Figure(figsize=(4.6, 4.2))
     axes = figure.subplots()
     axes.hist(cycles, bins=min(30, max(1, len(np.unique(cycles)))), color=BLUE)
-    axes.axvline(cycles.mean(), color=ORANGE, linewidth=1.4, label=f"mean {cycles.mean():,.0f}")
+    axes.axvline(cycles.mean(), color=ORANGE, linewidth=1.4, label=f"mean {cycles.mean():,.1f}")
     axes.set_title("clock cycles of each sample")
     axes.set_xlabel("cycles")
     axes.set_ylabel("samples")
@@ -304,29 +314,20 @@ def cycle_histogram(cycles: np.ndarray) -> Figure:
 @_styled
 def resources(reports: list[dict[str, Any]]) -> Figure:
     """What each build uses of its FPGA."""
-    kinds = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "DSPs"}
-    figure = Figure(figsize=(9.6, 0.9 + 0.62 * len(kinds)))
+    figure = Figure(figsize=(9.6, 0.9 + 0.5 * len(RESOURCES)))
     grid = figure.subplots(1, len(reports), squeeze=False)[0]
     for axes, report in zip(grid, reports, strict=True):
-        shown = [kind for kind in kinds if report["available"][kind]]
+        shown = [kind for kind in RESOURCES if report["available"][kind]]
         shares = [report[kind] / report["available"][kind] for kind in shown]
         rows = range(len(shown))
         axes.barh(rows, [1] * len(shown), color="#eef1f6", height=0.62)
         axes.barh(rows, shares, color=BLUE, height=0.62)
         for row, kind, share in zip(rows, shown, shares, strict=True):
             text = f"{report[kind]:,} of {report['available'][kind]:,}  ({share:.0%})"
-            axes.text(
-                0.98,
-                row,
-                text,
-                va="center",
-                ha="right",
-                fontsize=8,
-                color="white" if share > 0.9 else INK,
-            )
-        axes.set_yticks(list(rows), [kinds[kind] for kind in shown])
+            axes.text(1.03, row, text, va="center", fontsize=8)
+        axes.set_yticks(list(rows), [RESOURCES[kind] for kind in shown])
         axes.invert_yaxis()
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, 1.55)
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lifline.network import Network, Population, Projection
+from lifline.rtl.encoder import SpikeEncoder
+from lifline.rtl.events import event_layout
 from lifline.rtl.memory import Rom
 from lifline.rtl.plan import plan
 from lifline.rtl.router import Queue, SpikeMerge, SpikeQueue
-from lifline.rtl.encoder import SpikeEncoder
-from lifline.rtl.events import event_layout
 from lifline.rtl.synapses import SynapseMemory
 
 from .streams import exchange

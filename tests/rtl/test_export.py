@@ -1,0 +1,200 @@
+"""The exported files: reproducible, clean, described by the manifest, and with weights that can be replaced."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lifline.boards import tools
+from lifline.errors import InputError, LiflineError
+from lifline.golden import simulate
+from lifline.network import Network, Population, Projection
+from lifline.rtl import Accelerator, export
+from lifline.sim import Simulator
+from lifline.sim.tools import find_icarus, find_verilator
+
+from ..networks import random_network
+
+
+def network(seed: int = 0, *, uniform: bool = True) -> Network:
+    rng = np.random.default_rng(seed)
+    size = 12
+    return Network(
+        6,
+        [
+            Population("hidden", size, 230 if uniform else rng.integers(0, 257, size), 60, bias=3),
+            Population("out", 3, 240, rng.integers(30, 90, 3), "zero", reset_delay=True),
+        ],
+        [
+            Projection("input", "hidden", rng.integers(-30, 60, (6, size)), weight_bits=7),
+            Projection("hidden", "hidden", rng.integers(-8, 8, (size, size)), 1, weight_bits=4),
+            Projection("hidden", "out", rng.integers(-90, 90, (size, 3)), rng.integers(0, 4, (size, 3))),
+        ],
+        "out",
+        name="test",
+    )
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_same_input_same_bytes(tmp_path):
+    export(network(), tmp_path / "one", 4)
+    export(network(), tmp_path / "two", 4)
+    one = contents(tmp_path / "one")
+    assert one == contents(tmp_path / "two")
+    assert not any(str(tmp_path).encode() in data for data in one.values())
+
+
+def test_manifest_describes_every_file(tmp_path):
+    manifest = export(network(), tmp_path, {"hidden": 5, "out": 2}, trace=True)
+    assert json.loads((tmp_path / "manifest.json").read_text()) == manifest
+    files = contents(tmp_path)
+    del files["manifest.json"]
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == manifest["sha256"]
+    assert set(manifest["sources"]) == {name for name in files if name.endswith(".v")}
+    assert {bank["file"] for bank in manifest["banks"]} == {name for name in files if name.endswith(".mem")}
+    assert manifest["tools"].keys() == {"amaranth", "yosys"}
+
+
+def read_bank(directory: Path, bank: dict) -> np.ndarray:
+    """A bank's words as int64 (words, lanes)."""
+    words = [int(line, 16) for line in (directory / bank["file"]).read_text().split()]
+    assert len(words) == bank["words"]
+    bits = bank["bits_per_lane"]
+    lanes = [[word >> (lane * bits) & ((1 << bits) - 1) for lane in range(bank["lanes"])] for word in words]
+    values = np.array(lanes)
+    return np.where(values >= 1 << (bits - 1), values - (1 << bits), values) if bank["signed"] else values
+
+
+def test_banks_hold_what_the_manifest_says(tmp_path):
+    net = network(uniform=False)
+    manifest = export(net, tmp_path, {"hidden": 2, "out": 2})
+    arrays = {population["name"]: population for population in manifest["populations"]}
+    seen = []
+    for bank in manifest["banks"]:
+        values, name = read_bank(tmp_path, bank), bank["population"]
+        size, groups, lanes = arrays[name]["size"], arrays[name]["groups"], arrays[name]["lanes"]
+        if bank["content"] == "beta":
+            assert values.ravel()[:size].tolist() == net[name].beta.tolist()
+        else:
+            (projection,) = [p for p in net.incoming(name) if p.source == bank["source"]]
+            by_group = values.reshape(groups, bank["source_size"], lanes).transpose(1, 0, 2)
+            matrix = by_group.reshape(bank["source_size"], groups * lanes)
+            expected = getattr(projection, bank["content"])
+            assert matrix[:, :size].tolist() == expected.tolist()
+            assert not matrix[:, size:].any()
+        seen.append((name, bank["content"], bank.get("source")))
+    assert sorted(seen, key=str) == [
+        ("hidden", "beta", None),
+        ("hidden", "weights", "hidden"),
+        ("hidden", "weights", "input"),
+        ("out", "delays", "hidden"),
+        ("out", "weights", "hidden"),
+    ]
+
+
+def verilator_lint(directory: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
+    tool = find_verilator()
+    return subprocess.run(
+        [tool.executable, "--lint-only", "--top-module", "lifline_top", *sources],
+        cwd=directory,
+        env={**os.environ, **tool.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("seed", range(12))
+def test_verilog_lints_clean(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    manifest = export(random_network(rng), tmp_path, int(rng.integers(1, 13)), trace=bool(seed % 2))
+    result = verilator_lint(tmp_path, manifest["sources"])
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.verilator
+def test_lint_would_notice(tmp_path):
+    manifest = export(network(), tmp_path, 4)
+    path = tmp_path / "lifline_top.v"
+    path.write_text(path.read_text().replace("wire i__ready;", "wire [1:0] i__ready;", 1))
+    assert verilator_lint(tmp_path, manifest["sources"]).returncode != 0
+
+
+@pytest.mark.synth
+def test_verilog_elaborates_in_yosys(tmp_path):
+    manifest = export(network(uniform=False), tmp_path, {"hidden": 2, "out": 3})
+    sources = " ".join(manifest["sources"])
+    script = f"read_verilog {sources}; hierarchy -check -top lifline_top; proc; check -assert; stat"
+    tools.run(tools.find("yosys"), ["-p", script], tmp_path, tmp_path / "log")  # raises where it fails
+    assert "lifline_hidden_neurons" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param("verilator", marks=pytest.mark.verilator),
+        pytest.param("icarus", marks=pytest.mark.icarus),
+    ],
+)
+def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
+    """One design, compiled once, runs as whichever network's memory files lie beside it."""
+    (find_verilator if backend == "verilator" else find_icarus)()
+    lanes = {"hidden": 2, "out": 2}
+    one, other = network(0, uniform=False), network(1, uniform=False)
+    # Widths and constants follow from the first network; the other may only bring new memory contents.
+    first = Accelerator(one, lanes)
+    other = Network(
+        6,
+        [
+            Population("hidden", 12, other["hidden"].beta, 60, bias=3),
+            one["out"],
+        ],
+        [
+            Projection("input", "hidden", other.projections[0].weights, weight_bits=7),
+            Projection("hidden", "hidden", other.projections[1].weights, 1, weight_bits=4),
+            Projection("hidden", "out", other.projections[2].weights, one.projections[2].delays),
+        ],
+        "out",
+    )
+    for name, array in Accelerator(other, lanes).arrays.items():
+        assert first.arrays[name].accumulator_bits == array.accumulator_bits
+    spikes = (np.random.default_rng(5).random((3, 20, 6)) < 0.4).astype(np.uint8)
+    simulator = Simulator(one, tmp_path / "one", backend=backend, lanes=lanes)
+    export(other, tmp_path / "other", lanes, trace=True)
+    assert not np.array_equal(
+        simulate(one, spikes).membrane["hidden"], simulate(other, spikes).membrane["hidden"]
+    )
+    for expected in (one, other):
+        if expected is other:
+            shutil.rmtree(tmp_path / "one" / "mem")
+            shutil.copytree(tmp_path / "other" / "mem", tmp_path / "one" / "mem")
+        outcome = simulator.run(spikes, [(sample, None) for sample in range(3)])
+        golden = simulate(expected, spikes)
+        assert outcome.problem is None
+        for name in ("hidden", "out"):
+            assert np.array_equal(outcome.recording.membrane[name], golden.membrane[name])
+            assert np.array_equal(outcome.recording.spikes[name], golden.spikes[name])
+
+
+def test_errors(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LiflineError, match="file.*cannot write there"):
+        export(network(), tmp_path / "file")
+    with pytest.raises(InputError, match="lanes of 'hidden' must be in 1 … 12, its size, not 13"):
+        export(network(), tmp_path / "out", {"hidden": 13})
+    assert not (tmp_path / "out").exists()

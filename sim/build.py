@@ -195,19 +195,74 @@ class Build:
             )
 
     def _compile_verilator(self, tool: Verilator) -> None:
+        """Verilog to C++ with Verilator, then to a program with make."""
         if self.waves is not None and self.waves.suffix == ".fst":
             _require_fst(tool, self.waves)
         shutil.rmtree(self.objects, ignore_errors=True)
         self.objects.mkdir(parents=True)
-        log = self.objects / "compile.log"
         environment = {**os.environ, **tool.environment}
         for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # those of a make that runs us
             environment.pop(name, None)
-        optimise = "-O2" if self.optimise else "-O0"
-        call = [
+        log = self.objects / "compile.log"
+        _call(
+            self._verilator_command(tool), log, "verilator", cwd=self.directory, environment=environment
+        )
+
+        variables = {
+            **tool.variables,
+            "OPT_FAST": "-O2" if self.optimise else "-O0",
+            "OPT_SLOW": "-O0",
+            "OPT_GLOBAL": "-O2",
+        }
+        make = [tool.make, "--no-print-directory", "-C", str(self.objects), "-f", "Vtop.mk"]
+        make += [f"-j{os.cpu_count() or 1}"]
+
+        def run_make(*targets: str) -> None:
+            settings = [f"{name}={value}" for name, value in variables.items()]
+            _call([*make, *settings, *targets], log, "C++ compiler", environment=environment)
+
+        classes = (self.objects / "Vtop_classes.mk").read_text()
+        objects = [
+            f"{name}.o" for name in re.findall(r"^\s*(verilated\w*)\s*\\?$", classes, re.MULTILINE)
+        ]
+        headers = ["verilated.h"]
+        if self.header is None:
+            headers += ["verilated_vpi.h", "verilated_dpi.h"]
+
+        def compile_runtime(cache: Path) -> None:
+            run_make(*objects)
+            for name in objects:
+                shutil.move(self.objects / name, cache / name)
+
+        def precompile(cache: Path) -> None:
+            source = self.objects / _PRECOMPILED
+            source.write_text("".join(f'#include "{header}"\n' for header in headers))
+            run_make(f"{_PRECOMPILED}.fast.gch")
+            shutil.move(f"{source}.fast.gch", cache)
+            # The plain header serves where a compiler does not accept the precompiled one.
+            shutil.move(source, cache / f"{_PRECOMPILED}.fast")
+
+        compiler = subprocess.run([tool.compiler, "--version"], capture_output=True, check=False).stdout
+        key = (tool.executable, tool.version, compiler, self._trace_options())
+        with (
+            _cached((key, objects), compile_runtime) as runtime,
+            _cached((key, headers, self.optimise), precompile) as precompiled,
+        ):
+            variables |= {
+                "VM_GLOBAL_FAST": "",
+                "VM_GLOBAL_SLOW": "",
+                "USER_LDLIBS": " ".join(str(runtime / name) for name in objects),
+                "CXXFLAGS": f"-include {precompiled / _PRECOMPILED}.fast",
+            }
+            run_make()
+
+    def _verilator_command(self, tool: Verilator) -> list[str]:
+        command = [
             str(tool.executable), "--cc", "--exe", "--prefix", "Vtop", "--top-module", self.top,
             "--Mdir", str(self.objects), "-o", self.top, "--timescale", "1ns/1ns", "--no-timing",
             "-Wno-fatal", "-Wno-lint", *self._trace_options(),
+            # One C++ file, to compile the headers but once; its functions are still split.
+            "--output-split", "0", "--output-split-cfuncs", "20000",
         ]  # fmt: skip
         if self.header is None:
             import cocotb_tools.config
@@ -217,61 +272,13 @@ class Build:
             ports.write_text("`verilator_config\n" + "".join(lines))
             libraries = cocotb_tools.config.libs_dir
             main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-            headers = ["verilated.h", "verilated_vpi.h", "verilated_dpi.h"]
             link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
-            call += ["--vpi", "--public-params", "-LDFLAGS", link, str(ports), str(main)]
+            command += ["--vpi", "--public-params", "-LDFLAGS", link, str(ports), str(main)]
         else:
             (self.objects / "lifline_batch.h").write_text(self.header)
-            headers = ["verilated.h"]
             main = Path(__file__).parent / "batch.cpp"
-            call += ["--x-assign", "fast", "--x-initial", "fast", str(main)]
-        call += [str(source) for source in self.sources]
-        _call(call, log, "verilator", cwd=self.directory, environment=environment)
-
-        variables = {
-            **tool.variables,
-            "OPT_FAST": optimise,
-            "OPT_SLOW": "-O0",
-            "OPT_GLOBAL": "-O2",
-        }
-        make = [tool.make, "--no-print-directory", "-C", str(self.objects), "-f", "Vtop.mk"]
-        make += [f"-j{os.cpu_count() or 1}"]
-        classes = (self.objects / "Vtop_classes.mk").read_text()
-        runtime = re.findall(r"^\s*(verilated\w*)\s*\\?$", classes, re.MULTILINE)
-        parallel = re.search(r"^VM_PARALLEL_BUILDS\s*=\s*1", classes, re.MULTILINE) is not None
-
-        def run_make(what: Sequence[str] = ()) -> None:
-            settings = [f"{name}={value}" for name, value in variables.items()]
-            _call([*make, *settings, *what], log, "C++ compiler", environment=environment)
-
-        def compile_runtime(cache: Path) -> None:
-            text = "".join(f'#include "{header}"\n' for header in headers)
-            (self.objects / _PRECOMPILED).write_text(text)
-            precompiled = f"{_PRECOMPILED}.fast.gch"
-            products = [*(f"{name}.o" for name in runtime), precompiled]
-            run_make(products)
-            shutil.copy(
-                self.objects / _PRECOMPILED, cache / f"{_PRECOMPILED}.fast"
-            )  # if the other does not fit
-            for product in products:
-                shutil.move(self.objects / product, cache / product)
-
-        compiler = subprocess.run([tool.compiler, "--version"], capture_output=True, check=False).stdout
-        key = [
-            tool.executable,
-            tool.version,
-            compiler,
-            headers,
-            runtime,
-            optimise,
-            self._trace_options(),
-        ]
-        with _cached(key, compile_runtime) as cache:
-            objects = " ".join(str(cache / f"{name}.o") for name in runtime)
-            variables |= {"VM_GLOBAL_FAST": "", "VM_GLOBAL_SLOW": "", "USER_LDLIBS": objects}
-            if not parallel:  # else Verilator precompiles headers of its own
-                variables["CXXFLAGS"] = f"-include {cache / _PRECOMPILED}.fast"
-            run_make()
+            command += ["--x-assign", "fast", "--x-initial", "fast", str(main)]
+        return command + [str(source) for source in self.sources]
 
     def _trace_options(self) -> list[str]:
         if self.waves is None:

@@ -74,10 +74,9 @@ class Accelerator(wiring.Component):
 
     def memory_files(self) -> dict[str, str]:
         """The files that the Verilog of this design needs beside it: path to text."""
-        blocks = [*self.synapses.values(), *self.neurons.values()]
-        return {memory.VERILOG_NAME: memory.verilog()} | {
-            rom.path: rom.text for block in blocks for rom in block.roms
-        }
+        roms = [rom for block in self.synapses.values() for rom in block.roms]
+        roms += [rom for block in self.neurons.values() for rom in block.roms]
+        return {memory.VERILOG_NAME: memory.verilog()} | {rom.path: rom.text for rom in roms}
 
     def elaborate(self, platform):
         m = Module()

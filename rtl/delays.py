@@ -13,6 +13,8 @@ A ring slot is a tick.  A spike's weight is added in the slot of the tick in whi
 delay costs memory but no time.  The slots of a ring are a power of two, and its index wraps by itself.
 """
 
+import itertools
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -105,7 +107,7 @@ class DelayLine(wiring.Component):
             at_group[0].eq(Mux(drain, group, row.group)),
         ]
         for chain in (valid, draining, at_group):
-            for before, after in zip(chain, chain[1:], strict=False):
+            for before, after in itertools.pairwise(chain):
                 m.d.sync += after.eq(before)
         # `now` moves on in the cycle after the last group of a drain has entered stage 1: rows and drains
         # carry the slot that they belong to.

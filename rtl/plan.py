@@ -101,6 +101,7 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
         If a number is not in 1 … size, or a name is not a population's.
     """
     names = [population.name for population in network.populations]
+    limits: dict[str, int | None] = dict.fromkeys(names)
     if isinstance(lanes, Mapping):
         for name in lanes:
             if name not in names:
@@ -109,7 +110,6 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
         limits = {population.name: population.size for population in network.populations}
     else:
         chosen = dict.fromkeys(names, lanes)
-        limits = dict.fromkeys(names, None)
     for name, number in chosen.items():
         limit = limits[name]
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:

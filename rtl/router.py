@@ -227,7 +227,7 @@ class SpikeRouter(wiring.Component):
         begun = Signal()  # the sample's first event has come in
         with m.If(getattr(self, f"i_{INPUT}").valid & getattr(self, f"i_{INPUT}").ready):
             m.d.sync += begun.eq(1)
-        consumers = {source: [] for source in self.sources}
+        consumers: dict[str, list] = {source: [] for source in self.sources}
         consumers[self.network.output].append(self.o)
         for name, array in self.arrays.items():
             m.submodules[f"{name}_merge"] = merge = SpikeMerge(array)

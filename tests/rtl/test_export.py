@@ -193,7 +193,7 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
 
 def test_errors(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LiflineError, match="file.*cannot write there"):
+    with pytest.raises(LiflineError, match=r"file.*cannot write there"):
         export(network(), tmp_path / "file")
     with pytest.raises(InputError, match="lanes of 'hidden' must be in 1 … 12, its size, not 13"):
         export(network(), tmp_path / "out", {"hidden": 13})

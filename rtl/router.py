@@ -15,6 +15,8 @@ marker.  No order of arrival is decided anywhere: results and cycles depend on t
 same reason nothing moves before the sample's first event, not even the markers that queues start with.
 """
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -227,7 +229,7 @@ class SpikeRouter(wiring.Component):
         begun = Signal()  # the sample's first event has come in
         with m.If(getattr(self, f"i_{INPUT}").valid & getattr(self, f"i_{INPUT}").ready):
             m.d.sync += begun.eq(1)
-        consumers: dict[str, list] = {source: [] for source in self.sources}
+        consumers: dict[str, list[Any]] = {source: [] for source in self.sources}
         consumers[self.network.output].append(self.o)
         for name, array in self.arrays.items():
             m.submodules[f"{name}_merge"] = merge = SpikeMerge(array)

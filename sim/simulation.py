@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lifline import golden
-from lifline.errors import InputError, LiflineError
+from lifline.errors import InputError, LiflineError, ToolError
 from lifline.files import check_spikes
 from lifline.network import Network, Reset
 
@@ -536,13 +536,20 @@ def _classes(
 
 @contextlib.contextmanager
 def _workdir(workdir: Path_ | None) -> Iterator[Path]:
-    """The folder to work in; a temporary one is removed, unless something fails: the logs are in it."""
+    """The folder to work in; a temporary one is removed, unless a tool fails: its log is in there."""
     if workdir is not None:
         yield Path(workdir)
         return
     temporary = Path(tempfile.mkdtemp(prefix="lifline-"))
-    yield temporary
-    shutil.rmtree(temporary, ignore_errors=True)
+    keep = False
+    try:
+        yield temporary
+    except ToolError:
+        keep = True
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _teller(progress: Progress | None, total: int) -> Callable[[int, str], None]:

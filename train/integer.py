@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from .arithmetic import Neurons, Taps, run
 #: Whole numbers up to 2**n, and all sums and products of them that stay below, are exact.
 _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
 
-#: Samples are evaluated so many at a time, to bound the memory.
-_BATCH = 512
+#: Samples are evaluated a few at a time, so that no more neurons and ticks than these are in memory.
+_AT_ONCE = 1 << 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,24 +66,32 @@ def integer_forward(
     check_exact(network, dtype)
     spikes = check_spikes(spikes, network.inputs)
     batch = spikes if spikes.ndim == 3 else spikes[None]
-    parts = [
-        evaluate(network, torch.from_numpy(batch[start : start + _BATCH]).to(device), dtype=dtype)
-        for start in range(0, max(len(batch), 1), _BATCH)
-    ]
+    samples, ticks, _ = batch.shape
+    neurons = sum(population.size for population in network.populations)
+    step = max(1, _AT_ONCE // max(1, ticks * neurons))
+    parts: tuple[dict[str, list[np.ndarray]], ...] = (defaultdict(list), defaultdict(list))
+    for start in range(0, max(samples, 1), step):
+        values = evaluate(
+            network, torch.from_numpy(batch[start : start + step]).to(device), dtype=dtype
+        )
+        for part, tensors, kind in zip(parts, values, (torch.uint8, torch.int32), strict=True):
+            for name, tensor in tensors.items():
+                part[name].append(tensor.to(kind).cpu().numpy())
+
     sample = slice(None) if spikes.ndim == 3 else 0
-
-    def joined(part: int, name: str, kind: torch.dtype) -> np.ndarray:
-        whole = torch.cat([values[part][name].to(kind).cpu() for values in parts])
-        array: np.ndarray = whole.numpy()[sample]
-        return array
-
-    names = [population.name for population in network.populations]
+    spiked, membrane = (
+        {
+            population.name: np.concatenate(part[population.name])[sample]
+            for population in network.populations
+        }
+        for part in parts
+    )
     output = network[network.output]
-    score = joined(output.reset is Reset.NONE, output.name, torch.int64)
+    score = (membrane if output.reset is Reset.NONE else spiked)[output.name]
     return Recording(
-        spikes={name: joined(0, name, torch.uint8) for name in names},
-        membrane={name: joined(1, name, torch.int32) for name in names},
-        classes=score.sum(axis=-2).argmax(axis=-1),  # a tie goes to the lower index
+        spikes=spiked,
+        membrane=membrane,
+        classes=score.sum(axis=-2, dtype=np.int64).argmax(axis=-1),  # a tie goes to the lower index
     )
 
 

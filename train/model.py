@@ -345,7 +345,7 @@ class SpikingNetwork(nn.Module):
         Raises
         ------
         InputError
-            If `spikes` has another shape.
+            If `spikes` has another shape, or other values.
         NetworkError
             If, in evaluation mode, the parameters do not fit the contract.
         """
@@ -354,6 +354,8 @@ class SpikingNetwork(nn.Module):
             raise InputError(
                 f"spikes: shape is {tuple(inputs.shape)}, must be (samples, ticks, {self.inputs})"
             )
+        if not ((inputs == 0) | (inputs == 1)).all():
+            raise InputError("spikes must be 0 or 1; see lifline.train.encoders for other data")
         scales = {name: self._scale(name) for name in self.names}
         if self.training:
             spiked, membrane = self._train_forward(inputs, scales)

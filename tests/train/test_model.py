@@ -313,6 +313,8 @@ def test_unfit_spikes_are_refused() -> None:
     for shape in [(5, 6), (1, 5, 7)]:
         with pytest.raises(InputError, match=r"must be \(samples, ticks, 6\)"):
             chain()(torch.zeros(shape))
+    with pytest.raises(InputError, match="spikes must be 0 or 1"):
+        chain()(torch.full((1, 5, 6), 0.5))
 
 
 def test_a_diverged_model_is_refused() -> None:

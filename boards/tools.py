@@ -81,7 +81,7 @@ def run(tool: Found, arguments: list[str], directory: Path, log: Path) -> None:
     Raises
     ------
     ToolError
-        If it ends with an error, naming its last error line.
+        If it ends with an error, naming its first error line.
     """
     with log.open("wb") as output:
         result = subprocess.run(
@@ -95,8 +95,8 @@ def run(tool: Found, arguments: list[str], directory: Path, log: Path) -> None:
     if result.returncode:
         lines = log.read_text(errors="replace").splitlines()
         errors = [line.strip() for line in lines if "ERROR" in line or "error:" in line]
-        reason = (errors or [line.strip() for line in lines if line.strip()] or ["no output"])[-1]
-        raise ToolError(f"{tool.name} {tool.version} failed: {reason}")
+        reason = next(iter(errors), next((line.strip() for line in reversed(lines) if line.strip()), ""))
+        raise ToolError(f"{tool.name} {tool.version} failed: {reason or 'no output'}")
 
 
 def tools() -> list[Tool]:

@@ -210,7 +210,10 @@ class Simulator:
             "outputs": self.network.size(self.network.output),
             "ticks": spikes.shape[1],
             "traces": [trace.name for trace in self.traces],
-            "runs": [(samples.index(sample), seed) for sample, seed in runs],
+            "runs": [
+                (samples.index(sample), None if seed is None else [seed, sample])
+                for sample, seed in runs
+            ],
             "patience": patience,
         }
         arrays = {f"mask.{trace.name}": trace.mask() for trace in self.traces}

@@ -271,11 +271,11 @@ class Bench:
             await self.clock
         self.rst.value = 0
 
-    async def run(self, number: int, sample: int, seed: int | None) -> None:
+    async def run(self, number: int, sample: int, seed: list[int] | None) -> None:
         """One sample from rest to its last marker; then `clear`."""
         stalls = [Stalls(), Stalls()]
         spikes = self.spikes[sample]
-        rng = None if seed is None else np.random.default_rng([seed, number])
+        rng = None if seed is None else np.random.default_rng(seed)
         if rng is not None:
             stalls = [Stalls(rng), Stalls(rng)]
             if rng.random() < 0.25:  # clear must do in the middle of things, too

@@ -36,6 +36,7 @@ def fake_tools(tmp_path, monkeypatch):
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.chdir(tmp_path)  # they write into the folder they run in, also when asked for their version
 
     def make(**texts):
         for name in ("yosys", "nextpnr-ice40", "icepack"):

@@ -39,6 +39,14 @@ class Problem(Exception):
     """Something that ends the simulation: a deadlock, a broken stream rule, an undefined value."""
 
 
+def read(handle: Any, what: str) -> int:
+    """The value of a signal, which must be defined."""
+    try:
+        return int(handle.value)
+    except ValueError:
+        raise Problem(f"{what} is undefined: {handle.value}") from None
+
+
 class Stalls:
     """When one end of a stream holds back: a repeating pattern, with lulls and jams of 32 cycles.
 
@@ -88,7 +96,7 @@ class Driver:
     def edge(self, cycle: int) -> bool:
         """Act at a rising edge; whether an event was accepted."""
         moved = False
-        if self._offered and int(self._ready.value):
+        if self._offered and read(self._ready, "stream i: ready"):
             moved = True
             if not self.accepted:
                 self.first = cycle
@@ -130,10 +138,10 @@ class Monitor:
 
     def edge(self, cycle: int) -> bool:
         """Act at a rising edge; whether an event was accepted."""
-        valid = int(self._valid.value)
+        valid = read(self._valid, "stream o: valid")
         moved = bool(valid and self._takes)
         if valid:
-            payload = int(self._payload.value)
+            payload = self._event()
             if self._held is not None and payload != self._held:
                 raise Problem(
                     f"stream o: the payload changed from {self._held} to {payload} in tick {self.markers}, "
@@ -153,6 +161,15 @@ class Monitor:
             self._takes = takes
             self._ready.value = int(takes)
         return moved
+
+    def _event(self) -> int:
+        value = self._payload.value
+        try:
+            return int(value)
+        except ValueError:
+            if str(value)[0] == "1":  # a marker's address means nothing
+                return self._marker
+        raise Problem(f"stream o: the payload is undefined in tick {self.markers}: {value}")
 
     def _take(self, payload: int, cycle: int) -> None:
         if self.done:
@@ -207,6 +224,7 @@ class Tap:
         self.masks = integers(mask)
         self.words: list[int] = []
         self._goal = 0
+        self._what = f"trace of '{name}': valid"
         self._payload = getattr(dut, f"trace_{name}__payload")
         self._valid = getattr(dut, f"trace_{name}__valid")
         self._checker = checker
@@ -222,7 +240,7 @@ class Tap:
 
     def edge(self, cycle: int) -> bool:
         """Act at a rising edge; whether a word came."""
-        if not int(self._valid.value):
+        if not read(self._valid, self._what):
             return False
         if self.done:
             raise Problem(f"trace of '{self.name}': a word after the last tick")

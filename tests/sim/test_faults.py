@@ -150,6 +150,23 @@ def test_trace_that_repeats_a_word(backend: str, fault: dict[str, str]) -> None:
     assert report.problem == "trace of 'out': a word after the last tick"
 
 
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        ("o__valid", "stream o: valid is undefined: X"),
+        ("o__payload", "stream o: the payload is undefined in tick 1: 0X"),
+        ("i__ready", "stream i: ready is undefined: X"),
+        ("trace_out__valid", "trace of 'out': valid is undefined: X"),
+    ],
+)
+def test_undefined_values(connection: str, message: str, backend: str, fault: dict[str, str]) -> None:
+    if backend == "verilator":
+        pytest.skip("Verilator knows no undefined values")
+    fault[connection] = f"inner_{connection} | (accepted > 14 ? 1'bx : 1'b0)"
+    report = run(backend, stalls=False)
+    assert report.problem == message
+
+
 def test_wrong_weight_is_traced_to_its_neuron_and_tick(
     backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,7 +144,8 @@ class Build:
             "COCOTB_RANDOM_SEED": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        arguments: list[str] = []
+        # -n: an interrupt ends vvp, which would else ask what to do and hang
+        arguments = ["-n"] if self.backend == "icarus" else []
         plusargs: list[str] = []
         if self.backend == "verilator" and self.waves is not None:
             arguments += ["--trace-file", str(self.waves.absolute())]

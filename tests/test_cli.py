@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import pty
 import subprocess
 import sys
 import types
@@ -375,12 +376,27 @@ def test_whatever_happens_there_is_no_traceback(
     assert not Path("out.npz").exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX pipe")
 def test_a_reader_that_stops_reading() -> None:
     done = subprocess.run(
         f"{sys.executable} -m lifline --help | head -c 1", shell=True, capture_output=True, check=False
     )
     assert done.stderr == b""
+
+
+def test_a_progress_bar_where_a_person_looks(capfd: pytest.CaptureFixture[str]) -> None:
+    code = "from lifline.cli import _progress\nwith _progress({}) as tell: tell(1, 4, 'training')"
+    for visible in (True, False):
+        master, terminal = pty.openpty()
+        command = [sys.executable, "-c", code.format(visible)]
+        subprocess.run(command, stderr=terminal, stdin=terminal, check=True)
+        os.write(terminal, b".")  # so that there is something to read
+        os.close(terminal)
+        shown = os.read(master, 1 << 16).decode()
+        os.close(master)
+        assert ("training" in shown) is visible
+        assert ("1/4" in shown) is visible
+    subprocess.run([sys.executable, "-c", code.format(True)], check=True)
+    assert capfd.readouterr() == ("", "")
 
 
 # --- the other commands, around parts that are not under test here -------------------------------------

@@ -99,10 +99,10 @@ def _progress(visible: bool) -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    console = Console(stderr=True)
-    if not (visible and console.is_terminal):
+    if not (visible and sys.stderr.isatty()):
         yield lambda done, total, text: None
         return
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("", total=None)

@@ -17,6 +17,7 @@ from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.network import Network
 
 from .board import Board, find_board
+from .protocol import MAX_CLASSES
 from .tools import Found, find, run
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ def build(
     """
     chosen = find_board(board)
     clock = float(clock_mhz) if clock_mhz is not None else chosen.clocks_mhz[0]
+    if network.size(network.output) > MAX_CLASSES:
+        raise InputError(
+            f"network: output '{network.output}' has {network.size(network.output)} neurons, a board can "
+            f"name {MAX_CLASSES} classes at most"
+        )
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed must be a non-negative integer, not {seed!r}")
     target = Path(directory)
@@ -83,11 +89,13 @@ def build(
         from .clock import solve_pll
         from .estimate import choose_lanes, multipliers
         from .top import Top
+        from .uart import divisor
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "amaranth", "boards") from None
 
     platform = chosen.make_platform()
     solve_pll(chosen, clock)
+    divisor(clock * 1e6, chosen.baud)
     yosys, nextpnr, pack = (find(n) for n in ("yosys", chosen.family.nextpnr, chosen.family.pack))
     chosen_lanes = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, chosen)
     cycles = None

@@ -14,6 +14,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
+from lifline.errors import InputError
+
 _FRAME = 10  # start, eight data bits, stop
 
 
@@ -22,12 +24,14 @@ def divisor(clock_hz: float, baud: int) -> int:
 
     Raises
     ------
-    ValueError
+    InputError
         If no integer comes within 2 % of the wanted rate, which is what a UART tolerates.
     """
     cycles = round(clock_hz / baud)
     if cycles < 4 or abs(clock_hz / cycles / baud - 1) > 0.02:
-        raise ValueError(f"a clock of {clock_hz / 1e6:g} MHz cannot give {baud} baud within 2 %")
+        raise InputError(
+            f"a clock of {clock_hz / 1e6:g} MHz cannot give {baud} baud within 2 %: choose another clock"
+        )
     return cycles
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import lifline
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.network import Network
@@ -47,7 +49,7 @@ def build(
         need be, and left as it was if anything fails.
     lanes : int or dict, optional
         As for :class:`lifline.rtl.Accelerator`; by default the most, in powers of two, that
-        :func:`lifline.boards.estimate` says will fit.
+        :func:`lifline.boards.estimate.choose_lanes` says will fit.
     clock_mhz : float, optional
         The board's crystal, or a frequency that a PLL makes of it; by default the board's own choice.
     seed : int
@@ -81,8 +83,9 @@ def build(
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed must be a non-negative integer, not {seed!r}")
     target = Path(directory)
-    if target.exists() and not target.is_dir():
-        raise InputError(f"{target}: not a folder; give one for the bitstream")
+    existing = next(path for path in (target, *target.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"{target}: cannot be written; give a folder for the bitstream")
     try:
         from lifline import rtl
 
@@ -100,7 +103,7 @@ def build(
     chosen_lanes = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, chosen)
     cycles = None
     if activity is not None:
-        cycles = float(rtl.cycles(network, chosen_lanes, activity).mean())
+        cycles = float(np.mean(rtl.cycles(network, chosen_lanes, activity)))
 
     def step(done: int, text: str, tool: Found | None = None) -> None:
         if tool is not None and tool.first_run:

@@ -65,7 +65,7 @@ def report(fmax):
 def test_a_build_writes_its_report(fake_tools, tmp_path):
     fake_tools(yosys=STAT, nextpnr=report(30.126), icepack="echo bits > top.bin")
     network, seen = small_network(), []
-    activity = {"input": [[3, 1]], "hidden": [[2, 2]], "output": [[0, 1]]}
+    activity = {"input": [3, 1], "hidden": [2, 2], "output": [0, 1]}
     result = build(
         network, "icebreaker", tmp_path / "out", lanes=2, activity=activity,
         progress=lambda *event: seen.append(event),
@@ -131,8 +131,10 @@ def test_bad_options(tmp_path):
     with pytest.raises(InputError, match="lanes of 'hidden'"):
         build(network, "icebreaker", tmp_path, lanes=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="not a folder"):
+    with pytest.raises(InputError, match="give a folder"):
         build(network, "icebreaker", tmp_path / "file")
+    with pytest.raises(InputError, match="give a folder"):
+        build(network, "icebreaker", tmp_path / "file" / "inside")
 
 
 def test_lanes_are_chosen_by_what_fits():

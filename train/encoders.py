@@ -32,11 +32,38 @@ def rate(values: np.ndarray, ticks: int, rng: np.random.Generator, max_rate: flo
     InputError
         If `values` has another shape or range, or `ticks` or `max_rate` is out of range.
     """
-    values = _checked(values, ticks)
-    if not 0 <= max_rate <= 1:
-        raise InputError(f"max_rate must be in 0 … 1 spikes per tick, not {max_rate}")
+    values = _checked(values, ticks, max_rate)
     samples, inputs = values.shape
     return (rng.random((samples, ticks, inputs)) < (values * max_rate)[:, None]).astype(np.uint8)
+
+
+def regular(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray:
+    """Rate code without chance: an input spikes ``value · max_rate`` times a tick, evenly spread.
+
+    After t ticks it has spiked ``value · max_rate · t`` times, rounded (a half up).  So does an
+    integrate-and-fire neuron that starts half charged.  Source: Y. C. Yoon, "LIF and Simplified SRM Neurons
+    Encode Signals Into Spikes via a Form of Asynchronous Pulse Sigma-Delta Modulation", IEEE Transactions
+    on Neural Networks and Learning Systems 28(5), 2017.
+
+    Parameters
+    ----------
+    values : (samples, inputs), 0 … 1
+    ticks : int
+    max_rate : float
+        Spikes per tick of an input whose value is 1; 0 … 1.
+
+    Returns
+    -------
+    uint8 (samples, ticks, inputs)
+
+    Raises
+    ------
+    InputError
+        If `values` has another shape or range, or `ticks` or `max_rate` is out of range.
+    """
+    values = _checked(values, ticks, max_rate)
+    counts = np.floor(values[:, None] * (max_rate * np.arange(ticks + 1)[:, None]) + 0.5)
+    return (np.diff(counts, axis=1) > 0).astype(np.uint8)
 
 
 def latency(values: np.ndarray, ticks: int, threshold: float = 0.0) -> np.ndarray:
@@ -67,7 +94,7 @@ def latency(values: np.ndarray, ticks: int, threshold: float = 0.0) -> np.ndarra
     return (spikes & (values > threshold)[:, None, :]).astype(np.uint8)
 
 
-def _checked(values: np.ndarray, ticks: int) -> np.ndarray:
+def _checked(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2:
         raise InputError(f"values: shape is {values.shape}, must be (samples, inputs)")
@@ -77,4 +104,6 @@ def _checked(values: np.ndarray, ticks: int) -> np.ndarray:
         )
     if ticks < 1:
         raise InputError(f"ticks must be 1 or more, not {ticks}")
+    if not 0 <= max_rate <= 1:
+        raise InputError(f"max_rate must be in 0 … 1 spikes per tick, not {max_rate}")
     return values

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lifline import InputError
-from lifline.train.encoders import latency, rate
+from lifline.train.encoders import latency, rate, regular
 
 
 def test_latency() -> None:
@@ -18,6 +18,20 @@ def test_latency() -> None:
     assert latency(values, 4, threshold=0.25).sum(axis=(0, 1)).tolist() == [1, 1, 1, 0, 0]
     assert latency(values, 1).tolist() == [[[1, 1, 1, 1, 0]]]
     assert latency(values, 4).dtype == np.uint8
+
+
+def test_regular() -> None:
+    # counts after 0, 1, … ticks: floor(value · t / 2 + 0.5)
+    values = np.array([[1.0, 0.5, 0.25, 0.0]])
+    by_input = regular(values, 8, max_rate=0.5)[0].T.tolist()
+    assert by_input == [
+        [1, 0, 1, 0, 1, 0, 1, 0],  # 0 1 1 2 2 3 3 4 4
+        [0, 1, 0, 0, 0, 1, 0, 0],  # 0 0 1 1 1 1 2 2 2
+        [0, 0, 0, 1, 0, 0, 0, 0],  # 0 0 0 0 1 1 1 1 1
+        [0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert regular(values, 3).tolist() == [[[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0]]]
+    assert regular(values, 3).dtype == np.uint8
 
 
 def test_rate_is_the_comparison_of_uniform_numbers() -> None:
@@ -52,9 +66,13 @@ def test_unfit_values_are_refused(values: np.ndarray, ticks: int, message: str) 
     with pytest.raises(InputError, match=message):
         latency(values, ticks)
     with pytest.raises(InputError, match=message):
+        regular(values, ticks)
+    with pytest.raises(InputError, match=message):
         rate(values, ticks, np.random.default_rng(0))
 
 
 def test_unfit_rate_is_refused() -> None:
     with pytest.raises(InputError, match="max_rate must be in 0 … 1"):
         rate(np.zeros((1, 1)), 4, np.random.default_rng(0), max_rate=1.5)
+    with pytest.raises(InputError, match="max_rate must be in 0 … 1"):
+        regular(np.zeros((1, 1)), 4, max_rate=-0.1)

@@ -90,10 +90,10 @@ def test_stalls_change_nothing_but_the_cycles(backend: str) -> None:
     assert (stalled.cycles > free).any()
 
 
+@pytest.mark.verilator
+@pytest.mark.parametrize("backend", ["verilator"], indirect=True)
 def test_compiled_driver_and_cocotb_give_the_same(tmp_path: Path, backend: str) -> None:
     network, spikes = NETWORKS["readout"], input_of(NETWORKS["readout"])
-    if backend != "verilator":
-        pytest.skip("the compiled driver is of the verilated design")
     outcomes = [
         Simulator(network, tmp_path / str(compiled), lanes=3, compiled=compiled).run(spikes)
         for compiled in (False, True)

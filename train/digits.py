@@ -29,9 +29,9 @@ class Settings:
     hidden: int = 64  #: neurons of the hidden population
     ticks: int = 8  #: of a sample
     max_rate: float = 0.5  #: spikes a tick of the brightest pixels
-    beta: float = 248 / 256  #: of all neurons; 1 − 1/32 is a shift and a subtraction
+    beta: float = 248 / 256  #: of all neurons; 1 − 1/32 is cheap in hardware
     weight_bits: int = 8
-    membrane_bits: int = 14
+    membrane_bits: int = 13
     slope: float = 5.0  #: of the fast sigmoid that stands in for the derivative of a spike
     epochs: int = 80
     batch: int = 64

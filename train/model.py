@@ -270,7 +270,7 @@ class SpikingNetwork(nn.Module):
         self.inputs = inputs
         self.output = output if output is not None else next(reversed(list(populations)), "")
         self.quantize = quantize
-        # ModuleDict refuses names such as "keys"; these need not be attributes.
+        # Lists, since torch's ModuleDict refuses some names that the contract allows.
         self.names = tuple(populations)
         self.routes = tuple((source, target) for source, target, _ in projections)
         self.lifs = nn.ModuleList(populations.values())

@@ -14,7 +14,7 @@ needs no handshake.
 from functools import reduce
 
 import numpy as np
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,8 +31,98 @@ from .plan import REGISTER_GROUPS, ArrayPlan, signed_bits
 UPDATE_INTERVAL = 3
 
 
+def parameter_shapes(array: ArrayPlan) -> dict[str, Shape]:
+    """Shapes of a neuron's beta, threshold and bias."""
+    bias = array.population.bias
+    return {
+        "beta": unsigned(BETA_BITS + 1),
+        "threshold": unsigned(array.population.membrane_bits - 1),
+        "bias": signed(signed_bits(int(bias.min()), int(bias.max()))),
+    }
+
+
+class LIFLane(wiring.Component):
+    """The equations of the contract, for one neuron a cycle.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+    constants : dict of int
+        Those of beta, threshold and bias that are the same for all neurons of the lane.
+
+    Members
+    -------
+    current : In(signed)
+        The tick's sum of weights.
+    v, s : In(signed(membrane_bits)), In(1)
+        The neuron's membrane and spike of the tick before.
+    beta, threshold, bias : In
+        Those that are not constant.
+    new_v, new_s : Out
+        The neuron's membrane and spike of this tick, `LATENCY` cycles later.
+    """
+
+    LATENCY = 2
+
+    def __init__(self, array: ArrayPlan, constants: dict[str, int]) -> None:
+        self.array = array
+        self.constants = constants
+        membrane = signed(array.population.membrane_bits)
+        super().__init__(
+            {
+                "current": In(signed(array.accumulator_bits)),
+                "v": In(membrane),
+                "s": In(1),
+                "new_v": Out(membrane),
+                "new_s": Out(1),
+            }
+            | {
+                field: In(shape)
+                for field, shape in parameter_shapes(array).items()
+                if field not in constants
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        population = self.array.population
+        reset, late = population.reset, population.reset_delay
+        beta, threshold, bias = (
+            Const(self.constants[field], shape) if field in self.constants else getattr(self, field)
+            for field, shape in parameter_shapes(self.array).items()
+        )
+
+        # u = floor(beta · v / 256), and I, less θ where a late reset takes it off
+        u = Signal.like(self.v)
+        low, high = self.array.accumulator_range
+        low += int(population.bias.min()) - int(population.threshold.max())
+        current = Signal(signed(signed_bits(low, high + int(population.bias.max()))))
+        kept, taken = self.v, 0
+        if late and reset is Reset.ZERO:
+            kept = Mux(self.s, 0, self.v)
+        elif late and reset is Reset.SUBTRACT:
+            taken = Mux(self.s, threshold, 0)
+        m.d.sync += [
+            u.eq(_times(kept, beta) >> BETA_BITS),
+            current.eq(self.current + bias - taken),
+        ]
+
+        # x = sat(u + I)
+        x = Signal.like(self.v)
+        m.d.sync += x.eq(_saturate(u + current, population.membrane_bits))
+
+        # s = x > θ, and v as a reset leaves it
+        threshold = _delay(m, threshold, self.LATENCY, "threshold")
+        m.d.comb += [self.new_s.eq(x > threshold), self.new_v.eq(x)]
+        if not late and reset is Reset.SUBTRACT:
+            m.d.comb += self.new_v.eq(Mux(self.new_s, x - threshold, x))
+        elif not late and reset is Reset.ZERO:
+            m.d.comb += self.new_v.eq(Mux(self.new_s, 0, x))
+        return m
+
+
 class LIFUpdate(wiring.Component):
-    """The equations of the contract, for `lanes` neurons a cycle; membranes are kept here.
+    """Updates `lanes` neurons a cycle; membranes are kept here.
 
     Parameters
     ----------
@@ -49,11 +139,11 @@ class LIFUpdate(wiring.Component):
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
         self.roms: dict[str, Rom] = {}
-        if array.groups > REGISTER_GROUPS:
-            for field, bits in self._parameter_bits().items():
-                if not _uniform(getattr(array.population, field)):
-                    rows = array.by_group(getattr(array.population, field))
-                    self.roms[field] = Rom.of_rows(f"{array.population.name}.{field}", rows, bits)
+        for field, shape in parameter_shapes(array).items():
+            values = getattr(array.population, field)
+            if array.groups > REGISTER_GROUPS and not _uniform(values):
+                name = f"{array.population.name}.{field}"
+                self.roms[field] = Rom.of_rows(name, array.by_group(values), shape.width)
         super().__init__(
             {
                 "i": In(stream.Signature(current_layout(array), always_ready=True)),
@@ -64,129 +154,89 @@ class LIFUpdate(wiring.Component):
     @staticmethod
     def latency(array: ArrayPlan) -> int:
         """Cycles from a group's sums to its spikes and membranes."""
-        return 3 if array.groups <= REGISTER_GROUPS else 5
-
-    def _parameter_bits(self) -> dict[str, int]:
-        bias = self.array.population.bias
-        return {
-            "beta": BETA_BITS + 1,
-            "threshold": self.array.population.membrane_bits - 1,
-            "bias": signed_bits(int(bias.min()), int(bias.max())),
-        }
+        fetch = 0 if array.groups <= REGISTER_GROUPS else 2
+        return fetch + LIFLane.LATENCY + 1
 
     def elaborate(self, platform):
         m = Module()
-        array, population = self.array, self.array.population
-        lanes, in_memory = array.lanes, array.groups > REGISTER_GROUPS
-        reset, late = population.reset, population.reset_delay and population.reset is not Reset.NONE
+        array, population, lanes = self.array, self.array.population, self.array.lanes
         last_group = array.groups - 1
 
-        # 0: fetch the state.  1, 2: the memory answers (only where the state is in memory).
-        members = {"membranes": trace_layout(array)["membranes"].shape}
-        if late:
-            members["spikes"] = unsigned(lanes)
-        fetched = data.StructLayout(members)
-        i_layout = self.i.payload.shape()
-        state = Signal(fetched)
-        valid, current, parameters = self.i.valid, self.i.payload, {}
-        if in_memory:
-            m.submodules.states = ram = Ram(width=fetched.size, depth=array.groups)
-            m.d.comb += [ram.en.eq(1), ram.address.eq(current.group)]
-            m.d.sync += state.eq(ram.data)
+        # The state of a group: of small arrays in registers, of large ones in memory, two cycles away.
+        kept = {"membranes": trace_layout(array)["membranes"].shape}
+        if population.reset_delay and population.reset is not Reset.NONE:
+            kept["spikes"] = unsigned(lanes)
+        layout = data.StructLayout(kept)
+        state, new, spikes = Signal(layout), Signal(layout), Signal(lanes)
+        words = {}  # of the parameters that are in memory
+        i_valid, i = self.i.valid, self.i.payload
+        if array.groups > REGISTER_GROUPS:
+            m.submodules.states = states = Ram(width=layout.size, depth=array.groups)
+            m.d.comb += [states.en.eq(1), states.address.eq(i.group)]
+            m.d.sync += state.eq(states.data)
             for field, rom in self.roms.items():
                 m.submodules[field] = rom
-                m.d.comb += [rom.en.eq(1), rom.address.eq(current.group)]
-                word = Signal(rom.width, name=f"{field}_word")
-                m.d.sync += word.eq(rom.data)
-                parameters[field] = word
-            for stage in (1, 2):
-                next_valid = Signal(name=f"valid_{stage}")
-                next_current = Signal(i_layout, name=f"current_{stage}")
-                m.d.sync += [next_valid.eq(valid), next_current.eq(current)]
-                valid, current = next_valid, next_current
+                m.d.comb += [rom.en.eq(1), rom.address.eq(i.group)]
+                words[field] = _delay(m, rom.data, 1, f"{field}_word")
+            i_valid = _delay(m, i_valid, 2, "i_valid")
+            i = _delay(m, i, 2, "i")
         else:
-            states = Array([Signal(fetched.size, name=f"state_{g}") for g in range(array.groups)])
-            m.d.comb += state.eq(states[current.group])
+            states = Array([Signal(layout.size, name=f"state_{g}") for g in range(array.groups)])
+            m.d.comb += state.eq(states[i.group])
 
-        # u = floor(beta · v / 256), and I with what a late reset takes off
         started = Signal()  # a whole tick has gone by: the state is not from before the sample
-        with m.If(valid & (current.group == last_group)):
+        with m.If(i_valid & (i.group == last_group)):
             m.d.sync += started.eq(1)
-        u = [Signal(signed(population.membrane_bits), name=f"u_{lane}") for lane in range(lanes)]
-        bits = self._parameter_bits()
-        low, high = array.accumulator_range
-        low += int(population.bias.min()) - (int(population.threshold.max()) if late else 0)
-        high += int(population.bias.max())
-        total = [Signal(signed(signed_bits(low, high)), name=f"current_{lane}") for lane in range(lanes)]
-        threshold = []
-        for lane in range(lanes):
-            parameter = {
-                field: self._parameter(m, field, lane, bits[field], current.group, parameters)
-                for field in bits
-            }
-            v = Signal(signed(population.membrane_bits), name=f"v_{lane}")
-            s = Signal(name=f"s_{lane}")
-            m.d.comb += v.eq(Mux(started, state.membranes[lane], 0))
-            if late:
-                m.d.comb += s.eq(state.spikes[lane] & started)
-            kept, taken = v, 0
-            if late and reset is Reset.ZERO:
-                kept = Mux(s, 0, v)
-            elif late and reset is Reset.SUBTRACT:
-                taken = Mux(s, parameter["threshold"], 0)
-            m.d.sync += [
-                u[lane].eq(_times(kept, parameter["beta"]) >> BETA_BITS),
-                total[lane].eq(current["values"][lane] + parameter["bias"] - taken),
+
+        group = _delay(m, i.group, LIFLane.LATENCY, "group")
+        valid = _delay(m, i_valid, LIFLane.LATENCY, "valid")
+        for index in range(lanes):
+            constants, chosen = self._parameters(index, i.group, words)
+            m.submodules[f"lane_{index}"] = lane = LIFLane(array, constants)
+            fired = lane.new_s
+            if last_group * lanes + index >= population.size:  # no neuron here in the last group
+                fired = fired & (group != last_group)
+            m.d.comb += [
+                *(getattr(lane, field).eq(value) for field, value in chosen.items()),
+                lane.current.eq(i["values"][index]),
+                lane.v.eq(Mux(started, state.membranes[index], 0)),
+                new.membranes[index].eq(lane.new_v),
+                spikes[index].eq(fired),
             ]
-            threshold.append(_delay(m, parameter["threshold"], 2, f"threshold_{lane}"))
-
-        # x = sat(u + I)
-        group = _delay(m, current.group, 2, "group")
-        valid = _delay(m, valid, 2, "valid_update")
-        x = [Signal(signed(population.membrane_bits), name=f"x_{lane}") for lane in range(lanes)]
-        for lane in range(lanes):
-            m.d.sync += x[lane].eq(_saturate(u[lane] + total[lane], population.membrane_bits))
-
-        # s = x > θ, and the reset
-        new = Signal(fetched)
-        spikes = Signal(lanes)
-        for lane in range(lanes):
-            v = x[lane]
-            if not late and reset is Reset.SUBTRACT:
-                v = Mux(spikes[lane], x[lane] - threshold[lane], x[lane])
-            elif not late and reset is Reset.ZERO:
-                v = Mux(spikes[lane], 0, x[lane])
-            fired = x[lane] > threshold[lane]
-            if last_group * lanes + lane >= population.size:  # no neuron here in the last group
-                fired &= group != last_group
-            m.d.comb += [spikes[lane].eq(fired), new.membranes[lane].eq(v)]
-        if late:
+            if "spikes" in kept:
+                m.d.comb += lane.s.eq(state.spikes[index] & started)
+        if "spikes" in kept:
             m.d.comb += new.spikes.eq(spikes)
-        if in_memory:
-            m.d.comb += [ram.write.eq(valid), ram.write_address.eq(group), ram.write_data.eq(new)]
+
+        if array.groups > REGISTER_GROUPS:
+            m.d.comb += [
+                states.write.eq(valid),
+                states.write_address.eq(group),
+                states.write_data.eq(new),
+            ]
         else:
             with m.If(valid):
                 m.d.sync += states[group].eq(new)
-
         m.d.sync += [
             self.o.valid.eq(valid),
             self.o.payload.eq(Cat(group, spikes, new.membranes)),
         ]
         return m
 
-    def _parameter(self, m, field, lane, bits, group, words):
-        """A neuron's beta, threshold or bias: a constant where it can be, else chosen by `group`."""
-        values = getattr(self.array.population, field)
-        shape = signed(bits) if field == "bias" else bits
-        if _uniform(values):
-            return Const(int(values[0]), shape)
-        if field in words:
-            word = words[field].word_select(lane, bits)
-            return word.as_signed() if field == "bias" else word
-        column = self.array.by_group(values)[:, lane]
-        if _uniform(column):
-            return Const(int(column[0]), shape)
-        return Array([Const(int(value), shape) for value in column])[group]
+    def _parameters(self, lane, group, words):
+        """A lane's beta, threshold and bias: the constant ones, and what the others are for `group`."""
+        constants, chosen = {}, {}
+        for field, shape in parameter_shapes(self.array).items():
+            column = self.array.by_group(getattr(self.array.population, field))[:, lane]
+            if _uniform(getattr(self.array.population, field)):
+                constants[field] = int(getattr(self.array.population, field)[0])
+            elif field in words:
+                chosen[field] = words[field].word_select(lane, shape.width)
+            elif _uniform(column):
+                constants[field] = int(column[0])
+            else:
+                chosen[field] = Array([Const(int(value), shape) for value in column])[group]
+        return constants, chosen
 
 
 class LIFArray(wiring.Component):
@@ -289,7 +339,7 @@ def _delay(m, value, cycles, name):
     if isinstance(value, Const):
         return value
     for cycle in range(cycles):
-        later = Signal.like(value, name=f"{name}_{cycle + 1}")
+        later = Signal(value.shape(), name=f"{name}_{cycle + 1}")
         m.d.sync += later.eq(value)
         value = later
     return value

@@ -24,13 +24,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.verilator]
 MUTANTS = {
     "rounding": (
         "rtl/neurons.py",
-        '_times(kept, parameter["beta"]) >> BETA_BITS',
-        '(_times(kept, parameter["beta"]) + (1 << BETA_BITS - 1)) >> BETA_BITS',
+        "_times(kept, beta) >> BETA_BITS",
+        "(_times(kept, beta) + (1 << BETA_BITS - 1)) >> BETA_BITS",
     ),
     "threshold comparison": (
         "rtl/neurons.py",
-        "x[lane] > threshold[lane]",
-        "x[lane] >= threshold[lane]",
+        "x > threshold",
+        "x >= threshold",
     ),
     "saturation": ("rtl/neurons.py", "fits = (above == 0) | above.all()", "fits = 1"),
     "delay index": (
@@ -41,14 +41,14 @@ MUTANTS = {
     "delay across a tick": ("rtl/delays.py", "m.d.sync += base.eq(now)", "m.d.comb += base.eq(now)"),
     "reset before the leak": (
         "rtl/neurons.py",
-        'taken = Mux(s, parameter["threshold"], 0)',
-        'kept = v - Mux(s, parameter["threshold"], 0)',
+        "taken = Mux(self.s, threshold, 0)",
+        "kept = self.v - Mux(self.s, threshold, 0)",
     ),
-    "reset at once instead of a tick later": ("rtl/neurons.py", "kept = Mux(s, 0, v)", "kept = v"),
+    "reset at once instead of a tick later": ("rtl/neurons.py", "kept = Mux(self.s, 0, self.v)", "kept = self.v"),
     "marker count": ("rtl/router.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"),
     "sums close together": ("rtl/delays.py", "if array.groups < 3:", "if array.groups < 1:"),
     "first event of a tick": ("rtl/accumulator.py", "Mux(self.fresh, 0, view[lane])", "view[lane]"),
-    "spike of a lane without a neuron": ("rtl/neurons.py", "fired &= group != last_group", "pass"),
+    "spike of a lane without a neuron": ("rtl/neurons.py", "fired = fired & (group != last_group)", "pass"),
     "cycle model": ("rtl/accumulator.py", "LATENCY = 2", "LATENCY = 3"),
 }
 

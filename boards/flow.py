@@ -138,8 +138,10 @@ def build(
         options += ["--report", "top.report.json"]
         try:
             run(
-                nextpnr, _without(arguments[nextpnr.name], "--quiet") + options,
-                work, work / "nextpnr.log",
+                nextpnr,
+                _without(arguments[nextpnr.name], "--quiet") + options,
+                work,
+                work / "nextpnr.log",
             )
         except ToolError:
             short = chosen.shortage(_resources(chosen, _log_utilisation(work / "nextpnr.log"), {}))

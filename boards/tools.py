@@ -95,7 +95,9 @@ def run(tool: Found, arguments: list[str], directory: Path, log: Path) -> None:
     if result.returncode:
         lines = log.read_text(errors="replace").splitlines()
         errors = [line.strip() for line in lines if "ERROR" in line or "error:" in line]
-        reason = next(iter(errors), next((line.strip() for line in reversed(lines) if line.strip()), ""))
+        reason = next(
+            iter(errors), next((line.strip() for line in reversed(lines) if line.strip()), "")
+        )
         raise ToolError(f"{tool.name} {tool.version} failed: {reason or 'no output'}")
 
 

@@ -59,9 +59,7 @@ class System(wiring.Component):
         self.receiver = UARTReceiver(divisor=divisor)
         self.transmitter = UARTTransmitter(divisor=divisor)
         self.classifier = Classifier(array, max_ticks=max_ticks)
-        self.link = HostLink(
-            inputs=network.inputs, classes=array.population.size, max_ticks=max_ticks
-        )
+        self.link = HostLink(inputs=network.inputs, classes=array.population.size, max_ticks=max_ticks)
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -121,9 +119,7 @@ class Top(Elaboratable):
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        self.system = System(
-            network, core, array, divisor=divisor(clock_mhz * 1e6, board.baud)
-        )
+        self.system = System(network, core, array, divisor=divisor(clock_mhz * 1e6, board.baud))
 
     def elaborate(self, platform):
         m = Module()

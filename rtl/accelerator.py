@@ -67,9 +67,7 @@ class Accelerator(wiring.Component):
         }
         if trace:
             for name, array in self.arrays.items():
-                members[f"trace_{name}"] = Out(
-                    stream.Signature(trace_layout(array), always_ready=True)
-                )
+                members[f"trace_{name}"] = Out(stream.Signature(trace_layout(array), always_ready=True))
         super().__init__(members)
 
     def memory_files(self) -> dict[str, str]:

@@ -177,5 +177,6 @@ class _Add:
         view = data.View(current_layout(self.array)["values"].shape, before)
         bits = self.array.accumulator_bits
         return Cat(
-            (Mux(self.fresh, 0, view[lane]) + self.weights[lane])[:bits] for lane in range(self.array.lanes)
+            (Mux(self.fresh, 0, view[lane]) + self.weights[lane])[:bits]
+            for lane in range(self.array.lanes)
         )

@@ -135,7 +135,9 @@ class _Array:
             items = count * groups + is_last  # that go through the synapse memory
             # The first item of a tick waits in the output stage until a bank is free; those after it wait
             # for it.
-            start = np.where(items > 0, np.maximum(begin, np.where(begun, bank_free, stage_free)), begin)
+            start = np.where(
+                items > 0, np.maximum(begin, np.where(begun, bank_free, stage_free)), begin
+            )
             blocked = ~begun & (items > 1)
             end = np.where(blocked, np.maximum(start + 1, bank_free) - 1, start) + items
             if is_last:
@@ -171,7 +173,10 @@ def _counts(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np
         raise InputError(f"activity: '{missing[0]}' is missing; give {', '.join(names)}")
     arrays = {name: np.asarray(activity[name]) for name in names}
     axes = {array.ndim for array in arrays.values()}
-    spikes = all(arrays[name].shape[-1:] == (network.size(name),) for name in names) and axes in ({2}, {3})
+    spikes = all(arrays[name].shape[-1:] == (network.size(name),) for name in names) and axes in (
+        {2},
+        {3},
+    )
     if spikes:
         arrays = {name: array.sum(axis=-1, dtype=np.int64) for name, array in arrays.items()}
     shapes = {array.shape for array in arrays.values()}

@@ -72,8 +72,6 @@ def trace_layout(array: ArrayPlan) -> data.StructLayout:
         {
             "group": unsigned(address_bits(array.groups)),
             "spikes": unsigned(array.lanes),
-            "membranes": data.ArrayLayout(
-                signed(array.population.membrane_bits), array.lanes
-            ),
+            "membranes": data.ArrayLayout(signed(array.population.membrane_bits), array.lanes),
         }
     )

@@ -74,7 +74,12 @@ def verilog_files(accelerator: Accelerator) -> dict[str, str]:
         if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
     ]
     text = verilog.convert(
-        accelerator, name=TOP, platform="verilog", ports=ports, emit_src=False, strip_internal_attrs=True
+        accelerator,
+        name=TOP,
+        platform="verilog",
+        ports=ports,
+        emit_src=False,
+        strip_internal_attrs=True,
     )
     text = _ESCAPED.sub(lambda match: _module_name(match[1]) + " ", text)
     text = _NOT.sub(r"= ~|", text)
@@ -143,11 +148,7 @@ def _manifest(accelerator: Accelerator, files: dict[str, str]) -> dict[str, Any]
             }
             for name, array in accelerator.arrays.items()
         ],
-        "banks": [
-            bank
-            for name in accelerator.arrays
-            for bank in _banks(accelerator, name)
-        ],
+        "banks": [bank for name in accelerator.arrays for bank in _banks(accelerator, name)],
         "sha256": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
         },
@@ -212,8 +213,9 @@ def _write(directory: Path, files: dict[str, str]) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(scratch, name), target)
     except OSError as error:
-        raise InputError(f"{error.filename or directory}: cannot write there: {error.strerror}") from None
+        raise InputError(
+            f"{error.filename or directory}: cannot write there: {error.strerror}"
+        ) from None
 
 
 __all__ = ["TOP", "export", "verilog_files"]
-

@@ -60,7 +60,9 @@ class Rom(wiring.Component):
         """A memory of `rows` (depth, lanes), two's complement of `bits`, lane 0 in the lowest bits."""
         depth, lanes = rows.shape
         ones = (rows[..., None] >> np.arange(bits)) & 1
-        packed = np.packbits(ones.reshape(depth, lanes * bits).astype(np.uint8), axis=1, bitorder="little")
+        packed = np.packbits(
+            ones.reshape(depth, lanes * bits).astype(np.uint8), axis=1, bitorder="little"
+        )
         words = [int.from_bytes(row.tobytes(), "little") for row in packed]
         return cls(name=name, width=lanes * bits, words=words)
 

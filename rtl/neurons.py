@@ -285,9 +285,7 @@ class LIFArray(wiring.Component):
     def sweep_latency(array: ArrayPlan) -> int:
         """Cycles from the start of a sweep to the first event or marker of its tick."""
         sums = DelayLine if array.ring_ticks > 1 else Accumulator
-        return (
-            array.groups - 1 + sums.LATENCY + LIFUpdate.latency(array) + SpikeEncoder.latency(array)
-        )
+        return array.groups - 1 + sums.LATENCY + LIFUpdate.latency(array) + SpikeEncoder.latency(array)
 
     @classmethod
     def latency(cls, array: ArrayPlan) -> int:
@@ -308,9 +306,7 @@ class LIFArray(wiring.Component):
         pause = Signal(range(self.interval(self.array)))
         on_their_way = Signal(range(TICKS + 1))
         left = self.o.valid & self.o.ready & self.o.payload.marker
-        m.d.comb += sums.start.eq(
-            sums.waiting & (pause == 0) & (on_their_way != TICKS)
-        )
+        m.d.comb += sums.start.eq(sums.waiting & (pause == 0) & (on_their_way != TICKS))
         m.d.sync += on_their_way.eq(on_their_way + sums.start - left)
         with m.If(sums.start):
             m.d.sync += pause.eq(self.interval(self.array) - 1)

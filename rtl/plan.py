@@ -105,7 +105,9 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
     if isinstance(lanes, Mapping):
         for name in lanes:
             if name not in names:
-                raise InputError(f"lanes: '{name}' is no population; the network has {', '.join(names)}")
+                raise InputError(
+                    f"lanes: '{name}' is no population; the network has {', '.join(names)}"
+                )
         chosen = {name: lanes.get(name, 1) for name in names}
         limits = {population.name: population.size for population in network.populations}
     else:

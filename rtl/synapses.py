@@ -41,7 +41,9 @@ class SynapseMemory(wiring.Component):
                 continue
             bank = f"{name}.{index}.from_{channel.source}"
             self.weights[index] = Rom.of_rows(
-                f"{bank}.weights", array.rows(channel.projection.weights), channel.projection.weight_bits
+                f"{bank}.weights",
+                array.rows(channel.projection.weights),
+                channel.projection.weight_bits,
             )
             if channel.ring_delay_bits:
                 self.delays[index] = Rom.of_rows(
@@ -117,4 +119,3 @@ class SynapseMemory(wiring.Component):
             rom = self.delays[index]
             return rom.data.word_select(lane, rom.width // self.array.lanes)
         return Const(int(self.array.channels[index].ring_delays.flat[0]))
-

@@ -138,7 +138,9 @@ def _population(
     scale = int(np.sqrt((drive.astype(float) ** 2).sum(axis=0)).mean()) + 1  # of one tick's current
     fitting = scale.bit_length() + 2  # a membrane of so many bits saturates now and then
     low, high = membrane_bits
-    wanted = fitting + int(rng.integers(-2, 3)) if rng.random() < 0.7 else int(rng.integers(low, high + 1))
+    wanted = (
+        fitting + int(rng.integers(-2, 3)) if rng.random() < 0.7 else int(rng.integers(low, high + 1))
+    )
     bits = min(max(wanted, low), high)
     top = 2 ** (bits - 1) - 1
 

@@ -36,7 +36,9 @@ def fake_tools(tmp_path, monkeypatch):
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.chdir(tmp_path)  # they write into the folder they run in, also when asked for their version
+    monkeypatch.chdir(
+        tmp_path
+    )  # they write into the folder they run in, also when asked for their version
 
     def make(**texts):
         for name in ("yosys", "nextpnr-ice40", "icepack"):
@@ -67,7 +69,11 @@ def test_a_build_writes_its_report(fake_tools, tmp_path):
     network, seen = small_network(), []
     activity = {"input": [3, 1], "hidden": [2, 2], "output": [0, 1]}
     result = build(
-        network, "icebreaker", tmp_path / "out", lanes=2, activity=activity,
+        network,
+        "icebreaker",
+        tmp_path / "out",
+        lanes=2,
+        activity=activity,
         progress=lambda *event: seen.append(event),
     )
     written = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -120,7 +126,9 @@ def test_a_failure_is_one_line_and_leaves_nothing(texts, message, fake_tools, tm
 
 def test_bad_options(tmp_path):
     network = small_network()
-    with pytest.raises(InputError, match="unknown board 'vc707': choose one of icebreaker, hx8k, ulx3s"):
+    with pytest.raises(
+        InputError, match="unknown board 'vc707': choose one of icebreaker, hx8k, ulx3s"
+    ):
         build(network, "vc707", tmp_path)
     with pytest.raises(InputError, match=r"clock of 23\.456 MHz .* choose 24, 12 MHz"):
         build(network, "icebreaker", tmp_path, clock_mhz=23.456)
@@ -146,7 +154,9 @@ def test_lanes_are_chosen_by_what_fits():
     for board in BOARDS.values():
         fewer, more = (estimate(network, board, lanes_of(network, n)) for n in (1, 4))
         assert fewer["luts"] < more["luts"]
-    with pytest.raises(ToolError, match=r"the iCE40UP5K-SG48 has 30 .*: choose smaller weight_bits.*\(an estimate"):
+    with pytest.raises(
+        ToolError, match=r"the iCE40UP5K-SG48 has 30 .*: choose smaller weight_bits.*\(an estimate"
+    ):
         choose_lanes(small_network(size=128, inputs=784), BOARDS["icebreaker"])
 
 
@@ -187,7 +197,9 @@ def test_every_clock_of_every_board_can_be_made(board):
 
 
 def test_the_dividers_that_vendors_give():
-    assert ICE40PLL.solve(12, 24) == ICE40PLL(divr=0, divf=63, divq=5, filter_range=1)  # icepll -i 12 -o 24
+    assert ICE40PLL.solve(12, 24) == ICE40PLL(
+        divr=0, divf=63, divq=5, filter_range=1
+    )  # icepll -i 12 -o 24
     assert ICE40PLL.solve(12, 48) == ICE40PLL(divr=0, divf=63, divq=4, filter_range=1)
     assert ICE40PLL.solve(12, 14) is None
     assert ECP5PLL.solve(25, 1000) is None

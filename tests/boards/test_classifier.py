@@ -70,9 +70,7 @@ def run_scenario(array, spikes, membranes, *, rng, max_ticks=4095, stall=0.0):
 
 
 @pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.NONE])
-@pytest.mark.parametrize(
-    ("size", "lanes"), [(1, 1), (2, 1), (5, 2), (10, 4), (10, 10), (7, 3), (4, 4)]
-)
+@pytest.mark.parametrize(("size", "lanes"), [(1, 1), (2, 1), (5, 2), (10, 4), (10, 10), (7, 3), (4, 4)])
 def test_argmax(size, lanes, reset):
     seed = 10 * size + lanes
     rng = np.random.default_rng(seed)
@@ -104,9 +102,7 @@ def test_scores_never_overflow(reset, membrane_bits):
     spikes[1, 1:, 1], spikes[1, :, 0] = 1, 1
     membranes[1] = [high, high, low, high]
     membranes[1, 0, 1] -= 1
-    found = run_scenario(
-        array, spikes, membranes, rng=np.random.default_rng(0), max_ticks=ticks
-    )
+    found = run_scenario(array, spikes, membranes, rng=np.random.default_rng(0), max_ticks=ticks)
     assert found == [2, 0]
 
 

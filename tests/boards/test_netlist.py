@@ -71,7 +71,9 @@ def test_icebreaker_netlist(tmp_path, monkeypatch):
         20,
         [Population("hidden", 10, rng.integers(150, 250, 10), 90), Population("output", 5, 230, 70)],
         [
-            Projection("input", "hidden", rng.integers(-60, 90, (20, 10)), rng.integers(0, 3, (20, 10))),
+            Projection(
+                "input", "hidden", rng.integers(-60, 90, (20, 10)), rng.integers(0, 3, (20, 10))
+            ),
             Projection("hidden", "output", rng.integers(-60, 70, (10, 5))),
         ],
         "output",

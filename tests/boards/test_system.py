@@ -44,7 +44,9 @@ class SlowCore(wiring.Component):
             m.d.sync += timer.eq(self.wait)
             with m.If(self.i.payload.marker):
                 m.d.sync += [
-                    self.trace_out.valid.eq(1), self.trace_out.payload.spikes.eq(spikes), spikes.eq(0)
+                    self.trace_out.valid.eq(1),
+                    self.trace_out.payload.spikes.eq(spikes),
+                    spikes.eq(0),
                 ]
             with m.Else():
                 m.d.sync += spikes.bit_select(self.i.payload.address, 1).eq(1)
@@ -60,9 +62,7 @@ def slow_system(inputs, wait, *, begin=0, max_ticks=4095):
     )
     array = plan(network, inputs)["out"]
     core = SlowCore(array, inputs, wait, begin)
-    return SimulatedPort(
-        System(network, core, array, divisor=DIVISOR, max_ticks=max_ticks), DIVISOR
-    )
+    return SimulatedPort(System(network, core, array, divisor=DIVISOR, max_ticks=max_ticks), DIVISOR)
 
 
 @pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.NONE])

@@ -78,7 +78,9 @@ def test_the_first_run_of_yowasp_is_announced(empty_path, tmp_path, monkeypatch)
 
 
 def test_a_tool_that_fails_says_why_in_one_line(empty_path):
-    make_program(empty_path / "yosys", "echo Warning: dull; echo 'ERROR: no top module'; echo bye; exit 1")
+    make_program(
+        empty_path / "yosys", "echo Warning: dull; echo 'ERROR: no top module'; echo bye; exit 1"
+    )
     log = empty_path / "log"
     with pytest.raises(ToolError, match=r"^yosys \S+ failed: ERROR: no top module$"):
         run(find("yosys"), [], empty_path, log)

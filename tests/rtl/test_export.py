@@ -35,7 +35,9 @@ def network(seed: int = 0, *, uniform: bool = True) -> Network:
         [
             Projection("input", "hidden", rng.integers(-30, 60, (6, size)), weight_bits=7),
             Projection("hidden", "hidden", rng.integers(-8, 8, (size, size)), 1, weight_bits=4),
-            Projection("hidden", "out", rng.integers(-90, 90, (size, 3)), rng.integers(0, 4, (size, 3))),
+            Projection(
+                "hidden", "out", rng.integers(-90, 90, (size, 3)), rng.integers(0, 4, (size, 3))
+            ),
         ],
         "out",
         name="test",
@@ -63,9 +65,13 @@ def test_manifest_describes_every_file(tmp_path):
     assert json.loads((tmp_path / "manifest.json").read_text()) == manifest
     files = contents(tmp_path)
     del files["manifest.json"]
-    assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == manifest["sha256"]
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == manifest[
+        "sha256"
+    ]
     assert set(manifest["sources"]) == {name for name in files if name.endswith(".v")}
-    assert {bank["file"] for bank in manifest["banks"]} == {name for name in files if name.endswith(".mem")}
+    assert {bank["file"] for bank in manifest["banks"]} == {
+        name for name in files if name.endswith(".mem")
+    }
     assert manifest["tools"].keys() == {"amaranth", "yosys"}
 
 
@@ -74,9 +80,13 @@ def read_bank(directory: Path, bank: dict) -> np.ndarray:
     words = [int(line, 16) for line in (directory / bank["file"]).read_text().split()]
     assert len(words) == bank["words"]
     bits = bank["bits_per_lane"]
-    lanes = [[word >> (lane * bits) & ((1 << bits) - 1) for lane in range(bank["lanes"])] for word in words]
+    lanes = [
+        [word >> (lane * bits) & ((1 << bits) - 1) for lane in range(bank["lanes"])] for word in words
+    ]
     values = np.array(lanes)
-    return np.where(values >= 1 << (bits - 1), values - (1 << bits), values) if bank["signed"] else values
+    return (
+        np.where(values >= 1 << (bits - 1), values - (1 << bits), values) if bank["signed"] else values
+    )
 
 
 def test_banks_hold_what_the_manifest_says(tmp_path):

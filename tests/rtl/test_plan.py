@@ -19,7 +19,16 @@ def network(sizes, projections):
 
 @pytest.mark.parametrize(
     ("low", "high", "bits"),
-    [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-2, 1, 2), (-128, 127, 8), (-129, 0, 9), (0, 128, 9), (3, 5, 4)],
+    [
+        (0, 0, 1),
+        (-1, 0, 1),
+        (0, 1, 2),
+        (-2, 1, 2),
+        (-128, 127, 8),
+        (-129, 0, 9),
+        (0, 128, 9),
+        (3, 5, 4),
+    ],
 )
 def test_signed_bits(low, high, bits):
     assert signed_bits(low, high) == bits

@@ -46,7 +46,9 @@ def events(taken):
 @pytest.mark.parametrize("depth", [1, 2, 3, 8])
 def test_queue_keeps_order(depth, stall):
     sent = spikes(*np.random.default_rng(depth).integers(0, 16, 40).tolist())
-    _, taken = exchange(Queue(event_layout(16), depth), send={"i": sent}, receive=["o"], cycles=400, stall=stall)
+    _, taken = exchange(
+        Queue(event_layout(16), depth), send={"i": sent}, receive=["o"], cycles=400, stall=stall
+    )
     assert [event for _, event in taken["o"]] == sent
 
 
@@ -59,7 +61,9 @@ def test_queue_latency_and_throughput():
 
 
 def test_queue_holds_its_depth():
-    accepted, _ = exchange(Queue(event_layout(64), 5), send={"i": spikes(*range(30))}, receive=[], cycles=60)
+    accepted, _ = exchange(
+        Queue(event_layout(64), 5), send={"i": spikes(*range(30))}, receive=[], cycles=60
+    )
     assert len(accepted["i"]) >= 5
 
 
@@ -101,7 +105,11 @@ def test_spike_queue_waits_for_the_sample_to_begin():
     channel = channel_of_lag(2)
     dut = SpikeQueue(channel)
     _, taken = exchange(
-        dut, send={"i": []}, receive=["o"], cycles=20, each_cycle=lambda ctx, t: ctx.set(dut.open, t >= 10)
+        dut,
+        send={"i": []},
+        receive=["o"],
+        cycles=20,
+        each_cycle=lambda ctx, t: ctx.set(dut.open, t >= 10),
     )
     assert [cycle for cycle, _ in taken["o"]] == [10, 11]
 
@@ -120,7 +128,8 @@ def test_merge_takes_channels_in_turn(stall):
     array = plan(network([4, 2], [("input", "p0", ones, 0)] * 3))["p0"]
     ticks = [([0, 1], [2], []), ([], [], []), ([3], [], [1, 2])]
     send = {
-        f"i_{index}": [e for tick in ticks for e in [*spikes(*tick[index]), MARKER]] for index in range(3)
+        f"i_{index}": [e for tick in ticks for e in [*spikes(*tick[index]), MARKER]]
+        for index in range(3)
     }
     _, taken = exchange(SpikeMerge(array), send=send, receive=["o"], cycles=200, stall=stall)
     expected = []
@@ -172,7 +181,8 @@ def test_synapse_memory_gives_a_row_every_cycle():
 
 
 @pytest.mark.parametrize(
-    ("size", "lanes"), [(1, 1), (7, 1), (7, 3), (16, 16), (17, 17), (40, 24), (40, 40), (300, 260), (300, 300)]
+    ("size", "lanes"),
+    [(1, 1), (7, 1), (7, 3), (16, 16), (17, 17), (40, 24), (40, 40), (300, 260), (300, 300)],
 )
 def test_encoder_sends_every_spike_once_in_order(size, lanes):
     rng = np.random.default_rng(size + lanes)

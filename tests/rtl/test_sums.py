@@ -12,7 +12,15 @@ from lifline.rtl.plan import plan
 
 from .streams import exchange
 
-SHAPES = [(1, 1), (4, 4), (5, 3), (5, 2), (7, 2), (5, 1), (9, 1)]  # size, lanes: 1, 2, 3, 4, 5, 9 groups
+SHAPES = [
+    (1, 1),
+    (4, 4),
+    (5, 3),
+    (5, 2),
+    (7, 2),
+    (5, 1),
+    (9, 1),
+]  # size, lanes: 1, 2, 3, 4, 5, 9 groups
 
 
 def plan_of(size, lanes, longest):
@@ -80,7 +88,9 @@ def test_sums(size, lanes, longest, stall, late):
     for t, sources in enumerate(spikes):
         for source in sources:
             for neuron in range(size):
-                expected[t + (delays[source, neuron] if longest else 0), neuron] += weights[source, neuron]
+                expected[t + (delays[source, neuron] if longest else 0), neuron] += weights[
+                    source, neuron
+                ]
     assert len(accepted) == len(rows)
     assert len(starts) == len(spikes)
     assert len(taken) == len(spikes) * array.groups

@@ -44,11 +44,19 @@ MUTANTS = {
         "taken = Mux(self.s, threshold, 0)",
         "kept = self.v - Mux(self.s, threshold, 0)",
     ),
-    "reset at once instead of a tick later": ("rtl/neurons.py", "kept = Mux(self.s, 0, self.v)", "kept = self.v"),
+    "reset at once instead of a tick later": (
+        "rtl/neurons.py",
+        "kept = Mux(self.s, 0, self.v)",
+        "kept = self.v",
+    ),
     "marker count": ("rtl/router.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"),
     "sums close together": ("rtl/delays.py", "if array.groups < 3:", "if array.groups < 1:"),
     "first event of a tick": ("rtl/accumulator.py", "Mux(self.fresh, 0, view[lane])", "view[lane]"),
-    "spike of a lane without a neuron": ("rtl/neurons.py", "fired = fired & (group != last_group)", "pass"),
+    "spike of a lane without a neuron": (
+        "rtl/neurons.py",
+        "fired = fired & (group != last_group)",
+        "pass",
+    ),
     "cycle model": ("rtl/accumulator.py", "LATENCY = 2", "LATENCY = 3"),
 }
 

@@ -307,8 +307,10 @@ def test_bad_usage(folder: Path, fails: Callable[..., str], arguments: list[str]
     [
         (["train", "digits", "-o", "out"], "torch", "train"),
         (["export", "network.npz", "-o", "out"], "amaranth", "rtl"),
-        (["demo", "-o", "out"], "torch", "train"),
-        (["demo", "-o", "out"], "jinja2", "report"),
+        (["verify", "network.npz"], "amaranth", "sim"),
+        (["build", "network.npz", "--board", "ulx3s", "-o", "out"], "amaranth", "boards"),
+        (["demo", "-o", "out"], "torch", "all"),
+        (["demo", "-o", "out"], "jinja2", "all"),
     ],
 )
 def test_missing_extra(folder: Path, arguments: list[str], package: str, extra: str) -> None:

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 import numpy as np
@@ -186,7 +186,21 @@ _network_argument = click.argument("network", type=click.Path(path_type=Path))
 _seed = functools.partial(click.option, "--seed", show_default=True)
 
 
+class _Commands(click.Group):
+    """The commands; where a package is missing, the extra that brings all that the command needs is named."""
+
+    extras: ClassVar = {"simulate": "sim", "verify": "sim", "build": "boards", "demo": "all"}
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MissingExtra as error:
+            extra = self.extras.get(ctx.invoked_subcommand or "", error.extra)
+            raise MissingExtra(error.package, extra) from None
+
+
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

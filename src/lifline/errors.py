@@ -29,6 +29,8 @@ class MissingExtra(LiflineError, ImportError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
         super().__init__(
             f"Python package '{package}' is not installed: run  pip install 'lifline[{extra}]'"
         )

@@ -44,7 +44,7 @@ def export(
     ----------
     network : Network
     directory : path
-        Made if it does not exist.  Files of the same names are replaced, others stay.
+        Made if it does not exist.  What an earlier export wrote there is replaced, other files stay.
     lanes, trace
         As for :class:`lifline.rtl.Accelerator`.
 
@@ -199,10 +199,24 @@ def _yosys_version() -> str:
     return ".".join(str(part) for part in (version or ()) if part is not None)
 
 
+def _exported(directory: Path) -> set[Path]:
+    """The Verilog and memory files that the manifest in `directory` says are an export's."""
+    try:
+        names = set(json.loads((directory / "manifest.json").read_text())["sha256"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
+    return {
+        path
+        for path in [*directory.glob("*.v"), *directory.glob("mem/*.mem")]
+        if path.relative_to(directory).as_posix() in names
+    }
+
+
 def _write(directory: Path, files: dict[str, str]) -> None:
-    """Write all files to a folder beside `directory` first, then move them in."""
+    """Write all files to a folder in `directory` first, then move them in place of an earlier export's."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        earlier = _exported(directory)
         with tempfile.TemporaryDirectory(dir=directory, prefix=".export-") as scratch:
             for name, text in files.items():
                 path = Path(scratch, name)
@@ -212,6 +226,8 @@ def _write(directory: Path, files: dict[str, str]) -> None:
                 target = directory / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(scratch, name), target)
+        for path in earlier - {directory / name for name in files}:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"{error.filename or directory}: cannot write there: {error.strerror}"

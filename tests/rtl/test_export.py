@@ -60,6 +60,17 @@ def test_same_input_same_bytes(tmp_path):
     assert not any(str(tmp_path).encode() in data for data in one.values())
 
 
+def test_a_new_export_replaces_an_earlier_one(tmp_path):
+    export(network(uniform=False), tmp_path / "again", 2)
+    (tmp_path / "again" / "mine.v").write_text("// not an export's")
+    small = Network(2, [Population("p", 3, 200, 5)], [Projection("input", "p", [[1, 2, 3]] * 2)], "p")
+    export(small, tmp_path / "again")
+    export(small, tmp_path / "once")
+    again = contents(tmp_path / "again")
+    assert again.pop("mine.v")
+    assert again == contents(tmp_path / "once")
+
+
 def test_manifest_describes_every_file(tmp_path):
     manifest = export(network(), tmp_path, {"hidden": 5, "out": 2}, trace=True)
     assert json.loads((tmp_path / "manifest.json").read_text()) == manifest

@@ -1,5 +1,7 @@
 """The golden model: the contract in NumPy, integers only."""
 
-from .model import Recording, simulate
+from lifline.recording import Recording
+
+from .model import simulate
 
 __all__ = ["Recording", "simulate"]

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from lifline.files import check_spikes
 from lifline.network import BETA_BITS, INPUT, Network, Population, Projection, Reset
-
-
-@dataclasses.dataclass(frozen=True)
-class Recording:
-    """Everything that a network did.
-
-    The leading axis, samples, is absent where the input had none.
-    """
-
-    spikes: dict[str, np.ndarray]  #: for each population: uint8 (samples, ticks, size)
-    membrane: dict[str, np.ndarray]  #: for each population: v[t], int32 (samples, ticks, size)
-    classes: np.ndarray  #: int64 (samples,)
+from lifline.recording import Recording
 
 
 def simulate(network: Network, spikes: np.ndarray) -> Recording:

@@ -18,6 +18,17 @@ from .memory import Ram
 from .plan import REGISTER_GROUPS, ArrayPlan
 
 
+def sums_members(array: ArrayPlan) -> dict[str, wiring.Member]:
+    """The members of what sums an array's rows, with delays or without."""
+    return {
+        "i": In(stream.Signature(row_layout(array))),
+        "waiting": Out(1),
+        "start": In(1),
+        "o": Out(stream.Signature(current_layout(array), always_ready=True)),
+        "busy": Out(1),
+    }
+
+
 class Accumulator(wiring.Component):
     """Sums the rows of each tick.
 
@@ -49,15 +60,7 @@ class Accumulator(wiring.Component):
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
-        super().__init__(
-            {
-                "i": In(stream.Signature(row_layout(array))),
-                "waiting": Out(1),
-                "start": In(1),
-                "o": Out(stream.Signature(current_layout(array), always_ready=True)),
-                "busy": Out(1),
-            }
-        )
+        super().__init__(sums_members(array))
 
     def elaborate(self, platform):
         m = Module()

@@ -16,10 +16,9 @@ delay costs memory but no time.  The slots of a ring are a power of two, and its
 import itertools
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 
-from .events import current_layout, row_layout
+from .accumulator import sums_members
 from .memory import Ram
 from .plan import ArrayPlan, ring_slots
 
@@ -55,15 +54,7 @@ class DelayLine(wiring.Component):
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
-        super().__init__(
-            {
-                "i": In(stream.Signature(row_layout(array))),
-                "waiting": Out(1),
-                "start": In(1),
-                "o": Out(stream.Signature(current_layout(array), always_ready=True)),
-                "busy": Out(1),
-            }
-        )
+        super().__init__(sums_members(array))
 
     def elaborate(self, platform):
         m = Module()

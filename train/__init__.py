@@ -1,6 +1,7 @@
 """Training in PyTorch: what is trained is the integer network that the gateware runs."""
 
 from lifline.errors import MissingExtra
+from lifline.recording import Recording
 
 try:
     import torch  # noqa: F401
@@ -8,7 +9,7 @@ except ModuleNotFoundError:
     raise MissingExtra("torch", "train") from None
 
 from . import encoders, surrogate
-from .integer import Recording, check_exact, integer_forward
+from .integer import check_exact, integer_forward
 from .model import LIF, Activity, SpikingNetwork, Synapses, to_network
 from .surrogate import Surrogate
 

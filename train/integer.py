@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 from lifline.errors import InputError, NetworkError
 from lifline.files import check_spikes
 from lifline.network import Network, Population, Projection, Reset
+from lifline.recording import Recording
 
 from .arithmetic import Neurons, Taps, run
 
@@ -20,18 +20,6 @@ _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
 
 #: Samples are evaluated a few at a time, so that no more neurons and ticks than these are in memory.
 _AT_ONCE = 1 << 24
-
-
-@dataclasses.dataclass(frozen=True)
-class Recording:
-    """Everything that a network did.
-
-    The leading axis, samples, is absent where the input had none.
-    """
-
-    spikes: dict[str, np.ndarray]  #: for each population: uint8 (samples, ticks, size)
-    membrane: dict[str, np.ndarray]  #: for each population: v[t], int32 (samples, ticks, size)
-    classes: np.ndarray  #: int64 (samples,)
 
 
 def integer_forward(

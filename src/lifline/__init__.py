@@ -2,6 +2,7 @@
 
 from .errors import InputError, LiflineError, MissingExtra, NetworkError, ToolError
 from .network import INPUT, Network, Population, Projection, Reset
+from .recording import Recording
 
 __version__ = "0.1.0"
 
@@ -14,6 +15,7 @@ __all__ = [
     "NetworkError",
     "Population",
     "Projection",
+    "Recording",
     "Reset",
     "ToolError",
     "__version__",

@@ -261,7 +261,6 @@ def test_output_folder_is_missing(folder: Path, fails: Callable[..., str]) -> No
             [*SIMULATE, "--backend", "vcs"],
             "Invalid value for '--backend': 'vcs' is not one of 'golden', ",
         ),
-        ([*SIMULATE, "--lanes", "2"], "--lanes needs --backend icarus or verilator"),
         ([*SIMULATE, "--waves", "x.vcd"], "--waves needs --backend icarus or verilator"),
         (
             ["verify", "network.npz", "--lanes", "0"],

@@ -144,7 +144,8 @@ def build(
                 work / "nextpnr.log",
             )
         except ToolError:
-            short = chosen.shortage(_resources(chosen, _log_utilisation(work / "nextpnr.log"), {}))
+            need = _resources(chosen, _log_utilisation(work / "nextpnr.log"), {})
+            short = chosen.shortage(need, fewer_lanes=max(chosen_lanes.values()) > 1)
             if short is None:
                 raise
             raise ToolError(short) from None

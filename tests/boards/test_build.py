@@ -119,7 +119,7 @@ def test_a_build_writes_its_report(fake_tools, tmp_path):
 def test_a_failure_is_one_line_and_leaves_nothing(texts, message, fake_tools, tmp_path):
     fake_tools(**texts)
     with pytest.raises(ToolError, match=message) as error:
-        build(small_network(), "icebreaker", tmp_path / "out", lanes=1)
+        build(small_network(), "icebreaker", tmp_path / "out", lanes=2)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
 

@@ -1,9 +1,10 @@
-"""Accumulators without delays: two banks, one being filled while the other is swept.
+"""Accumulators without delays: a tick is summed while the one before is swept.
 
 ::
 
-    row (group, weights) ──► + ──► bank being filled ─┐ swap at each marker
-                                   bank being swept ──┴──► current (group, sums)
+    small arrays, in registers:   row ──► + ──► sums ── at a marker ──► held ──────────► current
+    large ones, in block RAM:     row ──► + ──► bank being filled ─┐ swap at each marker
+                                                bank being swept ──┴───────────────────► current
 
 A bank is never cleared: the first event of a tick overwrites it, and a bank into which no event came
 counts as zeros.
@@ -64,122 +65,121 @@ class Accumulator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        array = self.array
+        array, row = self.array, self.i.payload
         last_group = array.groups - 1
-        accept, row = self.i.valid & self.i.ready, self.i.payload
+        accept = Signal()
+        closed = Signal(range(3))  # whole ticks that have not been read to the end
+        read, running, done = Signal(), Signal(), Signal()
+        group = Signal.like(row.group)  # being read
 
-        # The bank being filled.
-        filling = Signal()  # its index
-        fresh = Signal(init=1)  # no event of this tick has reached all groups yet
-        empty = Signal(2)  # for each bank: swept as zeros
-        with m.If(accept):
-            with m.If(row.marker):
-                m.d.sync += [filling.eq(~filling), fresh.eq(1)]
-                m.d.sync += empty.eq(Mux(filling, Cat(empty[0], fresh), Cat(fresh, empty[1])))
-            with m.Elif(row.group == last_group):
-                m.d.sync += fresh.eq(0)
-
-        # The bank being swept.
-        sweeping = Signal()  # its index
-        running = Signal()
-        group = Signal.like(row.group)
-        read = Signal()
-        closed = Signal(range(3))  # whole ticks whose bank has not been read to the end
-        done = read & (group == last_group)
         m.d.comb += [
-            read.eq(self.start | running),
-            self.waiting.eq(closed != 0),
             self.i.ready.eq(closed != 2),
+            accept.eq(self.i.valid & self.i.ready),
+            self.waiting.eq(closed != 0),
+            read.eq(self.start | running),
+            done.eq(read & (group == last_group)),
         ]
         m.d.sync += closed.eq(closed + (accept & row.marker) - done)
         with m.If(read):
             m.d.sync += [running.eq(~done), group.eq(Mux(done, 0, group + 1))]
-        with m.If(done):
-            m.d.sync += sweeping.eq(~sweeping)
 
-        # First stage of both pipelines.
-        add_1 = _Add(array, 1)
+        store = self._in_registers if array.groups <= REGISTER_GROUPS else self._in_memory
+        swept = store(m, accept, closed, read, group, done)
+        o = Signal(self.o.payload.shape())
+        read_group = Signal.like(group)
+        read_valid = Signal()
         m.d.sync += [
-            add_1.valid.eq(accept & ~row.marker),
-            add_1.bank.eq(filling),
-            add_1.group.eq(row.group),
-            add_1.fresh.eq(fresh),
-            add_1.weights.eq(row.weights),
+            read_valid.eq(read),
+            read_group.eq(group),
+            self.o.valid.eq(read_valid),
+            o.eq(Cat(read_group, swept)),
         ]
-        sweep_valid, sweep_bank, sweep_empty = Signal(), Signal(), Signal()
-        sweep_group = Signal.like(group)
-        m.d.sync += [
-            sweep_valid.eq(read),
-            sweep_bank.eq(sweeping),
-            sweep_group.eq(group),
-            sweep_empty.eq(Mux(sweeping, empty[1], empty[0])),
-        ]
-
-        # Second stage: the sums leave; what was in the bank is there.
-        swept = Signal(array.lanes * array.accumulator_bits)
-        o_group = Signal.like(group)
-        o_values = Signal.like(swept)
-        m.d.sync += [
-            self.o.valid.eq(sweep_valid),
-            o_group.eq(sweep_group),
-            o_values.eq(Mux(sweep_empty, 0, swept)),
-        ]
-        m.d.comb += [self.o.payload.group.eq(o_group), self.o.payload["values"].eq(o_values)]
-
-        if array.groups <= REGISTER_GROUPS:
-            banks = Array(
-                [
-                    Array([Signal(len(swept), name=f"bank_{b}_{g}") for g in range(array.groups)])
-                    for b in range(2)
-                ]
-            )
-            sums = add_1.sums(banks[add_1.bank][add_1.group])
-            with m.If(add_1.valid):
-                m.d.sync += banks[add_1.bank][add_1.group].eq(sums)
-            m.d.comb += swept.eq(banks[sweep_bank][sweep_group])
-        else:
-            add_2 = _Add(array, 2)
-            m.d.sync += add_2.follow(add_1)
-            rams = [Ram(width=len(swept), depth=array.groups) for _ in range(2)]
-            before = Signal.like(swept)
-            m.d.sync += before.eq(Mux(add_1.bank, rams[1].data, rams[0].data))
-            for bank, ram in enumerate(rams):
-                m.submodules[f"bank_{bank}"] = ram
-                m.d.comb += [
-                    ram.en.eq(1),
-                    ram.address.eq(Mux(read & (sweeping == bank), group, row.group)),
-                    ram.write.eq(add_2.valid & (add_2.bank == bank)),
-                    ram.write_address.eq(add_2.group),
-                    ram.write_data.eq(add_2.sums(before)),
-                ]
-            m.d.comb += swept.eq(Mux(sweep_bank, rams[1].data, rams[0].data))
+        m.d.comb += self.o.payload.eq(o)
         return m
 
+    def _in_registers(self, m, accept, closed, read, group, done):
+        """The sums of `group`, a cycle after it is read."""
+        array, row = self.array, self.i.payload
+        bits = array.lanes * array.accumulator_bits
+        sums = Array([Signal(bits, name=f"sums_{g}") for g in range(array.groups)])
+        held = Array([Signal(bits, name=f"held_{g}") for g in range(array.groups)])
+        add, weights = Signal(), Signal(row.weights.shape())
+        add_group, read_group = Signal.like(group), Signal.like(group)
+        hand_over = Signal()  # a whole tick is in `sums`, and `held` has been read to the end
+        m.d.sync += [
+            add.eq(accept & ~row.marker),
+            add_group.eq(row.group),
+            weights.eq(row.weights),
+            read_group.eq(group),
+            hand_over.eq((accept & row.marker & (closed == done)) | (done & (closed == 2))),
+        ]
+        with m.If(hand_over):
+            for tick_sums, tick_held in zip(sums, held, strict=True):
+                m.d.sync += [tick_held.eq(tick_sums), tick_sums.eq(0)]
+        with m.Elif(add):
+            m.d.sync += sums[add_group].eq(self._sums(sums[add_group], weights))
+        return held[read_group]
 
-class _Add:
-    """A pipeline stage that holds a row on its way into a bank."""
+    def _in_memory(self, m, accept, closed, read, group, done):
+        """The sums of `group`, a cycle after it is read."""
+        array, row = self.array, self.i.payload
+        bits = array.lanes * array.accumulator_bits
 
-    def __init__(self, array: ArrayPlan, number: int) -> None:
-        layout = row_layout(array)
-        self.array = array
-        self.valid = Signal(name=f"add_{number}_valid")
-        self.bank = Signal(name=f"add_{number}_bank")
-        self.fresh = Signal(name=f"add_{number}_fresh")
-        self.group = Signal(layout["group"].shape, name=f"add_{number}_group")
-        self.weights = Signal(layout["weights"].shape, name=f"add_{number}_weights")
-
-    def follow(self, other: "_Add"):
-        """Take over what stage `other` holds."""
-        return [
-            getattr(self, field).eq(getattr(other, field))
-            for field in ("valid", "bank", "fresh", "group", "weights")
+        # The bank being filled; a row is written two cycles after it has come.
+        filling = Signal()  # its index
+        fresh = Signal(init=1)  # no event of this tick has reached all groups yet
+        empty = Signal(2)  # for each bank: no event came into it
+        with m.If(accept):
+            with m.If(row.marker):
+                m.d.sync += [filling.eq(~filling), fresh.eq(1)]
+                m.d.sync += empty.eq(Mux(filling, Cat(empty[0], fresh), Cat(fresh, empty[1])))
+            with m.Elif(row.group == array.groups - 1):
+                m.d.sync += fresh.eq(0)
+        layout = data.StructLayout(
+            {
+                "add": 1,
+                "bank": 1,
+                "fresh": 1,
+                "group": group.shape(),
+                "weights": row.weights.shape(),
+            }
+        )
+        one, two = Signal(layout), Signal(layout)
+        m.d.sync += [
+            one.add.eq(accept & ~row.marker),
+            one.bank.eq(filling),
+            one.fresh.eq(fresh),
+            one.group.eq(row.group),
+            one.weights.eq(row.weights),
+            two.eq(one),
         ]
 
-    def sums(self, before):
-        """The bank's row `before`, plus the weights (or the weights alone if the row is the first)."""
-        view = data.View(current_layout(self.array)["values"].shape, before)
+        # The bank being swept.
+        sweeping = Signal()  # its index
+        read_bank, read_empty = Signal(), Signal()
+        with m.If(done):
+            m.d.sync += sweeping.eq(~sweeping)
+        m.d.sync += [read_bank.eq(sweeping), read_empty.eq(Mux(sweeping, empty[1], empty[0]))]
+
+        rams = [Ram(width=bits, depth=array.groups) for _ in range(2)]
+        before, total = Signal(bits), Signal(bits)
+        m.d.comb += total.eq(self._sums(Mux(two.fresh, 0, before), two.weights))
+        m.d.sync += before.eq(Mux(one.bank, rams[1].data, rams[0].data))
+        for bank, ram in enumerate(rams):
+            m.submodules[f"bank_{bank}"] = ram
+            m.d.comb += [
+                ram.en.eq(1),
+                ram.address.eq(Mux(read & (sweeping == bank), group, row.group)),
+                ram.write.eq(two.add & (two.bank == bank)),
+                ram.write_address.eq(two.group),
+                ram.write_data.eq(total),
+            ]
+        return Mux(read_empty, 0, Mux(read_bank, rams[1].data, rams[0].data))
+
+    def _sums(self, before, weights):
+        """A group's sums `before`, plus `weights`."""
         bits = self.array.accumulator_bits
         return Cat(
-            (Mux(self.fresh, 0, view[lane]) + self.weights[lane])[:bits]
+            (before.word_select(lane, bits).as_signed() + weights[lane])[:bits]
             for lane in range(self.array.lanes)
         )

@@ -67,21 +67,24 @@ class BlockEncoder(wiring.Component):
         m = Module()
         word = Signal(self.i.payload.shape())
         pending = Signal(self.blocks)  # blocks with ones that have not been sent
-        rest = pending & (pending - 1)
-        final = rest == 0
-        incoming = [
+        final = (
+            Signal()
+        )  # at most one of them is left: a register, since `ready` runs through all levels
+        incoming = Cat(
             self.i.payload.bits[index * self.block : (index + 1) * self.block].any()
             for index in range(self.blocks)
-        ]
+        )
+        rest = _without_lowest(pending)
         m.d.comb += self.i.ready.eq(~self.o.valid | (self.o.ready & final))
         with m.If(self.i.ready):
             m.d.sync += [
                 word.eq(self.i.payload),
-                pending.eq(Cat(incoming)),
                 self.o.valid.eq(self.i.valid),
+                pending.eq(incoming),
+                final.eq(_without_lowest(incoming) == 0),
             ]
         with m.Elif(self.o.ready):
-            m.d.sync += pending.eq(rest)
+            m.d.sync += [pending.eq(rest), final.eq(_without_lowest(rest) == 0)]
 
         index = Signal(address_bits(self.blocks))
         m.d.comb += [
@@ -179,6 +182,11 @@ class SpikeEncoder(wiring.Component):
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += spike_sent.eq(~self.o.payload.marker & words.payload.last)
         return m
+
+
+def _without_lowest(bits):
+    """`bits` with the lowest one cleared."""
+    return bits & (bits - 1)
 
 
 def _block_sizes(width: int) -> list[int]:

@@ -51,7 +51,8 @@ MUTANTS = {
     ),
     "marker count": ("rtl/router.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"),
     "sums close together": ("rtl/delays.py", "if array.groups < 3:", "if array.groups < 1:"),
-    "first event of a tick": ("rtl/accumulator.py", "Mux(self.fresh, 0, view[lane])", "view[lane]"),
+    "first event of a tick": ("rtl/accumulator.py", "Mux(two.fresh, 0, before)", "before"),
+    "sums of the tick before": ("rtl/accumulator.py", ", tick_sums.eq(0)]", "]"),
     "spike of a lane without a neuron": (
         "rtl/neurons.py",
         "fired = fired & (group != last_group)",
@@ -68,16 +69,16 @@ def network() -> Network:
         6,
         [
             Population("ring", 5, 243, 70, "subtract", bias=1, membrane_bits=8),
-            Population("loop", 4, 230, 60, "subtract", reset_delay=True, membrane_bits=9),
+            Population("loop", 6, 230, 60, "subtract", reset_delay=True, membrane_bits=9),
             Population("out", 3, 250, 40, "zero", reset_delay=True, bias=41, membrane_bits=10),
         ],
         [
             Projection(
                 "input", "ring", rng.integers(-30, 60, (6, 5)), delays=rng.integers(0, 7, (6, 5))
             ),
-            Projection("ring", "loop", rng.integers(-40, 60, (5, 4))),
-            Projection("loop", "loop", rng.integers(-40, 40, (4, 4)), delays=2),
-            Projection("loop", "out", rng.integers(-60, 50, (4, 3))),
+            Projection("ring", "loop", rng.integers(-40, 60, (5, 6))),
+            Projection("loop", "loop", rng.integers(-40, 40, (6, 6)), delays=2),
+            Projection("loop", "out", rng.integers(-60, 50, (6, 3))),
         ],
         "out",
     )
@@ -86,7 +87,7 @@ def network() -> Network:
 def verify(package: Path, network_file: Path) -> subprocess.CompletedProcess[str]:
     """Run ``lifline verify`` with the package at `package`."""
     command = "import sys; from lifline.cli import main; sys.exit(main())"
-    lanes = "ring=5,loop=3,out=2"
+    lanes = "ring=5,loop=1,out=2"
     return subprocess.run(
         [sys.executable, "-c", command, "verify", str(network_file), "--lanes", lanes, "--seed", "1"],
         env={**os.environ, "PYTHONPATH": str(package.parent)},

@@ -11,8 +11,6 @@ fewer than `TICKS` ticks are on their way out.  From there on nothing can stall,
 needs no handshake.
 """
 
-from functools import reduce
-
 import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
@@ -173,20 +171,20 @@ class LIFUpdate(wiring.Component):
         if array.groups > REGISTER_GROUPS:
             m.submodules.states = states = Ram(width=layout.size, depth=array.groups)
             m.d.comb += [states.en.eq(1), states.address.eq(i.group)]
-            m.d.sync += state.eq(states.data)
+            fetched = _delay(m, states.data, 1, "fetched")
             for field, rom in self.roms.items():
                 m.submodules[field] = rom
                 m.d.comb += [rom.en.eq(1), rom.address.eq(i.group)]
                 words[field] = _delay(m, rom.data, 1, f"{field}_word")
             i_valid = _delay(m, i_valid, 2, "i_valid")
             i = _delay(m, i, 2, "i")
+            started = Signal()  # a whole tick has gone by: the state is not from before the sample
+            with m.If(i_valid & (i.group == last_group)):
+                m.d.sync += started.eq(1)
+            m.d.comb += state.eq(Mux(started, fetched, 0))
         else:
             states = Array([Signal(layout.size, name=f"state_{g}") for g in range(array.groups)])
             m.d.comb += state.eq(states[i.group])
-
-        started = Signal()  # a whole tick has gone by: the state is not from before the sample
-        with m.If(i_valid & (i.group == last_group)):
-            m.d.sync += started.eq(1)
 
         group = _delay(m, i.group, LIFLane.LATENCY, "group")
         valid = _delay(m, i_valid, LIFLane.LATENCY, "valid")
@@ -199,12 +197,12 @@ class LIFUpdate(wiring.Component):
             m.d.comb += [
                 *(getattr(lane, field).eq(value) for field, value in chosen.items()),
                 lane.current.eq(i["values"][index]),
-                lane.v.eq(Mux(started, state.membranes[index], 0)),
+                lane.v.eq(state.membranes[index]),
                 new.membranes[index].eq(lane.new_v),
                 spikes[index].eq(fired),
             ]
             if "spikes" in kept:
-                m.d.comb += lane.s.eq(state.spikes[index] & started)
+                m.d.comb += lane.s.eq(state.spikes[index])
         if "spikes" in kept:
             m.d.comb += new.spikes.eq(spikes)
 
@@ -345,15 +343,23 @@ def _times(value, factor):
     """value · factor; for a constant, from the fewest shifted copies (its canonical signed digits)."""
     if not isinstance(factor, Const):
         return value * factor
-    terms = []
+    added, taken = [], []
     rest, shift = factor.value, 0
     while rest:
         if rest & 1:
             digit = 2 - (rest & 3)  # 1, or −1 before a run of ones
-            terms.append((value << shift) if digit == 1 else -(value << shift))
+            (added if digit == 1 else taken).append(value << shift)
             rest -= digit
         rest, shift = rest >> 1, shift + 1
-    return reduce(lambda one, other: one + other, terms, Const(0, signed(1)))
+    return _total(added) - _total(taken) if taken else _total(added)
+
+
+def _total(terms):
+    """The sum of terms, as a tree."""
+    if len(terms) < 2:
+        return terms[0] if terms else Const(0, signed(1))
+    half = len(terms) // 2
+    return _total(terms[:half]) + _total(terms[half:])
 
 
 def _saturate(value, bits):

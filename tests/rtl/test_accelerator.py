@@ -126,16 +126,16 @@ def test_clear_returns_to_the_start_of_a_sample():
     rng = np.random.default_rng(7)
     network = Network(
         4,
-        [Population("p", 6, 250, 60), Population("q", 3, 256, 100, reset="none")],
+        [Population("p", 6, 250, 60), Population("q", 7, 250, 100, reset_delay=True)],
         [
             Projection("input", "p", rng.integers(0, 90, (4, 6)), delays=rng.integers(0, 6, (4, 6))),
             Projection("p", "p", rng.integers(-50, 50, (6, 6)), delays=2),
-            Projection("p", "q", rng.integers(-90, 90, (6, 3)), delays=1),
+            Projection("p", "q", rng.integers(-50, 90, (6, 7)), delays=1),
         ],
         "q",
     )
     spikes = np.ones((9, 4), np.uint8)
-    accelerator = Accelerator(network, {"p": 4, "q": 1}, trace=True)
+    accelerator = Accelerator(network, {"p": 4, "q": 1}, trace=True)  # state in registers, in memory
     events = input_events(spikes)
     interrupted = events[:38]  # amid a tick, with spikes on their way everywhere
     accepted_so_far = 0

@@ -12,7 +12,7 @@ needs no handshake.
 """
 
 import numpy as np
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -343,7 +343,8 @@ def _times(value, factor):
     """value · factor; for a constant, from the fewest shifted copies (its canonical signed digits)."""
     if not isinstance(factor, Const):
         return value * factor
-    added, taken = [], []
+    added: list[Value] = []
+    taken: list[Value] = []
     rest, shift = factor.value, 0
     while rest:
         if rest & 1:

@@ -51,12 +51,12 @@ class Accumulator(wiring.Component):
         Always 0: ready from the first cycle.
 
     Latency: the sums of group g come `LATENCY` + g cycles after `start`.  `waiting` rises one cycle after a
-    marker; the bank of the swept tick is ready for rows `groups` cycles after `start`.
+    marker; where two ticks waited, rows are taken again `groups` cycles after `start`.
     Throughput: one row a cycle, while a sweep goes on as well.
     """
 
     LATENCY = 2
-    #: The rows of a tick wait for the sweep to begin of so many ticks before (two banks).
+    #: The rows of a tick wait for the sweep to begin of so many ticks before (two ticks have room).
     TICKS = 2
 
     def __init__(self, array: ArrayPlan) -> None:

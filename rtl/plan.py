@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -100,25 +101,18 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
     InputError
         If a number is not in 1 … size, or a name is not a population's.
     """
-    names = [population.name for population in network.populations]
-    limits: dict[str, int | None] = dict.fromkeys(names)
-    if isinstance(lanes, Mapping):
-        for name in lanes:
-            if name not in names:
-                raise InputError(
-                    f"lanes: '{name}' is no population; the network has {', '.join(names)}"
-                )
-        chosen = {name: lanes.get(name, 1) for name in names}
-        limits = {population.name: population.size for population in network.populations}
-    else:
-        chosen = dict.fromkeys(names, lanes)
+    sizes = {population.name: population.size for population in network.populations}
+    named = lanes if isinstance(lanes, Mapping) else None
+    for name in named or ():
+        if name not in sizes:
+            raise InputError(f"lanes: '{name}' is no population; the network has {', '.join(sizes)}")
+    chosen: dict[str, Any] = {name: lanes if named is None else named.get(name, 1) for name in sizes}
     for name, number in chosen.items():
-        limit = limits[name]
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
             raise InputError(f"lanes of '{name}' must be an integer ≥ 1, not {number!r}")
-        if limit is not None and number > limit:
-            raise InputError(f"lanes of '{name}' must be in 1 … {limit}, its size, not {number}")
-    return {name: min(int(chosen[name]), network[name].size) for name in names}
+        if named is not None and number > sizes[name]:
+            raise InputError(f"lanes of '{name}' must be in 1 … {sizes[name]}, its size, not {number}")
+    return {name: min(int(chosen[name]), size) for name, size in sizes.items()}
 
 
 def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:

@@ -10,12 +10,15 @@ except ModuleNotFoundError:
 
 from . import encoders, surrogate
 from .integer import check_exact, integer_forward
-from .model import LIF, Activity, SpikingNetwork, Synapses, to_network
+from .model import Activity, SpikingNetwork, to_network
+from .neurons import LIF
 from .surrogate import Surrogate
+from .synapses import DelayedLinear, Synapses
 
 __all__ = [
     "LIF",
     "Activity",
+    "DelayedLinear",
     "Recording",
     "SpikingNetwork",
     "Surrogate",

@@ -13,7 +13,8 @@ from lifline.files import check_spikes
 from lifline.network import Network, Population, Projection, Reset
 from lifline.recording import Recording
 
-from .arithmetic import Neurons, Taps, run
+from .arithmetic import Neurons, run
+from .delays import Kernel
 
 #: Whole numbers up to 2**n, and all sums and products of them that stay below, are exact.
 _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
@@ -115,24 +116,25 @@ def evaluate(
             reset_delay=population.reset_delay,
             low=low,
             high=high,
-            fire=lambda distance: (distance > 0).to(dtype),
+            floor=True,
         )
 
-    def taps(projection: Projection) -> Taps:
+    def kernel(projection: Projection) -> Kernel:
         delays = np.unique(projection.delays)
-        blocks = [np.where(projection.delays == delay, projection.weights, 0) for delay in delays]
-        return Taps(
+        return Kernel(
             source=projection.source,
             target=projection.target,
-            delays=tuple(int(delay) for delay in delays),
-            weights=tensor(np.concatenate(blocks, axis=1)),
+            delays=tuple(delays.tolist()),
+            weights=tensor(
+                np.stack([np.where(projection.delays == d, projection.weights, 0) for d in delays])
+            ),
         )
 
     with torch.autocast(inputs.device.type, enabled=False):
         return run(
             inputs.to(dtype),
             [neurons(population) for population in network.order],
-            [taps(projection) for projection in network.projections],
+            [kernel(projection) for projection in network.projections],
         )
 
 

@@ -10,190 +10,27 @@ membrane is multiplied by it and rounded::
 In training mode the network runs on these numbers, rounding included, and gradients pass straight through
 every rounding (Y. Bengio et al., arXiv:1308.3432; B. Jacob et al., "Quantization and Training of Neural
 Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018).  In evaluation mode it runs the
-exported :class:`~lifline.network.Network`.  Both go through one tick loop, :mod:`lifline.train.arithmetic`.
+exported :class:`~lifline.network.Network`.  Both go through the same functions, :mod:`lifline.train.arithmetic`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lifline.errors import InputError, NetworkError
-from lifline.network import BETA_BITS, INPUT, MAX_DELAY, Network, Population, Projection, Reset
+from lifline.network import BETA_BITS, INPUT, Network, Population, Projection, Reset
 
-from .arithmetic import Elementwise, Neurons, Taps, run
+from .arithmetic import Neurons, loops, run
+from .delays import Kernel
 from .integer import check_exact, evaluate
-from .surrogate import Surrogate, atan
-
-Scale = float | Literal["free", "power_of_two"]
-
-_MAX_MEMBRANE_BITS = 24
-
-
-class LIF(nn.Module):
-    """A population of leaky integrate-and-fire neurons, with the arguments of snnTorch's ``Leaky``.
-
-    The equations are those of :mod:`lifline.network`, in the model's units.
-
-    Parameters
-    ----------
-    size : int
-        Number of neurons.
-    beta : float or Tensor (size,)
-        The fraction of the membrane that is kept each tick, 0 … 1; quantised to 1/256.
-    threshold : float or Tensor (size,)
-        A neuron spikes where its membrane is greater.
-    bias : float or Tensor (size,)
-        A constant input current.
-    spike_grad : Surrogate, optional
-        By default :func:`~lifline.train.surrogate.atan`.
-    learn_beta, learn_threshold, learn_bias : bool
-        Whether that parameter is trained; per neuron, if it was given so.
-    reset_mechanism : "subtract", "zero" or "none"
-    reset_delay : bool
-        Whether a spike resets its membrane one tick later.
-    membrane_bits : int, optional
-        Width of the membrane, 8 … 24, at which it saturates.  By default as wide as the network can
-        ever drive it, 24 at most.
-    scale : "free", "power_of_two" or float
-        "free" gives the largest weight the largest integer; "power_of_two" rounds that scale down to a
-        power of two; a number fixes it, and weights that are too large for it are clipped.
-
-    Raises
-    ------
-    InputError
-        If `scale` or `reset_mechanism` is something else, a parameter is out of range, or a tensor has
-        another shape.
-    """
-
-    beta: Tensor
-    threshold: Tensor
-    bias: Tensor
-
-    def __init__(
-        self,
-        size: int,
-        beta: float | Tensor,
-        threshold: float | Tensor = 1.0,
-        *,
-        bias: float | Tensor = 0.0,
-        spike_grad: Surrogate | None = None,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        learn_bias: bool = False,
-        reset_mechanism: str = "subtract",
-        reset_delay: bool = True,
-        membrane_bits: int | None = None,
-        scale: Scale = "free",
-    ) -> None:
-        super().__init__()
-        fixed = not isinstance(scale, str)
-        if not (fixed and float(scale) > 0) and scale not in ("free", "power_of_two"):
-            raise InputError(f"scale must be 'free', 'power_of_two' or a number above 0, not {scale!r}")
-        self.size = size
-        self.spike_grad = spike_grad or atan()
-        try:
-            self.reset = Reset(reset_mechanism)
-        except ValueError:
-            choices = ", ".join(f"'{reset.value}'" for reset in Reset)
-            raise InputError(
-                f"reset_mechanism must be one of {choices}, not {reset_mechanism!r}"
-            ) from None
-        self.reset_delay = reset_delay
-        self.membrane_bits = membrane_bits
-        self.scale: Scale = scale
-        for name, value, learn in (
-            ("beta", beta, learn_beta),
-            ("threshold", threshold, learn_threshold),
-            ("bias", bias, learn_bias),
-        ):
-            tensor = torch.as_tensor(value, dtype=torch.get_default_dtype()).detach().clone()
-            if tensor.shape not in ((), (size,)):
-                raise InputError(
-                    f"{name} must be a number or have the shape ({size},), not {tuple(tensor.shape)}"
-                )
-            low, high = {"beta": (0, 1), "threshold": (0, torch.inf)}.get(name, (-torch.inf, torch.inf))
-            if not ((tensor >= low) & (tensor <= high)).all():
-                raise InputError(f"{name} must be in {low} … {high}, not {value}")
-            if learn:
-                self.register_parameter(name, nn.Parameter(tensor))
-            else:
-                self.register_buffer(name, tensor)
-
-    @property
-    def high(self) -> int:
-        """The membrane's greatest value in the contract's units."""
-        bits = _MAX_MEMBRANE_BITS if self.membrane_bits is None else self.membrane_bits
-        return int(2 ** (bits - 1)) - 1
-
-    def in_units(self, scale: float, around: Elementwise) -> tuple[Tensor, Tensor, Tensor]:
-        """beta, threshold and bias in the contract's units, brought to whole numbers by `around`."""
-        beta = around(self.beta.clamp(0, 1) * 2**BETA_BITS)
-        return beta, around(self.threshold.clamp(min=0) * scale), around(self.bias * scale)
-
-
-class Synapses(nn.Module):
-    """All synapses from one source to one target.
-
-    Parameters
-    ----------
-    source_size, target_size : int
-    delays : int or array of int (source size, target size)
-        In ticks, 0 … 255.
-    weight_bits : int
-        2 … 16.
-    weights : Tensor (source size, target size), optional
-        Their start; by default uniform with the variance ``1 / source size``.
-
-    Raises
-    ------
-    NetworkError
-        If `weights` or `delays` have another shape, or a delay is not in 0 … 255.
-    """
-
-    delays: Tensor
-
-    def __init__(
-        self,
-        source_size: int,
-        target_size: int,
-        *,
-        delays: int | np.ndarray | Tensor = 0,
-        weight_bits: int = 8,
-        weights: Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        shape = (source_size, target_size)
-        if weights is None:
-            bound = (3 / source_size) ** 0.5
-            weights = torch.empty(shape).uniform_(-bound, bound)
-        ticks = torch.tensor(np.array(delays), dtype=torch.int64)
-        if weights.shape != shape or ticks.shape not in ((), shape):
-            raise NetworkError(
-                f"synapses: weights {tuple(weights.shape)} and delays {tuple(ticks.shape)} must have the "
-                f"shape (source size, target size) = {shape}"
-            )
-        if ticks.min() < 0 or ticks.max() > MAX_DELAY:
-            raise NetworkError(
-                f"synapses: delays must be in 0 … {MAX_DELAY}, not {int(ticks.min())} … {int(ticks.max())}"
-            )
-        self.weight_bits = weight_bits
-        self.weights = nn.Parameter(weights.detach().clone())
-        self.register_buffer("delays", ticks.expand(shape).clone())
-
-    @property
-    def high(self) -> int:
-        """The greatest integer weight."""
-        return int(2 ** (self.weight_bits - 1)) - 1
-
-    def in_units(self, scale: float) -> Tensor:
-        """Weights as whole numbers of `weight_bits`, not yet parted by delay."""
-        return _round(self.weights * scale).clamp(-self.high - 1, self.high)
+from .neurons import LIF, MAX_MEMBRANE_BITS
+from .synapses import DelayedLinear, Synapses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +39,9 @@ class Activity:
 
     spikes: dict[str, Tensor]  #: for each population: 0 or 1, (samples, ticks, size)
     membrane: dict[str, Tensor]  #: for each population: v[t] in the contract's units, likewise
-    scale: dict[str, float]  #: for each population: the contract's units to one of the model's
+    scale: dict[
+        str, Tensor
+    ]  #: for each population: the contract's units to one of the model's, () or (size,)
     output: str  #: the output population
     readout: bool  #: whether the output never resets, and so answers by its membrane
 
@@ -275,6 +114,7 @@ class SpikingNetwork(nn.Module):
         self.routes = tuple((source, target) for source, target, _ in projections)
         self.lifs = nn.ModuleList(populations.values())
         self.synapses = nn.ModuleList(synapses for _, _, synapses in projections)
+        self._loops = loops(self.names, self.routes)
         self._order = tuple(population.name for population in to_network(self).order)
 
     @classmethod
@@ -326,9 +166,43 @@ class SpikingNetwork(nn.Module):
         """The population called `name`."""
         return cast(LIF, self.lifs[self.names.index(name)])
 
+    @property
+    def projections(self) -> list[tuple[str, str, Synapses]]:
+        """(source, target, synapses) of every projection."""
+        synapses = cast(Iterable[Synapses], self.synapses)
+        return [(*route, s) for route, s in zip(self.routes, synapses, strict=True)]
+
     def incoming(self, name: str) -> list[Synapses]:
         """The synapses that end at population `name`."""
-        return [s for (_, target), s in self._projections() if target == name]
+        return [synapses for _, target, synapses in self.projections if target == name]
+
+    @property
+    def delayed(self) -> list[DelayedLinear]:
+        """The synapses that learn their delays."""
+        return [synapses for synapses in self.synapses if isinstance(synapses, DelayedLinear)]
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Multiply batch normalisation into weights and biases, for good; it trains quantised from then on."""
+        for source, target, synapses in self.projections:
+            synapses.weights.mul_(self._gain(source, target))
+        for name in self.names:
+            if self.population(name).norm is not None:
+                self.population(name).fold()
+
+    def delay_cost(self) -> Tensor:
+        """What the delay lines of learned delays take, in ticks · neurons; with a gradient by the positions.
+
+        A ring of accumulators for each target neuron is as long as the projection's delays differ, so that
+        this is the difference of the largest and the smallest, times the size of the target.  Both are
+        smooth, averages weighted by exp(±position), so that all of the far synapses are drawn in.
+        """
+        costs = []
+        for synapses in self.delayed:
+            p = synapses.positions.flatten()
+            largest, smallest = (torch.softmax(sign * p, 0) @ p for sign in (1, -1))
+            costs.append((largest - smallest) * synapses.shape[1])
+        return torch.stack(costs).sum() if costs else self.lifs[0].beta.new_zeros(())
 
     def forward(self, spikes: Tensor | np.ndarray) -> Activity:
         """Run every sample from rest.
@@ -356,25 +230,34 @@ class SpikingNetwork(nn.Module):
             )
         if not ((inputs == 0) | (inputs == 1)).all():
             raise InputError("spikes must be 0 or 1; see lifline.train.encoders for other data")
-        scales = {name: self._scale(name) for name in self.names}
-        if self.training:
+        if not self.training:
+            scales = {name: self._scale(name) for name in self.names}
+            spiked, membrane = evaluate(to_network(self), inputs)
+        elif self._quantizes:
+            scales = {name: self._scale(name) for name in self.names}
             spiked, membrane = self._train_forward(inputs, scales)
         else:
-            spiked, membrane = evaluate(to_network(self), inputs)
+            scales = dict.fromkeys(self.names, self.lifs[0].beta.new_ones(()))
+            spiked, membrane = self._train_forward(inputs, scales)
         readout = self.population(self.output).reset is Reset.NONE
-        units = scales if self.quantize or not self.training else dict.fromkeys(scales, 1.0)
-        return Activity(spiked, membrane, units, self.output, readout)
+        return Activity(spiked, membrane, scales, self.output, readout)
+
+    @property
+    def _quantizes(self) -> bool:
+        """Whether training runs on whole numbers: not before batch normalisation is folded."""
+        return self.quantize and all(self.population(name).norm is None for name in self.names)
 
     def _train_forward(
-        self, inputs: Tensor, scales: dict[str, float]
+        self, inputs: Tensor, scales: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        dtype = next(self.parameters()).dtype
-        if not self.quantize:
-            scales = dict.fromkeys(scales, 1.0)
+        quantizes = self._quantizes
 
         def neurons(name: str) -> Neurons:
             lif, scale = self.population(name), scales[name]
-            beta, threshold, bias = lif.in_units(scale, _round if self.quantize else _identity)
+            if quantizes:
+                beta, threshold, bias = lif.in_units(scale, _round)
+            else:
+                beta, threshold, bias = lif.beta.clamp(0, 1) * 2**BETA_BITS, lif.threshold, lif.bias
             return Neurons(
                 name=name,
                 size=lif.size,
@@ -383,47 +266,47 @@ class SpikingNetwork(nn.Module):
                 bias=bias,
                 reset=lif.reset,
                 reset_delay=lif.reset_delay,
-                low=-lif.high - 1 if self.quantize else -torch.inf,
-                high=lif.high if self.quantize else torch.inf,
-                fire=lambda distance: lif.spike_grad(distance / scale),
+                low=-lif.high - 1 if quantizes else -torch.inf,
+                high=lif.high if quantizes else torch.inf,
+                floor=quantizes,
+                derivative=lambda distance: lif.spike_grad.derivative(distance / scale) / scale,
+                normalise=None if lif.norm is None else lif.normalise,
+                passes=lif.kept(len(inputs)),
             )
 
-        def taps(source: str, target: str, synapses: Synapses) -> Taps:
-            weights = synapses.in_units(scales[target]) if self.quantize else synapses.weights
-            delays = torch.unique(synapses.delays)
-            blocks = (
-                [weights] if len(delays) == 1 else [weights * (synapses.delays == d) for d in delays]
-            )
-            return Taps(source, target, tuple(delays.tolist()), torch.cat(blocks, dim=1))
+        def kernel(source: str, target: str, synapses: Synapses) -> Kernel:
+            weights = synapses.in_units(scales[target]) if quantizes else synapses.weights
+            return synapses.kernel(weights, source, target, whole=quantizes)
 
         return run(
-            inputs.to(dtype),
+            inputs.to(next(self.parameters()).dtype),
             [neurons(name) for name in self._order],
-            [taps(source, target, synapses) for (source, target), synapses in self._projections()],
-            _floor if self.quantize else _identity,
+            [kernel(*projection) for projection in self.projections],
         )
 
-    def _projections(self) -> list[tuple[tuple[str, str], Synapses]]:
-        return list(zip(self.routes, cast(Iterable[Synapses], self.synapses), strict=True))
+    def _gain(self, source: str, target: str) -> Tensor:
+        """What batch normalisation multiplies a projection's weights by, () or (target size,)."""
+        gain, _ = self.population(target).gain_and_offset()
+        inner = any({source, target} <= set(loop) for loop in self._loops)
+        return torch.ones_like(gain) if inner else gain
 
     @torch.no_grad()
-    def _scale(self, name: str) -> float:
+    def _scale(self, name: str) -> Tensor:
         """The contract's units to one of the model's, for all that meets in a population's membrane."""
         lif = self.population(name)
         if not isinstance(lif.scale, str):
-            return float(lif.scale)
-        limits = [  # what the weights allow, and what the threshold does
-            limit / largest
-            for limit, largest in (
-                *((s.high, float(s.weights.abs().max())) for s in self.incoming(name)),
-                (lif.high, float(lif.threshold.max())),
-            )
-            if largest > 0
+            return torch.full_like(self.lifs[0].beta.sum(), lif.scale)
+        limits = [  # for each neuron, what its weights allow, and what its threshold does
+            (synapses.weights * self._gain(source, target)).abs().amax(dim=0) / synapses.high
+            for source, target, synapses in self.projections
+            if target == name
         ]
-        scale = min(limits, default=1.0)
+        least = torch.stack([*limits, (lif.threshold / lif.high).expand(lif.size)]).amax(dim=0)
+        if lif.scale != "per_neuron":
+            least = least.max()
+        scale = torch.where(least > 0, 1 / least, 1.0)
         if lif.scale == "power_of_two":
-            _, exponent = np.frexp(scale)
-            return float(np.ldexp(1.0, int(exponent) - 1))
+            return torch.ldexp(torch.ones_like(scale), torch.frexp(scale).exponent - 1)
         return scale
 
 
@@ -454,11 +337,16 @@ def to_network(
         Projection(
             source=source,
             target=target,
-            weights=_integers(synapses.in_units(scales.get(target, 1.0)), f"{source} -> {target}"),
-            delays=synapses.delays.cpu().numpy(),
+            weights=_integers(
+                synapses.in_units(scales[target] * model._gain(source, target))
+                if target in scales
+                else synapses.weights,
+                f"{source} -> {target}",
+            ),
+            delays=synapses.whole_delays().cpu().numpy(),
             weight_bits=synapses.weight_bits,
         )
-        for (source, target), synapses in model._projections()
+        for source, target, synapses in model.projections
     ]
     populations = []
     for target in model.names:
@@ -475,7 +363,7 @@ def to_network(
                 reset=lif.reset,
                 reset_delay=lif.reset_delay,
                 bias=bias,
-                membrane_bits=_MAX_MEMBRANE_BITS if lif.membrane_bits is None else lif.membrane_bits,
+                membrane_bits=MAX_MEMBRANE_BITS if lif.membrane_bits is None else lif.membrane_bits,
             )
         )
     network = Network(model.inputs, populations, projections, model.output, name, dict(metadata or {}))
@@ -502,7 +390,7 @@ def _with_narrow_membranes(model: SpikingNetwork, network: Network) -> Network:
                 low = low - population.threshold
             leak = np.maximum(2**BETA_BITS - population.beta, 2.0**-32)  # no leak: no bound
             bound = np.maximum(np.maximum(high, -low) * 2**BETA_BITS / leak, population.threshold).max()
-            bits = min(max(int(np.ceil(bound)).bit_length() + 1, 8), _MAX_MEMBRANE_BITS)
+            bits = min(max(int(np.ceil(bound)).bit_length() + 1, 8), MAX_MEMBRANE_BITS)
             population = dataclasses.replace(population, membrane_bits=bits)
         populations.append(population)
     return dataclasses.replace(network, populations=populations)
@@ -522,12 +410,3 @@ def _integers(values: Tensor, where: str) -> np.ndarray:
 def _round(values: Tensor) -> Tensor:
     """`values` rounded; the gradient passes straight through."""
     return values + (values.round() - values).detach()
-
-
-def _floor(values: Tensor) -> Tensor:
-    """`values` rounded down; the gradient passes straight through."""
-    return values + (values.floor() - values).detach()
-
-
-def _identity(values: Tensor) -> Tensor:
-    return values

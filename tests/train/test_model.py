@@ -275,7 +275,7 @@ def test_the_narrowest_membrane_that_cannot_saturate() -> None:
         (
             lambda: LIF(3, beta=1.0, scale=0.0),
             InputError,
-            "scale must be 'free', 'power_of_two' or a num",
+            "scale must be 'free', 'power_of_two', 'per_neuron' or a num",
         ),
         (lambda: LIF(3, beta=1.0, scale="best"), InputError, "not 'best'"),  # type: ignore[arg-type]
         (

@@ -1,10 +1,10 @@
-"""Sound to log-mel frames: what a spoken word looks like to a spiking network, before it becomes spikes.
+"""Sound to log-mel frames: what a spoken word looks like before it becomes spikes.
 
     samples ── windows ── |rfft|² ── mel filters ── ln ── (frames, channels)
 
-A clip of n samples gives ``1 + (n − window) // hop`` frames, where window and hop are in samples: the first
-window starts at the first sample, nothing is padded, and the last samples that do not fill a window are left
-out.  A clip shorter than one window is filled up with zeros to one frame.
+A clip of n samples gives ``1 + (n − window) // hop`` frames, window and hop in samples: the first starts
+at the first sample, nothing is padded, and last samples that do not fill a window are left out.  Only a
+clip shorter than a window is filled up, with zeros, to one frame.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from lifline.errors import InputError
 
-#: Least energy of a channel. The rounding to 16 bits alone leaves about as much: a variance of 2⁻³⁰ / 12 in
-#: each sample, times 75, the energy of a Hann window of 200 samples, times the width of a narrow filter.
+#: Least energy of a channel. The rounding to 16 bits alone leaves about as much: a variance of
+#: 2⁻³⁰ / 12 in each sample, times 75, the energy of a Hann window of 200 samples, times the sum of a
+#: narrow filter.
 FLOOR = 1e-8
 
 _BLOCK = 4096  # windows transformed at once: their spectra stay in the cache
@@ -66,15 +67,16 @@ def log_mels(
 ) -> np.ndarray:
     """Natural logarithms of the mel filters' energies in the windows of each clip.
 
-    Each window is multiplied by a periodic Hann window and filled up with zeros to a power of two, so long
-    that each filter meets a line of the spectrum.  The filters are those of :func:`mel_filters`.
+    Each window is multiplied by a periodic Hann window and filled up with zeros to the length that
+    :func:`mel_filters` asks for; an energy is a filter's sum over the spectrum's squared magnitudes.
 
     Parameters
     ----------
     clips : sequence of int16 or floating point (n,)
         16-bit samples are divided by 2¹⁵, so that floating-point samples in −1 … 1 mean the same.
     frames : int or None
-        Clips that have more are cut at the end, others filled up with ln(floor); None: the longest clip's.
+        Clips that have more are cut at the end, others filled up with ln(floor); None: as many as the
+        longest clip has.
     rate : int
         Samples per second.
     channels : int
@@ -99,8 +101,8 @@ def log_mels(
     window, hop = round(rate * window_ms / 1000), round(rate * hop_ms / 1000)
     if window < 2 or hop < 1:
         raise InputError(
-            f"window_ms {window_ms} and hop_ms {hop_ms} are {window} and {hop} samples at {rate} Hz, must be "
-            "at least 2 and 1"
+            f"window_ms {window_ms} and hop_ms {hop_ms} are {window} and {hop} samples at {rate} Hz, "
+            "must be at least 2 and 1"
         )
     if frames is not None and frames < 1:
         raise InputError(f"frames must be 1 or more, not {frames}")
@@ -130,11 +132,11 @@ def log_mels(
 
 
 def mel_filters(rate: int, window: int, channels: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Triangular filters, evenly spaced in mel, each from its left neighbour's centre to its right one's.
+    """Triangular filters, evenly spaced in mel, each between the centres of its neighbours.
 
-    mel(f) = 2595 · log₁₀(1 + f / 700): D. O'Shaughnessy, *Speech Communication: Human and Machine*, 1987.
-    A filter rises and falls linearly in mel, and is 1 at its centre, as in S. Young et al., *The HTK Book*
-    (version 3.4, 2006), section 5.4.
+    mel(f) = 2595 · log₁₀(1 + f / 700): D. O'Shaughnessy, "Speech Communication: Human and Machine",
+    1987.  A filter rises and falls linearly in mel and is 1 at its centre, as in S. Young et al., "The
+    HTK Book", version 3.4, 2006, section 5.4.
 
     Parameters
     ----------
@@ -149,8 +151,8 @@ def mel_filters(rate: int, window: int, channels: int, low_hz: float, high_hz: f
     Returns
     -------
     float64 (lines, channels)
-        For a spectrum of ``lines = length / 2 + 1`` lines, where `length` is the least power of two that is
-        not less than `window` and puts a line into each filter.
+        For a spectrum of ``length / 2 + 1`` lines, where `length` is the least power of two that is not
+        less than `window` and puts a line into each filter.
 
     Raises
     ------
@@ -161,8 +163,8 @@ def mel_filters(rate: int, window: int, channels: int, low_hz: float, high_hz: f
         raise InputError(f"channels must be 1 or more, not {channels}")
     if not 0 <= low_hz < high_hz <= rate / 2:
         raise InputError(
-            f"low_hz {low_hz:g} and high_hz {high_hz:g} must be in 0 … {rate / 2:g} Hz, half the rate, the "
-            "lower first"
+            f"low_hz {low_hz:g} and high_hz {high_hz:g} must be in 0 … {rate / 2:g} Hz, half the rate, "
+            "the lower first"
         )
     edges = np.linspace(_mel(low_hz), _mel(high_hz), channels + 2)
     narrowest = np.diff(700 * (10 ** (edges[:2] / 2595) - 1)).item()
@@ -181,7 +183,8 @@ def _filled(clip: np.ndarray, index: int, window: int) -> np.ndarray:
     clip = np.asarray(clip)
     if clip.ndim != 1 or not clip.size or not (clip.dtype == np.int16 or clip.dtype.kind == "f"):
         raise InputError(
-            f"clip {index}: {clip.dtype}{clip.shape}, must be int16 or floating point, (samples,), not empty"
+            f"clip {index}: {clip.dtype}{clip.shape}, must be int16 or floating point of shape "
+            "(samples,), not empty"
         )
     if clip.dtype == np.int16:
         clip = clip / 2**15

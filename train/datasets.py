@@ -1,7 +1,8 @@
 """Real data from the publishers' own files, and anyone's own as arrays of spikes.
 
-A task's files lie in the folder given as `data`, by default ``$LIFLINE_DATA/TASK``.  Nothing is downloaded: what
-is missing is named, with its publisher.  A loader reads and checks everything before it returns anything.
+A task's files lie in the folder given as `data`, by default ``$LIFLINE_DATA/TASK``.  Nothing is
+downloaded: what is missing is named, with its publisher.  A loader checks everything before it returns
+anything.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Clips:
         Parameters
         ----------
         speaker : str or None
-            The test is all of this speaker's clips, and none of them is learned (leave one speaker out);
+            The test is all clips of this speaker, who is not learned from (leave one speaker out);
             None: the publisher's split, in which indices 0 … 4 are the test.
 
         Raises
@@ -101,9 +102,8 @@ class Clips:
         else:
             test = self.speakers == speaker
             if not test.any():
-                raise InputError(
-                    f"speaker '{speaker}' is not in the data, only {', '.join(np.unique(self.speakers))}"
-                )
+                known = ", ".join(np.unique(self.speakers))
+                raise InputError(f"speaker '{speaker}' is not in the data, only {known}")
         return ~test, test
 
 
@@ -143,8 +143,8 @@ def folder_of(task: str, data: Source | None = None) -> Path:
 def mnist(data: Source | None = None, *, check: bool = True) -> Dataset[Images]:
     """MNIST: handwritten digits, 28×28, 60,000 to learn and 10,000 to test.
 
-    Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits".  Reads the four
-    idx files, compressed with gzip or not: a big-endian magic number, the dimensions, the bytes.
+    Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits".  Reads
+    the four idx files, compressed with gzip or not: a big-endian magic number, the dimensions, the bytes.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def mnist(data: Source | None = None, *, check: bool = True) -> Dataset[Images]:
 def fsdd(data: Source | None = None) -> Clips:
     """The Free Spoken Digit Dataset: 3,000 clips of six speakers, 8 kHz, mono, 16 bits.
 
-    Source: Z. Jackson et al., "Jakobovski/free-spoken-digit-dataset", Zenodo, 2018.  Reads
-    ``{digit}_{speaker}_{index}.wav`` from the folder or its folder ``recordings``; if there are none, from
-    the zip files in the folder.
+    Source: Z. Jackson et al., "Jakobovski/free-spoken-digit-dataset", Zenodo, 2018.  Reads files named
+    ``{digit}_{speaker}_{index}.wav`` from the folder, or from a folder ``recordings`` in it; if there
+    are none, from the zip files in the folder.
 
     Parameters
     ----------
@@ -206,14 +206,14 @@ def fsdd(data: Source | None = None) -> Clips:
 def nmnist(data: Source | None = None) -> Dataset[Recordings]:
     """N-MNIST: MNIST's digits as a moving event camera of 34×34 pixels saw them.
 
-    Source: G. Orchard, A. Jayawant, G. K. Cohen and N. Thakor, "Converting Static Image Datasets to Spiking
-    Neuromorphic Datasets Using Saccades", Frontiers in Neuroscience 9, 2015.  Reads ``Train/{label}/{id}.bin``
-    and ``Test/{label}/{id}.bin`` from the folder; if there are none, from the zip files in the folder (the
-    publisher's Train.zip and Test.zip, or one with both).
+    Source: G. Orchard, A. Jayawant, G. K. Cohen and N. Thakor, "Converting Static Image Datasets to
+    Spiking Neuromorphic Datasets Using Saccades", Frontiers in Neuroscience 9, 2015.  Reads
+    ``Train/{label}/{id}.bin`` and ``Test/{label}/{id}.bin`` from the folder; if there are none, from
+    the zip files in the folder (the publisher's Train.zip and Test.zip, or one with both).
 
-    An event is 40 bits, big-endian: x (8), y (8), polarity (1), time in µs (23).  One whose y is 240 is no
-    event of a pixel: it says that the times from there on are later by 2¹³ µs, as in the publisher's own
-    reader (`read_dataset` of https://github.com/gorchard/event-Python).
+    An event is 40 bits, big-endian: x (8), y (8), polarity (1), time in µs (23).  One whose y is 240 is
+    no event of a pixel: the times from there on are later by 2¹³ µs, as in the publisher's own reader
+    (`read_dataset` of https://github.com/gorchard/event-Python).
 
     Parameters
     ----------
@@ -265,13 +265,14 @@ def digits() -> Images:
 def arrays(data: Source) -> Dataset[Spikes]:
     """Anyone's own data: train.npz and test.npz in the folder `data`.
 
-    Each holds `spikes`, uint8 (samples, ticks, inputs), 0 or 1, and `labels`, integers (samples,), 0 or more.
+    Each holds `spikes`, uint8 (samples, ticks, inputs), 0 or 1, and `labels`, integers (samples,), 0 or
+    more.
 
     Raises
     ------
     InputError
-        If a file or an array is missing, damaged, or of another shape, type or range, or if the two files
-        differ in their inputs.
+        If a file or an array is missing, damaged, empty, or of another shape, type or range, or if the
+        two files differ in their inputs.
     """
     train = _spikes(Path(data, "train.npz"))
     return Dataset(train, _spikes(Path(data, "test.npz"), train.spikes.shape[2]))
@@ -279,8 +280,8 @@ def arrays(data: Source) -> Dataset[Spikes]:
 
 def _missing(task: str, what: str) -> InputError:
     return InputError(
-        f"{what}; give the folder with --data DIR, or set LIFLINE_DATA to the folder that holds {task}/; "
-        f"{_PUBLISHERS[task]}"
+        f"{what}; give its folder with --data DIR, or set LIFLINE_DATA to the folder that holds "
+        f"{task}/; {_PUBLISHERS[task]}"
     )
 
 
@@ -299,7 +300,7 @@ def _mnist_part(folder: Path, part: str, check: bool) -> Images:
 
 
 def _idx(folder: Path, name: str, check: bool) -> tuple[Path, np.ndarray]:
-    """The path and the array of an idx file of unsigned bytes, whose name says the number of dimensions."""
+    """The path and the array of an idx file of unsigned bytes, whose name says how many dimensions."""
     path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
     if path is None:
         raise _missing("mnist", f"{folder / name}[.gz]: no such file")
@@ -319,11 +320,13 @@ def _idx(folder: Path, name: str, check: bool) -> tuple[Path, np.ndarray]:
     found, *shape = struct.unpack(f">{1 + dimensions}I", content[:header])
     if found != magic:
         raise InputError(
-            f"{path}: magic number 0x{found:08x}, must be 0x{magic:08x} (unsigned bytes, {dimensions} dimensions)"
+            f"{path}: magic number 0x{found:08x}, must be 0x{magic:08x} (unsigned bytes, "
+            f"{dimensions} dimensions)"
         )
-    if len(content) - header != math.prod(shape):
+    size = math.prod(shape)
+    if len(content) != header + size:
         raise InputError(
-            f"{path}: {len(content) - header} bytes of data, its header says {math.prod(shape)}; fetch it again"
+            f"{path}: {len(content) - header} bytes of data, its header says {size}; fetch it again"
         )
     if check and shape[0] == _MNIST_SIZES[name.split("-")[0]]:
         digest = hashlib.sha256(content).hexdigest()
@@ -331,7 +334,7 @@ def _idx(folder: Path, name: str, check: bool) -> tuple[Path, np.ndarray]:
             raise InputError(
                 f"{path}: SHA-256 of its content is {digest}, MNIST's is {_MNIST[name]}; fetch it again"
             )
-    return path, np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    return path, np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
 
 
 def _files(folder: Path, pattern: str) -> Iterator[tuple[str, re.Match[str], bytes]]:
@@ -356,8 +359,6 @@ def _files(folder: Path, pattern: str) -> Iterator[tuple[str, re.Match[str], byt
                     if match := re.fullmatch(pattern, name):
                         where = f"{path}: {name}"
                         yield where, match, archive.read(name)
-        except InputError:
-            raise
         except Exception as error:  # zipfile meets a damaged file with nearly any exception there is
             raise InputError(f"{where}: not a zip file, or damaged: {error}; fetch it again") from None
 
@@ -370,12 +371,12 @@ def _wav(where: str, content: bytes) -> np.ndarray:
             data = file.readframes(count)
     except (wave.Error, EOFError) as error:
         raise InputError(
-            f"{where}: not a wav file of plain samples, or damaged: {error or 'cut short'}"
+            f"{where}: not a wav file of plain samples, or damaged: {str(error) or 'cut short'}"
         ) from None
     if (channels, width, rate) != (1, 2, FSDD_RATE):
         raise InputError(
-            f"{where}: {channels} channels of {8 * width} bits at {rate} Hz, must be 1 of 16 bits at {FSDD_RATE} Hz; "
-            "convert it"
+            f"{where}: {channels} × {8 * width} bits at {rate} Hz, must be 1 × 16 bits (mono) at "
+            f"{FSDD_RATE} Hz; convert it"
         )
     if not count:
         raise InputError(f"{where}: holds no samples")
@@ -386,9 +387,9 @@ def _wav(where: str, content: bytes) -> np.ndarray:
 
 def _events(where: str, content: bytes) -> np.ndarray:
     """The events of a recording, of dtype EVENT."""
-    if len(content) % 5:
+    if not content or len(content) % 5:
         raise InputError(
-            f"{where}: {len(content)} bytes, not a whole number of events of 5 bytes; fetch it again"
+            f"{where}: {len(content)} bytes, must be whole events of 5 bytes; fetch it again"
         )
     x, y, high, middle, low = np.frombuffer(content, np.uint8).reshape(-1, 5).T
     overflow = y == _OVERFLOW_ROW
@@ -396,7 +397,8 @@ def _events(where: str, content: bytes) -> np.ndarray:
     if outside.any():
         first = int(outside.argmax())
         raise InputError(
-            f"{where}: event {first} is at ({x[first]}, {y[first]}), must be on {NMNIST_SIDE}×{NMNIST_SIDE} pixels"
+            f"{where}: event {first} is at ({x[first]}, {y[first]}), must be on "
+            f"{NMNIST_SIDE}×{NMNIST_SIDE} pixels"
         )
     events = np.empty(len(x), EVENT)
     events["x"], events["y"], events["p"] = x, y, high >> 7
@@ -418,8 +420,10 @@ def _spikes(path: Path, inputs: int | None = None) -> Spikes:
         if name not in content:
             raise InputError(f"{path}: no array '{name}'; it must hold 'spikes' and 'labels'")
     spikes, labels = content["spikes"], content["labels"]
-    if spikes.ndim != 3:
-        raise InputError(f"{path}: spikes: shape is {spikes.shape}, must be (samples, ticks, inputs)")
+    if spikes.ndim != 3 or not spikes.size:
+        raise InputError(
+            f"{path}: spikes: shape is {spikes.shape}, must be (samples, ticks, inputs), none of them 0"
+        )
     spikes = check_spikes(spikes, spikes.shape[2] if inputs is None else inputs, f"{path}: spikes")
     if labels.shape != spikes.shape[:1] or labels.dtype.kind not in "iu" or (labels < 0).any():
         raise InputError(

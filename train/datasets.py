@@ -193,7 +193,9 @@ def fsdd(data: Source | None = None) -> Clips:
             raise InputError(f"{where}: there is another recording of that name; remove one")
         clips[key] = _wav(where, content)
     if not clips:
-        raise _missing("fsdd", f"{folder}: no free-spoken-digit-dataset.zip and no recordings/*.wav")
+        raise _missing(
+            "fsdd", f"{folder}: no recordings/*.wav, loose or in a zip (free-spoken-digit-dataset.zip)"
+        )
     keys = sorted(clips)
     return Clips(
         [clips[key] for key in keys],
@@ -239,7 +241,9 @@ def nmnist(data: Source | None = None) -> Dataset[Recordings]:
         parts[part][key] = _events(where, content)
     for part, recordings in parts.items():
         if not recordings:
-            raise _missing("nmnist", f"{folder}: no {part}.zip and no {part}/LABEL/ID.bin")
+            raise _missing(
+                "nmnist", f"{folder}: no {part}/LABEL/ID.bin, loose or in a zip ({part}.zip)"
+            )
     return Dataset(*(_recordings(part) for part in parts.values()))
 
 
@@ -357,7 +361,7 @@ def _files(folder: Path, pattern: str) -> Iterator[tuple[str, re.Match[str], byt
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     if match := re.fullmatch(pattern, name):
-                        where = f"{path}: {name}"
+                        where = f"{path}: {name!r}"
                         yield where, match, archive.read(name)
         except Exception as error:  # zipfile meets a damaged file with nearly any exception there is
             raise InputError(f"{where}: not a zip file, or damaged: {error}; fetch it again") from None
@@ -369,7 +373,7 @@ def _wav(where: str, content: bytes) -> np.ndarray:
         with wave.open(io.BytesIO(content)) as file:
             channels, width, rate, count = file.getparams()[:4]
             data = file.readframes(count)
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # the last: a chunk that claims a wrong size
         raise InputError(
             f"{where}: not a wav file of plain samples, or damaged: {str(error) or 'cut short'}"
         ) from None

@@ -17,6 +17,7 @@ Inside this module tensors are (ticks, samples, size), so that a tick is contigu
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def run(
 
     Parameters
     ----------
-    inputs : (samples, ticks, inputs), 0 or 1, of the dtype of all other tensors
+    inputs : (samples, ticks, inputs), 0 or 1, of any dtype
     neurons : sequence of Neurons
         In the order of their evaluation within a tick.
     kernels : sequence of Kernel
@@ -66,7 +67,19 @@ def run(
     spikes, membrane : dict of Tensor
         For each population, (samples, ticks, size).
     """
-    passed = {INPUT: inputs.transpose(0, 1).contiguous()}
+    dtype = neurons[0].bias.dtype
+    heard = (
+        inputs.flatten(0, 1).any(dim=0).nonzero()[:, 0]
+    )  # inputs that are silent throughout cost nothing
+    if len(heard) < inputs.shape[-1]:
+        inputs = inputs[..., heard]
+        kernels = [
+            dataclasses.replace(kernel, weights=kernel.weights[:, heard])
+            if kernel.source == INPUT
+            else kernel
+            for kernel in kernels
+        ]
+    passed = {INPUT: inputs.transpose(0, 1).to(dtype).contiguous()}  # spikes by their source
     spikes: dict[str, Tensor] = {}
     membrane: dict[str, Tensor] = {}
     routes = [(kernel.source, kernel.target) for kernel in kernels]
@@ -146,11 +159,17 @@ def _in_step(
                         if t + delay < ticks:
                             slots[t + delay] = slots[t + delay] + part
     return {
-        name: tuple(torch.stack(values) for values in zip(*steps, strict=True))  # type: ignore[misc]
-        if steps
-        else (currents[name], currents[name])
+        name: (
+            _stacked([v for v, _ in steps], currents[name]),
+            _stacked([s for _, s in steps], currents[name]),
+        )
         for name, steps in ran.items()
     }
+
+
+def _stacked(ticks: list[Tensor], like: Tensor) -> Tensor:
+    """(ticks, samples, size), of the shape of `like` where there are no ticks."""
+    return torch.stack(ticks) if ticks else torch.zeros_like(like)
 
 
 def charge(n: Neurons, current: Tensor, v: Tensor, s: Tensor) -> Tensor:
@@ -216,14 +235,18 @@ class _Scan(torch.autograd.Function):
     def forward(
         ctx: Any, currents: Tensor, beta: Tensor, threshold: Tensor, n: Neurons
     ) -> tuple[Tensor, Tensor]:
-        x, v, s = (currents.new_empty(currents.shape) for _ in range(3))
         n = dataclasses.replace(n, beta=beta, threshold=threshold)
         before_v = before_s = currents.new_zeros(currents.shape[1:])
-        for t, current in enumerate(currents):
-            x[t] = charge(n, current, before_v, before_s)
-            s[t] = x[t] > threshold
-            v[t] = discharge(n, x[t], s[t])
-            before_v, before_s = v[t], s[t]
+        xs, vs, ss = [], [], []
+        for current in currents:
+            x = charge(n, current, before_v, before_s)
+            before_s = (x > threshold).to(x.dtype)
+            before_v = discharge(n, x, before_s)
+            xs.append(x)
+            vs.append(before_v)
+            ss.append(before_s)
+        x, s = _stacked(xs, currents), _stacked(ss, currents)
+        v = x if all(map(operator.is_, xs, vs)) else _stacked(vs, currents)
         ctx.save_for_backward(x, v, s, beta, threshold)
         ctx.n = n
         ctx.set_materialize_grads(False)

@@ -45,12 +45,13 @@ def delayed_product(spikes: Tensor, kernel: Kernel) -> Tensor:
     ticks = len(spikes)
     near = [d for d, delay in enumerate(kernel.delays) if delay < ticks]
     if len(near) <= _ONE_BY_ONE or not _differentiable(spikes, kernel.weights):
-        total = spikes.new_zeros(ticks, spikes.shape[1], kernel.weights.shape[2])
+        total = None
         for d in near:
             delay = kernel.delays[d]
             part = spikes[: ticks - delay] @ kernel.weights[d]
-            total = total + (torch.nn.functional.pad(part, (0, 0, 0, 0, delay, 0)) if delay else part)
-        return total
+            part = torch.nn.functional.pad(part, (0, 0, 0, 0, delay, 0)) if delay else part
+            total = part if total is None else total + part
+        return spikes.new_zeros(*spikes.shape[:2], kernel.weights.shape[2]) if total is None else total
     current: Tensor = _Fourier.apply(  # type: ignore[no-untyped-call]
         spikes, kernel.weights[near], tuple(kernel.delays[d] for d in near)
     )

@@ -132,7 +132,7 @@ def evaluate(
 
     with torch.autocast(inputs.device.type, enabled=False):
         return run(
-            inputs.to(dtype),
+            inputs,
             [neurons(population) for population in network.order],
             [kernel(projection) for projection in network.projections],
         )

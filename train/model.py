@@ -109,6 +109,16 @@ class SpikingNetwork(nn.Module):
         self.inputs = inputs
         self.output = output if output is not None else next(reversed(list(populations)), "")
         self.quantize = quantize
+        for source, target, synapses in projections:
+            sizes = [
+                inputs if name == INPUT else getattr(populations.get(name), "size", None)
+                for name in (source, target)
+            ]
+            if None not in sizes and synapses.shape != tuple(sizes):
+                raise NetworkError(
+                    f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "
+                    f"(source size, target size) = {tuple(sizes)}"
+                )
         # Lists, since torch's ModuleDict refuses some names that the contract allows.
         self.names = tuple(populations)
         self.routes = tuple((source, target) for source, target, _ in projections)
@@ -228,7 +238,11 @@ class SpikingNetwork(nn.Module):
             raise InputError(
                 f"spikes: shape is {tuple(inputs.shape)}, must be (samples, ticks, {self.inputs})"
             )
-        if not ((inputs == 0) | (inputs == 1)).all():
+        if inputs.numel() and not (
+            inputs.amax() <= 1
+            if inputs.dtype is torch.uint8
+            else torch.equal(inputs, (inputs != 0).to(inputs))
+        ):
             raise InputError("spikes must be 0 or 1; see lifline.train.encoders for other data")
         if not self.training:
             scales = {name: self._scale(name) for name in self.names}
@@ -279,7 +293,7 @@ class SpikingNetwork(nn.Module):
             return synapses.kernel(weights, source, target, whole=quantizes)
 
         return run(
-            inputs.to(next(self.parameters()).dtype),
+            inputs,
             [neurons(name) for name in self._order],
             [kernel(*projection) for projection in self.projections],
         )

@@ -82,8 +82,10 @@ class Synapses(nn.Module):
     def kernel(self, weights: Tensor, source: str, target: str, *, whole: bool) -> Kernel:
         """`weights` (source size, target size), each at its delay."""
         delays = self.whole_delays()
+        if delays.min() == delays.max():
+            return Kernel(source, target, (int(delays.min()),), weights[None], whole)
         distinct = torch.unique(delays)
-        slices = weights * (delays == distinct.view(-1, 1, 1)) if len(distinct) > 1 else weights[None]
+        slices = weights * (delays == distinct.view(-1, 1, 1))
         return Kernel(source, target, tuple(distinct.tolist()), slices, whole)
 
 

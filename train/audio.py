@@ -2,9 +2,9 @@
 
     samples ── windows ── |rfft|² ── mel filters ── ln ── (frames, channels)
 
-A clip of n samples gives ``1 + (n − window) // hop`` frames, with the window and the hop in samples: the
-first window starts at the first sample, nothing is padded, and last samples that fill no window are left
-out.  Only a clip shorter than a window is filled up, with zeros, to one frame.
+A clip of n samples gives ``1 + (n − window) // hop`` frames, with window and hop in samples: the first
+window starts at the first sample, nothing is padded, and last samples that fill no window are left out.
+Only a clip shorter than a window is filled up, with zeros, to one frame.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def mnist(data: Source | None = None, *, check: bool = True) -> Dataset[Images]:
     """MNIST: handwritten digits, 28×28, 60,000 to learn and 10,000 to test.
 
     Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits".  Reads
-    the four idx files, compressed with gzip or not: a big-endian magic number, the dimensions, the bytes.
+    the four idx files, compressed with gzip or not: magic number, dimensions, bytes, all big-endian.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from lifline.train.audio import FLOOR, log_mel, log_mels, mel_filters
 def slow_log_mel(
     samples: list[float], rate: int, channels: int, window: int, hop: int, length: int
 ) -> list[list[float]]:
-    """The definition, sum by sum: no padding, periodic Hann, |DFT|², triangles in mel from 20 Hz, ln."""
+    """The definition, sum by sum: no padding, Hann, |DFT|², triangles in mel from 20 Hz, ln."""
 
     def mel(hz: float) -> float:
         return 2595 * math.log10(1 + hz / 700)

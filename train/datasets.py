@@ -233,7 +233,7 @@ def nmnist(data: Source | None = None) -> Dataset[Recordings]:
         part, label, name = match.groups()
         if not re.fullmatch("[0-9]", label):
             raise InputError(
-                f"{where}: its folder must be the digit that it shows, 0 … 9, not '{label}'"
+                f"{where}: its folder must be the digit that it shows, 0 … 9, not {label!r}"
             )
         key = int(label), name
         if key in parts[part]:

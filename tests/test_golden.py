@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lifline import InputError, Network, Population, Projection, Reset
-from lifline.golden import simulate
+from lifline.golden import model, simulate
+from lifline.golden.product import add_product
 
 from .networks import random_network, random_spikes
 
@@ -310,6 +311,176 @@ def test_random_networks_neuron_by_neuron(seed: int) -> None:
     for population in network.populations:
         assert result.spikes[population.name].tolist() == s[population.name]
         assert result.membrane[population.name].tolist() == v[population.name]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_of_a_batch(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples run together in parts give what they give alone, the last part being a smaller one."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, max_size=6)
+    spikes = random_spikes(rng, network, samples=7, ticks=12)
+    neurons = network.inputs + sum(population.size for population in network.populations)
+    for samples in (0, 1, 3, 7):  # in a part; never less than one
+        monkeypatch.setattr(model, "PART", samples * 12 * neurons)
+        result = simulate(network, spikes)
+        for sample in range(7):
+            s, v = neuron_by_neuron(network, spikes[sample])
+            for population in network.populations:
+                assert result.spikes[population.name][sample].tolist() == s[population.name]
+                assert result.membrane[population.name][sample].tolist() == v[population.name]
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
+def test_nothing_to_run(shape: tuple[int, int]) -> None:
+    network = random_network(np.random.default_rng(3))
+    result = simulate(network, np.zeros((*shape, network.inputs), np.uint8))
+    for population in network.populations:
+        assert result.spikes[population.name].shape == (*shape, population.size)
+        assert result.membrane[population.name].shape == (*shape, population.size)
+    assert result.classes.tolist() == [0] * shape[0]
+
+
+def near(total: int, **values: object) -> Network:
+    """One neuron whose bias and weights, 513 of them, are `total` and −`total` + 1 in sum."""
+    weights = np.full(513, -32768)
+    weights[512] = 0
+    weights[512] = 1 - total - weights.sum()
+    return Network(
+        inputs=513,
+        populations=[Population("p", 1, beta=0, threshold=100, bias=total, **values)],  # type: ignore[arg-type]
+        projections=[Projection("input", "p", weights=weights[:, None], weight_bits=16)],
+        output="p",
+    )
+
+
+@pytest.mark.parametrize("distance", [-2, -1, 0, 1, 2, 3])
+def test_sums_about_the_largest_integer_of_a_float32(distance: int) -> None:
+    """A bias of 2^24 and weights that leave 1 of it: a float32 would leave 0 or 2."""
+    spikes = np.ones((2, 1, 513), np.uint8)
+    assert simulate(near(2**24 + distance), spikes).membrane["p"].tolist() == [[[1]], [[1]]]
+
+
+def test_the_float_that_is_just_wide_enough() -> None:
+    def kind(bias: int, bits: int = 8) -> type:
+        network = readout(Reset.SUBTRACT, [[-7]])
+        population = Population("p", 1, beta=256, threshold=3, bias=bias, membrane_bits=bits)
+        return model._exact(network, population)
+
+    assert kind(2**24 - 7 - 2 * 2**7) is np.float32
+    assert kind(2**24 - 7 - 2 * 2**7 + 1) is np.float64
+    assert kind(-(2**24 - 7 - 2 * 2**7)) is np.float32
+    assert kind(-(2**24 - 7 - 2 * 2**7) - 1) is np.float64
+    assert kind(0, bits=17) is np.float32
+    assert kind(0, bits=18) is np.float64
+
+
+@pytest.mark.parametrize("bits", [16, 17, 18, 23, 24])
+def test_leaks_of_wide_membranes(bits: int) -> None:
+    """Every bit of beta · v counts in its floor."""
+    top = 2 ** (bits - 1) - 1
+    values = np.array(
+        [top, top - 254, top - 256, -top - 1, -top, -top + 254]
+    )  # 255 · (top − 254) is odd
+    betas, values = (grid.ravel() for grid in np.meshgrid([255, 253, 129, 3, 1, 256], values))
+    parts = np.diff(
+        np.arange(301)[:, None] * values // 300, axis=0
+    )  # weights, which have 16 bits at most
+    network = Network(
+        inputs=300,
+        populations=[Population("p", 36, beta=betas, threshold=top, membrane_bits=bits)],
+        projections=[Projection("input", "p", weights=parts, weight_bits=16)],
+        output="p",
+    )
+    spikes = np.zeros((6, 300), np.uint8)
+    spikes[0] = 1
+    _, v = neuron_by_neuron(network, spikes)
+    assert v["p"][0] == values.tolist()
+    assert simulate(network, spikes).membrane["p"].tolist() == v["p"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("largest", [1, 128, 8191])
+@pytest.mark.parametrize(
+    ("shape", "targets"),
+    [((1, 1, 1), 1), ((5, 3, 7), 2), ((4, 9, 40), 33), ((25, 16, 300), 150), ((1, 64, 512), 64)],
+)
+def test_products_of_every_density(
+    shape: tuple[int, int, int], targets: int, largest: int, dtype: type
+) -> None:
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-largest, largest + 1, (shape[2], targets))
+    pictures = rng.random((1, *shape[1:])) < 0.1  # few sources are used, in many ticks
+    crowded = np.arange(shape[1])[:, None] == 0  # one row has all events
+    for spikes in (
+        np.zeros(shape, bool),
+        np.ones(shape, bool),
+        np.broadcast_to(crowded, shape),
+        pictures & (rng.random(shape) < 0.7),
+        *(rng.random(shape) < density for density in (0.001, 0.01, 0.05, 0.3, 0.9)),
+    ):
+        spikes = np.ascontiguousarray(spikes)
+        start = rng.integers(-1000, 1000, (*shape[:2], targets))
+        out = start.astype(dtype)
+        add_product(out, spikes, weights.astype(dtype))
+        assert np.array_equal(out, start + spikes.astype(np.int64) @ weights)
+
+
+def matrix_by_matrix(network: Network, spikes: np.ndarray) -> tuple[dict, dict]:
+    """The equations once more, in int64, for networks too large to go neuron by neuron."""
+    samples, ticks, _ = spikes.shape
+    s = {"input": spikes.astype(np.int64)}
+    v = {}
+    for p in network.populations:
+        s[p.name] = np.zeros((samples, ticks, p.size), np.int64)
+        v[p.name] = np.zeros((samples, ticks, p.size), np.int64)
+    for t in range(ticks):
+        for p in network.order:
+            x = np.tile(p.bias, (samples, 1))
+            for projection in network.incoming(p.name):
+                for delay in range(min(t, projection.delays.max()) + 1):
+                    weights = np.where(projection.delays == delay, projection.weights, 0)
+                    x += s[projection.source][:, t - delay] @ weights
+            x += p.beta * v[p.name][:, t - 1] >> 8
+            x = np.clip(x, *p.membrane_range)
+            s[p.name][:, t] = x > p.threshold
+            v[p.name][:, t] = x - p.threshold * s[p.name][:, t]
+    return s, v
+
+
+@pytest.mark.parametrize("density", [0.01, 0.12, 0.6])
+@pytest.mark.parametrize("bits", [4, 16])
+def test_a_large_network(density: float, bits: int) -> None:
+    """A layer, then two populations that feed each other, with delays; sums narrow and wide."""
+    rng = np.random.default_rng(bits)
+
+    def synapses(source: str, target: str, shape: tuple[int, int], least: int, most: int) -> Projection:
+        weights = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
+        return Projection(source, target, weights, rng.integers(least, most + 1, shape), bits)
+
+    theta = 2**bits  # and floats of both kinds
+    network = Network(
+        inputs=400,
+        populations=[
+            Population("back", 70, beta=200, threshold=theta, membrane_bits=bits + 7),
+            Population("layer", 150, beta=243, threshold=theta, membrane_bits=bits + 7),
+            Population("forth", 60, beta=256, threshold=theta, bias=5, membrane_bits=bits + 7),
+        ],
+        projections=[
+            synapses("input", "layer", (400, 150), 0, 0),
+            synapses("layer", "forth", (150, 60), 0, 3),
+            synapses("forth", "back", (60, 70), 0, 2),
+            synapses("back", "forth", (70, 60), 1, 2),
+            synapses("forth", "forth", (60, 60), 2, 2),
+        ],
+        output="back",
+    )
+    spikes = (rng.random((9, 14, 400)) < density).astype(np.uint8)
+    result = simulate(network, spikes)
+    s, v = matrix_by_matrix(network, spikes)
+    for name in ("layer", "forth", "back"):
+        assert result.spikes[name].any()
+        assert np.array_equal(result.spikes[name], s[name])
+        assert np.array_equal(result.membrane[name], v[name])
 
 
 def test_numpy_is_all_that_is_needed() -> None:

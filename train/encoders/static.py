@@ -209,10 +209,11 @@ def decode_rank_order(spikes: np.ndarray, modulation: float = 0.9) -> np.ndarray
     if not 0 < modulation < 1:
         raise InputError(f"modulation must be between 0 and 1, not {modulation}")
     spikes = check_output(spikes)
-    first = spikes & (np.cumsum(spikes, axis=1) == 1)
+    when = spikes.argmax(axis=1)
+    first = spikes & (np.arange(spikes.shape[1])[:, None] == when[:, None])
     count = first.sum(axis=2, dtype=np.int64)
     sensitivity = modulation ** (np.cumsum(count, axis=1) - count)
-    return np.einsum("sti,st->si", first, sensitivity)
+    return np.take_along_axis(sensitivity, when, axis=1) * spikes.max(axis=1)
 
 
 def receptive_fields(

@@ -62,18 +62,18 @@ def test_four_arrays_and_an_empty_recording() -> None:
 def test_random_recordings(seed: int) -> None:
     rng = np.random.default_rng(seed)
     events = np.zeros(3000, DTYPE)
-    for name, end in zip("xypt", (34, 28, 2, 100_000), strict=True):
+    for name, end in zip("xypt", (34, 34, 2, 100_000), strict=True):
         events[name] = rng.integers(0, end, len(events))
     counts = np.zeros((20, 2, 7, 8), int)  # crop to 30 × 27, from (2, 1) on, cells of 4
     for x, y, p, t in events.tolist():
         if 2 <= x < 32 and 1 <= y < 28 and t < 20 * 3000:
             counts[t // 3000, p, (y - 1) // 4, (x - 2) // 4] += 1
     for minimum in (1, 2):
-        spikes = bin_events(events, (34, 28), 20, 3000, crop=(2, 1, 30, 27), pool=4, minimum=minimum)
+        spikes = bin_events(events, (34, 34), 20, 3000, crop=(2, 1, 30, 27), pool=4, minimum=minimum)
         assert np.array_equal(spikes.reshape(counts.shape), counts >= minimum)
     # the order of the events does not matter
     assert np.array_equal(
-        bin_events(events, (34, 28), 9), bin_events(rng.permutation(events), (34, 28), 9)
+        bin_events(events, (34, 34), 9), bin_events(rng.permutation(events), (34, 34), 9)
     )
 
 

@@ -151,6 +151,8 @@ def test_rank_order() -> None:
     ]
     assert rank_order(values, 2, threshold=0.75).tolist() == [[[0, 0, 0, 1, 0], [0, 0, 0, 0, 0]]]
     assert rank_order(values, 2).dtype == np.uint8
+    # equal values, by their index
+    assert np.array_equal(rank_order(np.full((1, 500), 0.5), 500)[0], np.eye(500))
 
 
 def test_decode_rank_order() -> None:

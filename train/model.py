@@ -212,7 +212,7 @@ class SpikingNetwork(nn.Module):
             p = synapses.positions.flatten()
             largest, smallest = (torch.softmax(sign * p, 0) @ p for sign in (1, -1))
             costs.append((largest - smallest) * synapses.shape[1])
-        return torch.stack(costs).sum() if costs else self.lifs[0].beta.new_zeros(())
+        return torch.stack(costs).sum() if costs else next(self.parameters()).new_zeros(())
 
     def forward(self, spikes: Tensor | np.ndarray) -> Activity:
         """Run every sample from rest.
@@ -251,7 +251,7 @@ class SpikingNetwork(nn.Module):
             scales = {name: self._scale(name) for name in self.names}
             spiked, membrane = self._train_forward(inputs, scales)
         else:
-            scales = dict.fromkeys(self.names, self.lifs[0].beta.new_ones(()))
+            scales = dict.fromkeys(self.names, next(self.parameters()).new_ones(()))
             spiked, membrane = self._train_forward(inputs, scales)
         readout = self.population(self.output).reset is Reset.NONE
         return Activity(spiked, membrane, scales, self.output, readout)
@@ -309,7 +309,7 @@ class SpikingNetwork(nn.Module):
         """The contract's units to one of the model's, for all that meets in a population's membrane."""
         lif = self.population(name)
         if not isinstance(lif.scale, str):
-            return torch.full_like(self.lifs[0].beta.sum(), lif.scale)
+            return torch.full_like(lif.threshold.sum(), lif.scale)
         limits = [  # for each neuron, what its weights allow, and what its threshold does
             (synapses.weights * self._gain(source, target)).abs().amax(dim=0) / synapses.high
             for source, target, synapses in self.projections

@@ -91,3 +91,9 @@ def straight_through() -> Surrogate:
     for Conditional Computation", arXiv:1308.3432, 2013.
     """
     return Surrogate("straight_through()", torch.ones_like)
+
+
+#: Those that have a sharpness, by name; it is their first parameter.
+SURROGATES: dict[str, Callable[[float], Surrogate]] = {
+    function.__name__: function for function in (fast_sigmoid, atan, triangle)
+}

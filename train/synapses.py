@@ -137,6 +137,9 @@ class DelayedLinear(Synapses):
     #: Below this width the Gaussian is no wider than a tick, and its gradient is lost.
     LEAST_SIGMA: ClassVar = 0.5
 
+    start: Tensor  #: int64 (source size, target size): the whole delays before learning
+    _sigma: Tensor
+
     def __init__(
         self,
         source_size: int,
@@ -164,7 +167,7 @@ class DelayedLinear(Synapses):
         self.positions = nn.Parameter(positions.detach().clone().to(self.weights.dtype))
         widest = max((max_delay - min_delay) / 2, self.LEAST_SIGMA)
         self.register_buffer("_sigma", torch.tensor(widest, dtype=torch.float64))
-        self.register_buffer("start", self.whole_delays())  # to compare with, after learning
+        self.register_buffer("start", self.whole_delays())
         if sigma is not None:
             self.sigma = sigma
 

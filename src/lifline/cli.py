@@ -262,14 +262,42 @@ def demo(directory: Path, seed: int, boards: tuple[str, ...], as_json: bool) -> 
     default=None,
     help="Folder that holds the task's files.  [default: $LIFLINE_DATA/TASK]",
 )
+@click.option("--weight-bits", type=click.IntRange(2, 16), default=None, help="Width of the weights.")
+@click.option("--delays", type=click.Choice(["learned", "random", "none"]), default=None)
+@click.option("--max-delay", type=click.IntRange(0, 255), default=None, help="Longest delay, in ticks.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Any other setting of the task."
+)
+@click.option("--resume", is_flag=True, help="Carry on an interrupted run, if there is one.")
 @_json
 def train(
-    task: str, directory: Path, seed: int, epochs: int | None, data: Path | None, as_json: bool
+    task: str,
+    directory: Path,
+    seed: int,
+    data: Path | None,
+    assignments: tuple[str, ...],
+    resume: bool,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
-    """Train TASK (digits, …); write network.npz, test.npz and train.json."""
+    """Train TASK (digits, mnist, fsdd, nmnist, arrays); write network.npz, test.npz and train.json.
+
+    Under torchrun all processes train one network together.
+    """
+    settings = {name: value for name, value in settings.items() if value is not None}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {assignment} must be NAME=VALUE, such as --set batch=32")
+        settings[name] = value
     tasks = _part("train.tasks")
     with _progress(not as_json) as progress:
-        result = tasks.run_task(task, directory, seed=seed, epochs=epochs, data=data, progress=progress)
+        result = tasks.run_task(
+            task, directory, seed=seed, data=data, resume=resume, progress=progress,
+            warn=lambda line: click.echo(f"lifline: warning: {line}", err=True), **settings,
+        )  # fmt: skip
+    if not result:  # another process of torchrun reports
+        return
     lines = [f"{name}: {value}" for name, value in result.items() if not isinstance(value, dict | list)]
     _report(
         as_json, result, "\n".join([*lines, f"wrote {directory}/network.npz, test.npz, train.json"])

@@ -31,7 +31,7 @@ def run(
     task: str = "digits",
     seed: int = 0,
     boards: Sequence[str] = ("icebreaker", "ulx3s"),
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total, text: None,
     say: Callable[[str], object] = lambda text: None,
 ) -> dict[str, Any]:
     """Run the demo and write everything that it makes to `directory`.

@@ -21,14 +21,14 @@ FILES = ["network.npz", "test.npz", "train.json"]
 
 
 def test_the_split_is_fixed_and_stratified() -> None:
-    training, held_out, test = digits.load()
+    training, held_out, test = digits.load(digits.DigitsSettings())
     assert [len(part.labels) for part in (training, held_out, test)] == [1437, 0, 360]
     assert np.bincount(test.labels).tolist() == [36, 36, 35, 37, 36, 37, 36, 36, 35, 36]
     pixels = (test.values * 16).astype(np.uint8)  # the very images
     assert hashlib.sha256(pixels.tobytes()).hexdigest().startswith("3cc232bd25364446")
     rows = {row.tobytes() for row in training.values}
     assert sum(row.tobytes() in rows for row in test.values) == 0
-    smaller, held_out, same = digits.load(validation=0.2)
+    smaller, held_out, same = digits.load(digits.DigitsSettings(validation=0.2))
     assert [len(part.labels) for part in (smaller, held_out, same)] == [1149, 288, 360]
     np.testing.assert_array_equal(same.values, test.values)
 
@@ -90,14 +90,14 @@ def test_digits_accuracy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "letters"}, "no task 'letters'; the tasks are digits"),
+        ({"name": "letters"}, "no task 'letters'; the tasks are arrays, digits, fsdd, mnist, nmnist"),
         ({"data": "here"}, "task 'digits' brings its own data; leave out the data folder 'here'"),
         ({"seed": -1}, "seed must be in 0 … 2"),
         ({"epochs": 0}, "setting 'epochs' must be 1 or more, not 0"),
         ({"hidden": 2.5}, "setting 'hidden' must be of type int, not 2.5"),
         ({"drop": 1.5}, "setting 'drop' must be in 0 … 1, not 1.5"),
         ({"validation": 1.0}, "setting 'validation' must be less than 1"),
-        ({"hiden": 3}, "no setting 'hiden'; the settings are hidden, ticks"),
+        ({"hiden": 3}, "no setting 'hiden'; the settings are epochs, batch"),
     ],
 )
 def test_unfit_arguments_write_nothing(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:

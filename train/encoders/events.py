@@ -91,9 +91,9 @@ def _checked(
         if len(arrays) != 4:
             raise InputError(f"events: {len(arrays)} arrays, must be four: x, y, p and t")
     for field, array, end in zip(FIELDS, arrays, (*size, 2, None), strict=True):
-        if array.ndim != 1 or len(array) != len(arrays[0]) or array.dtype.kind not in "biu":
+        if array.ndim != 1 or array.size != arrays[0].size or array.dtype.kind not in "biu":
             raise InputError(
-                f"events: {field} is {array.dtype} {array.shape}, must be {len(arrays[0])} integers as x is"
+                f"events: {field} is {array.dtype} {array.shape}, must be ({arrays[0].size},) integers"
             )
         if array.size and (array.min() < 0 or (end is not None and array.max() >= end)):
             bound = "0 or more" if end is None else f"in 0 … {end - 1}"

@@ -87,8 +87,9 @@ def test_late_times_do_not_overflow() -> None:
     [
         ({"events": EVENTS[["x", "y", "t"]]}, "events: field 'p' is missing"),
         ({"events": (EVENTS["x"], EVENTS["y"], EVENTS["p"])}, "events: 3 arrays, must be four: x, y, p and t"),
-        ({"events": [[1], [1], [1], [1, 2]]}, r"events: t is int64 \(2,\), must be 1 integers as x is"),
+        ({"events": [[1], [1], [1], [1, 2]]}, r"events: t is int64 \(2,\), must be \(1,\) integers"),
         ({"events": [[1], [1], [1], [0.5]]}, "events: t is float64"),
+        ({"events": [1, 1, 1, 1]}, r"events: x is int64 \(\), must be \(1,\) integers"),
         ({"size": (3, 2)}, "events: x is in 0 … 3, must be in 0 … 2"),
         ({"events": [[1], [1], [2], [0]]}, "events: p is in 2 … 2, must be in 0 … 1"),
         ({"events": [[1], [1], [1], [-7]]}, "events: t is in -7 … -7, must be 0 or more"),

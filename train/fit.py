@@ -19,7 +19,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from lifline.files import atomic_write
 
 from .losses import find_loss, rate_penalty
 from .model import Activity, SpikingNetwork
-from .neurons import LIF
+from .neurons import LIF, SCALES, Scale
 from .surrogate import SURROGATES, Surrogate
 from .synapses import DelayedLinear, Synapses
 
@@ -70,6 +70,7 @@ class Settings:
     slope: float = 5.0  #: … and its first parameter
     dropout: float = 0.0  #: of hidden neurons
     weight_bits: int = 8
+    scale: str = "free"  #: of hidden populations: free, power_of_two or per_neuron, see :class:`LIF`
     delays: Delays = "none"  #: of the synapses of hidden populations
     max_delay: int = 25  #: in ticks
     delay_rate: float = 100.0  #: learning rate of delays, times that of the weights
@@ -108,6 +109,8 @@ class Settings:
         if self.surrogate not in SURROGATES:
             known = ", ".join(SURROGATES)
             raise InputError(f"setting 'surrogate' must be one of {known}, not '{self.surrogate}'")
+        if self.scale not in SCALES:
+            raise InputError(f"setting 'scale' must be one of {', '.join(SCALES)}, not '{self.scale}'")
         find_loss(self.loss)
 
     def hidden_layer(self, size: int, beta: float, **values: Any) -> LIF:
@@ -121,6 +124,7 @@ class Settings:
             reset_delay=False,
             batch_norm=self.whole < 1,
             dropout=self.dropout,
+            scale=cast(Scale, self.scale),
             **values,
         )
 

@@ -20,8 +20,7 @@ from .model import SpikingNetwork
 CHANNELS = 40  #: mel filters
 TICK_MS = 10
 RANGE = 9.0  #: of ln(energy) below a clip's loudest channel and tick that is heard, about 39 dB
-LEVELS = (0.4, 0.7)  #: of that range above which a channel spikes, on an input for each level
-
+LEVELS = (0.45, 0.65)  #: of loudness; a channel spikes on an input of its own for each that it exceeds
 FRAMES = 100  #: of a clip that are kept: the longest sample
 
 
@@ -40,7 +39,7 @@ class FSDDSettings(Settings):
     loss: str = "membrane"
     label_smoothing: float = 0.05
     surrogate: str = "atan"
-    dropout: float = 0.15
+    dropout: float = 0.05
     delays: Delays = "learned"
     whole: float = 0.3
     vary: float = 0.5  #: how much each epoch stretches, shifts and disturbs each clip
@@ -53,12 +52,20 @@ class FSDDSettings(Settings):
 
 
 def load(settings: FSDDSettings, folder: Path | None) -> Data:
-    """Loudness 0 … 1, float32 (clips, 100, 40), of 10 ms and a mel channel, and labels."""
+    """Loudness 0 … 1, float32 (clips, 100, 40), of 10 ms and a mel channel, and labels.
+
+    0 is silence, and 1/2 the mean of the channel, wherever it is heard in the clips that are not the test's; four
+    standard deviations are 1.
+    """
     clips = datasets.fsdd(folder)
     learned, test = clips.split(settings.speaker or None)
     energy = audio.log_mels(clips.samples, FRAMES, clips.rate, CHANNELS, hop_ms=TICK_MS)
-    loudest = energy.max(axis=(1, 2), keepdims=True)
-    loudness = ((energy - loudest) / RANGE + 1).clip(0, 1)
+    energy = (energy - energy.max(axis=(1, 2), keepdims=True) + RANGE).clip(0)
+    heard = energy[learned] > 0
+    mean, spread = (
+        statistic(energy[learned], axis=(0, 1), where=heard) for statistic in (np.mean, np.std)
+    )
+    loudness = (0.5 + (energy - mean) / (4 * spread)).clip(0, 1) * (energy > 0)
     training = Samples(loudness[learned], clips.labels[learned])
     return Data(*split_off(training, settings.validation), Samples(loudness[test], clips.labels[test]))
 

@@ -126,6 +126,19 @@ class SpikingNetwork(nn.Module):
         self.synapses = nn.ModuleList(synapses for _, _, synapses in projections)
         self._loops = loops(self.names, self.routes)
         self._order = tuple(population.name for population in to_network(self).order)
+        last = self.population(self.output)
+        if last.scale == "per_neuron" and last.reset is Reset.NONE:
+            raise NetworkError(
+                f"readout '{self.output}' must have one scale, since its membranes are compared: give it "
+                "scale='free'"
+            )
+        at_once = [route[:2] for route in self.projections if route[2].least_delay == 0]
+        for loop in loops(self.names, at_once):
+            if len(loop) > 1 or (loop[0], loop[0]) in at_once:
+                raise NetworkError(
+                    f"projections that may learn a delay of 0 form a cycle: {' -> '.join([*loop, loop[0]])}; "
+                    "give one of them min_delay=1"
+                )
 
     @classmethod
     def feed_forward(cls, inputs: int, *layers: LIF, weight_bits: int = 8) -> SpikingNetwork:

@@ -18,7 +18,7 @@ Scale = float | Literal["free", "power_of_two", "per_neuron"]
 
 MAX_MEMBRANE_BITS = 24
 
-_SCALES = ("free", "power_of_two", "per_neuron")
+SCALES = ("free", "power_of_two", "per_neuron")
 
 
 class LIF(nn.Module):
@@ -88,8 +88,8 @@ class LIF(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not (scale in _SCALES if isinstance(scale, str) else float(scale) > 0):
-            choices = ", ".join(map(repr, _SCALES))
+        if not (scale in SCALES if isinstance(scale, str) else float(scale) > 0):
+            choices = ", ".join(map(repr, SCALES))
             raise InputError(f"scale must be {choices} or a number above 0, not {scale!r}")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must be in 0 … 1, and less than 1, not {dropout}")

@@ -74,6 +74,11 @@ class Synapses(nn.Module):
         delays: Tensor = self.get_buffer("delays")
         return delays
 
+    @property
+    def least_delay(self) -> int:
+        """The shortest delay that a synapse has, or may learn."""
+        return int(self.whole_delays().min())
+
     def in_units(self, scale: float | Tensor) -> Tensor:
         """Weights · `scale` as whole numbers of `weight_bits`; gradients pass through the rounding."""
         scaled = self.weights * scale
@@ -184,6 +189,11 @@ class DelayedLinear(Synapses):
         if not 0 <= value < np.inf:
             raise InputError(f"sigma must be 0 or more ticks, not {value}")
         self._sigma.fill_(value)
+
+    @property
+    def least_delay(self) -> int:
+        """The shortest delay that a synapse may learn."""
+        return self._range[0]
 
     def anneal(self, progress: float) -> None:
         """Set `sigma` for a fraction of the annealing, 0 … 1: exponentially, from half the range to ½ tick."""

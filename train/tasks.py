@@ -128,11 +128,12 @@ def run_task(
 
     _keep_memory()
     began = time.perf_counter()
-    warned: dict[str, None] = {}  # a set in order
+    warned: dict[str, str] = {}  # lines by what is wrong with which population
 
     def warn_once(line: str) -> None:
-        if line.partition(": ")[2] not in (earlier.partition(": ")[2] for earlier in warned):
-            warned[line] = None
+        _, what, _ = line.split(":", 2)
+        if what not in warned:
+            warned[what] = line
             warn(line)
 
     with _one_thread(), processes() as rank:
@@ -170,7 +171,7 @@ def run_task(
             for source, target, synapses in model.projections
             if isinstance(synapses, DelayedLinear)
         ],
-        "warnings": list(warned),
+        "warnings": list(warned.values()),
         "curves": curves,
         "seconds": round(seconds, 3),
         "versions": {

@@ -23,6 +23,7 @@ class Family:
     with_dsps: str  #: option of yosys's synth command that makes multipliers of DSP blocks
     without_dsps: str  #: … and of logic
     bram_shapes: tuple[tuple[int, int], ...]  #: (words, bits) that one block RAM can be
+    block_bits: int  #: of a block RAM, whatever its shape
     ram_bits: int  #: a memory with fewer bits than these for each block RAM becomes logic
     rom_bits: int  #: the same where it is read-only
     base_luts: int  #: for estimates: of everything but the lanes
@@ -40,6 +41,7 @@ ICE40 = Family(
     with_dsps="-dsp",
     without_dsps="",
     bram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+    block_bits=4096,
     ram_bits=75,
     rom_bits=1024,
     base_luts=1300,
@@ -56,6 +58,7 @@ ECP5 = Family(
     with_dsps="",
     without_dsps="-nodsp",
     bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+    block_bits=16384,
     ram_bits=1200,
     rom_bits=1200,
     base_luts=1600,

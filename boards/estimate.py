@@ -7,7 +7,7 @@ accumulator and the membrane), and the classifier's scores.  Place and route has
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from amaranth.hdl import Fragment, Instance
@@ -15,7 +15,10 @@ from amaranth.hdl import Fragment, Instance
 from lifline import rtl
 from lifline.errors import ToolError
 from lifline.network import Network
-from lifline.rtl.plan import Lanes
+from lifline.rtl.neurons import LIFArray
+from lifline.rtl.plan import ArrayPlan, Lanes
+from lifline.rtl.router import SpikeQueue
+from lifline.rtl.synapses import SynapseMemory
 
 from .board import Board, Family
 from .classifier import score_shape
@@ -39,25 +42,46 @@ def estimate(network: Network, board: Board, lanes: Lanes) -> dict[str, int]:
     InputError
         If `lanes` is not possible.
     """
-    core = rtl.Accelerator(network, lanes, trace=True)
+    arrays = rtl.plan(network, lanes)
+    needs = [fixed_need(board, arrays[network.output])]
+    needs += [array_need(board, array) for array in arrays.values()]
+    return total(board, needs)
+
+
+def fixed_need(board: Board, output: ArrayPlan) -> dict[str, int]:
+    """What a build takes whatever its lanes: luts, brams, dsps; `output` is the population that is classified."""
+    scores = output.groups * output.lanes * score_shape(output).width
+    return {
+        "luts": board.family.base_luts + scores,
+        "brams": _blocks(board.family, "lifline_ram", 8, WINDOW),
+        "dsps": 0,
+    }
+
+
+def array_need(board: Board, array: ArrayPlan) -> dict[str, int]:
+    """What one population takes, with its synapses and queues: luts, brams, dsps."""
     family = board.family
-    arrays = core.arrays.values()
-    output = core.arrays[network.output]
-    luts = family.base_luts + output.groups * output.lanes * score_shape(output).width
-    for array in arrays:
-        bits = array.population.membrane_bits + array.accumulator_bits
-        luts += family.lane_luts_per_bit * array.lanes * bits
-    dsps = multipliers(core.arrays)
+    bits = array.population.membrane_bits + array.accumulator_bits
+    parts = [SynapseMemory(array, family.block_bits), LIFArray(array), *map(SpikeQueue, array.channels)]
+    memories = [shape for part in parts for shape in _memories(Fragment.get(part, object()))]
+    return {
+        "luts": family.lane_luts_per_bit * array.lanes * bits,
+        "brams": sum(_blocks(family, *shape) for shape in memories),
+        "dsps": multipliers([array]),
+    }
+
+
+def total(board: Board, needs: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """The sum of `needs`, multipliers in logic where there are too few DSPs for all: luts, ffs, brams, dsps."""
+    luts, brams, dsps = (sum(need[kind] for need in needs) for kind in ("luts", "brams", "dsps"))
     if dsps > board.dsps:
         luts, dsps = luts + _MULTIPLIER_LUTS * dsps, 0
-    memories = [("lifline_ram", 8, WINDOW), *_memories(Fragment.get(core, object()))]
-    brams = sum(_blocks(family, *shape) for shape in memories)
     return {"luts": luts, "ffs": int(0.65 * luts), "brams": brams, "dsps": dsps}
 
 
-def multipliers(arrays: Mapping[str, Any]) -> int:
+def multipliers(arrays: Iterable[ArrayPlan]) -> int:
     """Multipliers of a network's gateware: one a lane where the neurons of a population differ in beta."""
-    return sum(array.lanes for array in arrays.values() if len(set(array.population.beta.tolist())) > 1)
+    return sum(array.lanes for array in arrays if len(set(array.population.beta.tolist())) > 1)
 
 
 def choose_lanes(network: Network, board: Board) -> dict[str, int]:

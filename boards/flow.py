@@ -114,11 +114,11 @@ def build(
     with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
         work = Path(temporary)
         step(0, "writing the design")
-        core = rtl.Accelerator(network, chosen_lanes, trace=True)
+        core = rtl.Accelerator(network, chosen_lanes, trace=True, block_bits=chosen.family.block_bits)
         for path, text in core.memory_files().items():
             platform.add_file(path, text)
         family = chosen.family
-        in_dsps = 0 < multipliers(core.arrays) <= chosen.dsps
+        in_dsps = 0 < multipliers(core.arrays.values()) <= chosen.dsps
         plan = platform.prepare(
             Top(chosen, network, core, core.arrays[network.output], clock_mhz=clock),
             "top",

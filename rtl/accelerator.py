@@ -32,6 +32,9 @@ class Accelerator(wiring.Component):
         population (1 where it is not named).
     trace : bool
         Whether there are streams that show every spike and membrane.
+    block_bits : int, optional
+        Bits of the FPGA's block RAMs: synapse memories are then sliced by width, a block each, so that they
+        need no multiplexers.  The files of a sliced memory are no longer those that the manifest describes.
 
     Members
     -------
@@ -53,12 +56,18 @@ class Accelerator(wiring.Component):
     Latency and throughput: exactly :func:`lifline.rtl.cycles`.
     """
 
-    def __init__(self, network: Network, lanes: Lanes = 1, trace: bool = False) -> None:
+    def __init__(
+        self,
+        network: Network,
+        lanes: Lanes = 1,
+        trace: bool = False,
+        block_bits: int | None = None,
+    ) -> None:
         self.network = network
         self.trace = bool(trace)
         self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
         self.router = SpikeRouter(network, self.arrays)
-        self.synapses = {name: SynapseMemory(array) for name, array in self.arrays.items()}
+        self.synapses = {name: SynapseMemory(array, block_bits) for name, array in self.arrays.items()}
         self.neurons = {name: LIFArray(array) for name, array in self.arrays.items()}
         members = {
             "i": In(stream.Signature(event_layout(network.inputs))),
@@ -74,11 +83,16 @@ class Accelerator(wiring.Component):
         """The files that the Verilog of this design needs beside it: path to text."""
         roms = [rom for block in self.synapses.values() for rom in block.roms]
         roms += [rom for block in self.neurons.values() for rom in block.roms]
-        return {memory.VERILOG_NAME: memory.verilog()} | {rom.path: rom.text for rom in roms}
+        files = {memory.VERILOG_NAME: memory.verilog()}
+        for rom in roms:
+            files |= rom.files
+        return files
 
     def elaborate(self, platform):
         m = Module()
         inside = Module()
+        clearing = Signal()  # a register, since it goes a long way: to every other one
+        m.d.sync += clearing.eq(self.clear)
         inside.submodules.router = self.router
         for name in self.arrays:
             inside.submodules[f"{name}_synapses"] = synapses = self.synapses[name]
@@ -89,7 +103,7 @@ class Accelerator(wiring.Component):
             if self.trace:
                 trace = getattr(self, f"trace_{name}")
                 inside.d.comb += [
-                    trace.valid.eq(neurons.trace.valid),
+                    trace.valid.eq(neurons.trace.valid & ~clearing),
                     trace.payload.eq(neurons.trace.payload),
                 ]
         busy = Signal()
@@ -98,12 +112,12 @@ class Accelerator(wiring.Component):
             busy.eq(_any(neurons.busy for neurons in self.neurons.values())),
             i.payload.eq(self.i.payload),
             i.valid.eq(self.i.valid & ~busy),
-            self.i.ready.eq(i.ready & ~busy & ~self.clear),
+            self.i.ready.eq(i.ready & ~busy & ~self.clear & ~clearing),
             self.o.payload.eq(self.router.o.payload),
-            self.o.valid.eq(self.router.o.valid),
+            self.o.valid.eq(self.router.o.valid & ~clearing),
             self.router.o.ready.eq(self.o.ready),
         ]
-        m.submodules.core = ResetInserter(self.clear)(inside)
+        m.submodules.core = ResetInserter(clearing)(inside)
         return m
 
 

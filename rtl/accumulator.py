@@ -101,23 +101,26 @@ class Accumulator(wiring.Component):
         """The sums of `group`, a cycle after it is read."""
         array, row = self.array, self.i.payload
         bits = array.lanes * array.accumulator_bits
-        sums = Array([Signal(bits, name=f"sums_{g}") for g in range(array.groups)])
-        held = Array([Signal(bits, name=f"held_{g}") for g in range(array.groups)])
-        add, weights = Signal(), Signal(row.weights.shape())
+        # No reset reaches the sums: the first cycle after one hands them over, and zeros take their place.
+        sums = Array([Signal(bits, name=f"sums_{g}", reset_less=True) for g in range(array.groups)])
+        held = Array([Signal(bits, name=f"held_{g}", reset_less=True) for g in range(array.groups)])
+        adds = Signal(array.groups)  # a bit for each group, straight from a register
+        weights = Signal(row.weights.shape(), reset_less=True)
         add_group, read_group = Signal.like(group), Signal.like(group)
-        hand_over = Signal()  # a whole tick is in `sums`, and `held` has been read to the end
+        hand_over = Signal(init=1)  # a whole tick is in `sums`, and `held` has been read to the end
         m.d.sync += [
-            add.eq(accept & ~row.marker),
+            *(adds[g].eq(accept & ~row.marker & (row.group == g)) for g in range(array.groups)),
             add_group.eq(row.group),
             weights.eq(row.weights),
             read_group.eq(group),
             hand_over.eq((accept & row.marker & (closed == done)) | (done & (closed == 2))),
         ]
-        with m.If(hand_over):
-            for tick_sums, tick_held in zip(sums, held, strict=True):
+        total = self._sums(sums[add_group], weights)
+        for g, (tick_sums, tick_held) in enumerate(zip(sums, held, strict=True)):
+            with m.If(hand_over):
                 m.d.sync += [tick_held.eq(tick_sums), tick_sums.eq(0)]
-        with m.Elif(add):
-            m.d.sync += sums[add_group].eq(self._sums(sums[add_group], weights))
+            with m.Elif(adds[g]):
+                m.d.sync += tick_sums.eq(total)
         return held[read_group]
 
     def _in_memory(self, m, accept, closed, read, group, done):

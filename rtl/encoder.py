@@ -11,7 +11,7 @@ A tick leaves only when its sweep has ended, and then one event a cycle without 
 lie.  That costs a group's cycle each tick and makes every later cycle depend on the number of spikes alone.
 """
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -67,24 +67,21 @@ class BlockEncoder(wiring.Component):
         m = Module()
         word = Signal(self.i.payload.shape())
         pending = Signal(self.blocks)  # blocks with ones that have not been sent
-        final = (
-            Signal()
-        )  # at most one of them is left: a register, since `ready` runs through all levels
+        final = Signal()  # at most one is left: a register, since `ready` runs through all levels
         incoming = Cat(
             self.i.payload.bits[index * self.block : (index + 1) * self.block].any()
             for index in range(self.blocks)
         )
-        rest = _without_lowest(pending)
         m.d.comb += self.i.ready.eq(~self.o.valid | (self.o.ready & final))
         with m.If(self.i.ready):
             m.d.sync += [
                 word.eq(self.i.payload),
                 self.o.valid.eq(self.i.valid),
                 pending.eq(incoming),
-                final.eq(_without_lowest(incoming) == 0),
+                final.eq(~_at_least(2, incoming)),
             ]
         with m.Elif(self.o.ready):
-            m.d.sync += [pending.eq(rest), final.eq(_without_lowest(rest) == 0)]
+            m.d.sync += [pending.eq(_without_lowest(pending)), final.eq(~_at_least(3, pending))]
 
         index = Signal(address_bits(self.blocks))
         m.d.comb += [
@@ -185,8 +182,23 @@ class SpikeEncoder(wiring.Component):
 
 
 def _without_lowest(bits):
-    """`bits` with the lowest one cleared."""
-    return bits & (bits - 1)
+    """`bits` with the lowest one cleared; `bits & (bits - 1)` would be a chain of carries."""
+    return Cat(bit & bits[:index].any() for index, bit in enumerate(bits))
+
+
+def _at_least(count, bits):
+    """Whether so many of `bits` are ones, as a tree."""
+
+    def reached(part):  # for 0 … count whether so many of a part are
+        if len(part) == 1:
+            return [Const(1), part, *[Const(0)] * (count - 1)]
+        left, right = reached(part[: len(part) // 2]), reached(part[len(part) // 2 :])
+        return [
+            Cat(left[n] & right[total - n] for n in range(total + 1)).any()
+            for total in range(count + 1)
+        ]
+
+    return reached(bits)[count]
 
 
 def _block_sizes(width: int) -> list[int]:

@@ -9,7 +9,7 @@ import importlib.resources
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import Cat, ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -38,6 +38,9 @@ class Rom(wiring.Component):
         Bits of a word.
     words : sequence of int
         The contents, each below 2^width.
+    block_bits : int, optional
+        Bits of a block RAM.  The Verilog is then sliced by width, so that a block is deep enough for a slice and
+        no multiplexer follows it; with several slices, slice k is read from ``mem/<name>.slice_<k>.mem``.
 
     Members
     -------
@@ -47,16 +50,30 @@ class Rom(wiring.Component):
         The word, one cycle later; it stays until the next read.
     """
 
-    def __init__(self, *, name: str, width: int, words: Sequence[int]) -> None:
+    def __init__(
+        self, *, name: str, width: int, words: Sequence[int], block_bits: int | None = None
+    ) -> None:
         self.name = name
         self.width = width
         self.words = [int(word) for word in words]
+        #: From the lowest bits up; empty where the memory is whole.
+        self.slices: list[Rom] = []
+        if block_bits is not None and width > (bits := max(1, block_bits >> address_bits(len(words)))):
+            for low in range(0, width, bits):
+                part = min(bits, width - low)
+                self.slices.append(
+                    Rom(
+                        name=f"{name}.slice_{len(self.slices)}",
+                        width=part,
+                        words=[word >> low & ((1 << part) - 1) for word in self.words],
+                    )
+                )
         super().__init__(
             {"en": In(1), "address": In(address_bits(len(self.words))), "data": Out(width)}
         )
 
     @classmethod
-    def of_rows(cls, name: str, rows: np.ndarray, bits: int) -> "Rom":
+    def of_rows(cls, name: str, rows: np.ndarray, bits: int, block_bits: int | None = None) -> "Rom":
         """A memory of `rows` (depth, lanes), two's complement of `bits`, lane 0 in the lowest bits."""
         depth, lanes = rows.shape
         ones = (rows[..., None] >> np.arange(bits)) & 1
@@ -64,7 +81,7 @@ class Rom(wiring.Component):
             ones.reshape(depth, lanes * bits).astype(np.uint8), axis=1, bitorder="little"
         )
         words = [int.from_bytes(row.tobytes(), "little") for row in packed]
-        return cls(name=name, width=lanes * bits, words=words)
+        return cls(name=name, width=lanes * bits, words=words, block_bits=block_bits)
 
     @property
     def path(self) -> str:
@@ -77,6 +94,11 @@ class Rom(wiring.Component):
         digits = (self.width + 3) // 4
         return "".join(f"{word:0{digits}x}\n" for word in self.words)
 
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that the Verilog reads: path to text."""
+        return {part.path: part.text for part in self.slices or [self]}
+
     def elaborate(self, platform):
         m = Module()
         if platform is None:
@@ -85,6 +107,11 @@ class Rom(wiring.Component):
             )
             port = words.read_port()
             m.d.comb += [port.en.eq(self.en), port.addr.eq(self.address), self.data.eq(port.data)]
+        elif self.slices:
+            for index, part in enumerate(self.slices):
+                m.submodules[f"slice_{index}"] = part
+                m.d.comb += [part.en.eq(self.en), part.address.eq(self.address)]
+            m.d.comb += self.data.eq(Cat(part.data for part in self.slices))
         else:
             m.submodules.words = Instance(
                 "lifline_rom",

@@ -213,8 +213,12 @@ class LIFUpdate(wiring.Component):
                 states.write_data.eq(new),
             ]
         else:
-            with m.If(valid):
-                m.d.sync += states[group].eq(new)
+            # A bit for each group, so that each register's enable comes straight from another.
+            writes = Cat(i_valid & (i.group == g) for g in range(array.groups))
+            writes = _delay(m, writes, LIFLane.LATENCY, "writes")
+            for g, kept_state in enumerate(states):
+                with m.If(writes[g]):
+                    m.d.sync += kept_state.eq(new)
         m.d.sync += [
             self.o.valid.eq(valid),
             self.o.payload.eq(Cat(group, spikes, new.membranes)),

@@ -21,6 +21,8 @@ class SynapseMemory(wiring.Component):
     Parameters
     ----------
     array : ArrayPlan
+    block_bits : int, optional
+        Bits of a block RAM, for memories sliced by width; see :class:`lifline.rtl.memory.Rom`.
 
     Members
     -------
@@ -31,7 +33,7 @@ class SynapseMemory(wiring.Component):
     Latency: 1 cycle.  Throughput: one row a cycle, hence an event every `groups` cycles, a marker in one.
     """
 
-    def __init__(self, array: ArrayPlan) -> None:
+    def __init__(self, array: ArrayPlan, block_bits: int | None = None) -> None:
         self.array = array
         self.weights: dict[int, Rom] = {}  #: by channel
         self.delays: dict[int, Rom] = {}  #: by channel; absent where all its synapses share one delay
@@ -44,10 +46,14 @@ class SynapseMemory(wiring.Component):
                 f"{bank}.weights",
                 array.rows(channel.projection.weights),
                 channel.projection.weight_bits,
+                block_bits,
             )
             if channel.ring_delay_bits:
                 self.delays[index] = Rom.of_rows(
-                    f"{bank}.delays", array.rows(channel.ring_delays), channel.ring_delay_bits
+                    f"{bank}.delays",
+                    array.rows(channel.ring_delays),
+                    channel.ring_delay_bits,
+                    block_bits,
                 )
         super().__init__(
             {

@@ -135,6 +135,16 @@ class Lanes(click.ParamType):  # type: ignore[type-arg]
         return {part[1]: int(part[2]) for part in parts if part}
 
 
+class LanesOrAuto(Lanes):
+    """Lanes as above, or ``auto``."""
+
+    name = "auto|P|NAME=P,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return ``"auto"``, or the option's value as `lanes` of the gateware."""
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
 def _spikes(path: Path, network: Network) -> tuple[np.ndarray, np.ndarray | None]:
     """Spikes (samples, ticks, inputs) and, where the file has them, labels (samples,)."""
     arrays = read_npz(path)
@@ -435,7 +445,18 @@ def export(network: Path, directory: Path, lanes: int | dict[str, int] | None, a
 @_network_argument
 @click.option("--board", required=True, help="icebreaker, ulx3s, …")
 @_directory
-@_lanes(default=None, show_default="as many as fit")
+@_lanes(
+    type=LanesOrAuto(),
+    default=None,
+    show_default="up to 8, as fit",
+    help="Neurons updated per cycle: a number, hidden=4,output=2, or auto: the fastest that fit.",
+)
+@click.option(
+    "--target-us",
+    type=float,
+    default=None,
+    help="With --lanes auto, the smallest design whose samples take no longer, in µs.",
+)
 @click.option("--clock", type=float, default=None, help="Clock in MHz.  [default: the board's]")
 @_seed(default=1, type=click.IntRange(0), help="Seed of place and route.")
 @click.option(
@@ -443,20 +464,23 @@ def export(network: Path, directory: Path, lanes: int | dict[str, int] | None, a
     "input_file",
     type=_file(False),
     default=None,
-    help="SPIKES.npz whose cycles and rate are reported.",
+    help="SPIKES.npz whose cycles and rate are reported, and by which auto chooses.",
 )
 @_json
 def build(
     network: Path,
     board: str,
     directory: Path,
-    lanes: int | dict[str, int] | None,
+    lanes: int | dict[str, int] | str | None,
+    target_us: float | None,
     clock: float | None,
     seed: int,
     input_file: Path | None,
     as_json: bool,
 ) -> None:
     """Build the bitstream of NETWORK for BOARD, and report.json."""
+    if target_us is not None and lanes != "auto":
+        raise click.UsageError("--target-us needs --lanes auto, which chooses lanes by it")
     net = Network.load(network)
     boards = _part("boards")
     if board not in boards.BOARDS:
@@ -465,11 +489,64 @@ def build(
     if input_file is not None:
         spikes, _ = _spikes(input_file, net)
         activity = {INPUT: spikes, **_part("golden").simulate(net, spikes).spikes}
+    mapping: dict[str, Any] = {}
+    if lanes == "auto":
+        chosen, front = _part("boards.mapper").map_lanes(
+            net, board, activity=activity, clock_mhz=clock, target_us=target_us
+        )
+        lanes = chosen.lanes
+        mapping = _mapping(boards.BOARDS[board], chosen, front, activity is not None)
+        if not as_json:
+            _print_mapping(mapping)
     with _progress(not as_json) as progress:
         options = {"lanes": lanes, "clock_mhz": clock, "seed": seed, "activity": activity}
         result = boards.build(net, board, directory, progress=progress, **options)
+    if mapping:
+        result["mapping"] = mapping
+        try:
+            _part("boards.plot").write_plot(
+                directory / "pareto.svg", boards.BOARDS[board], front, chosen
+            )
+        except MissingExtra as error:
+            click.echo(f"lifline: no pareto.svg: {error}", err=True)
     lines = [f"{name}: {value}" for name, value in result.items() if not isinstance(value, dict | list)]
     _report(as_json, result, "\n".join(lines))
+
+
+def _mapping(board: Any, chosen: Any, front: list[Any], measured: bool) -> dict[str, Any]:
+    """What the mapper found, for JSON."""
+    return {
+        "activity": "of --input"
+        if measured
+        else "assumed: a tenth of all neurons fires in each of 16 ticks",
+        "pareto": [
+            {
+                "lanes": design.lanes,
+                "cycles": round(design.cycles, 1),
+                "microseconds": round(design.microseconds, 3),
+                **design.need,
+                "fits": design.fits(board),
+                "chosen": design is chosen,
+            }
+            for design in front
+        ],
+    }
+
+
+def _print_mapping(mapping: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "µs a sample", "cycles", "LUTs", "block RAMs", "DSPs", "lanes"):
+        table.add_column(column, justify="left" if column in ("", "lanes") else "right")
+    for row in mapping["pareto"]:
+        mark = "►" if row["chosen"] else " " if row["fits"] else "✗"
+        lanes = ",".join(f"{name}={number}" for name, number in row["lanes"].items())
+        numbers = (f"{row['microseconds']:,.2f}", f"{row['cycles']:,.0f}", f"{row['luts']:,}")
+        table.add_row(mark, *numbers, str(row["brams"]), str(row["dsps"]), lanes)
+    Console().print(table)
+    click.echo(f"activity {mapping['activity']}; ► chosen, ✗ does not fit; area is an estimate")
 
 
 @cli.command()

@@ -1,0 +1,223 @@
+"""The mapper: how many lanes each population gets, by time against area, before any tool runs.
+
+Every choice of lanes (powers of two up to a population's size, and the size itself) is a design with a time,
+from the cycle model, and an area, from the estimate.  Those that no other beats in time, look-up tables and
+block RAMs at once are the Pareto front; one of them is chosen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from lifline import rtl
+from lifline.errors import InputError, ToolError
+from lifline.network import INPUT, Network
+
+from .board import Board, find_board
+from .clock import solve_pll
+from .estimate import array_need, fixed_need, total
+
+#: The share of the look-up tables that a design may need by the estimate, so that it is sure to fit and to route.
+MARGIN = 0.75
+
+#: What is assumed of the activity where none is given: this share of each population fires in each tick.
+ASSUMED_FIRING = 0.1
+ASSUMED_TICKS = 16
+
+#: Samples of a given activity that are looked at, evenly spaced.
+_SAMPLES = 64
+
+#: Up to so many choices all are tried; beyond, only those in which no population is idle for long.
+_MOST_CHOICES = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """A choice of lanes, its mean time for a sample, and its area by the estimate."""
+
+    lanes: dict[str, int]
+    cycles: float
+    microseconds: float
+    need: dict[str, int]  #: luts, ffs, brams, dsps
+
+    def share(self, board: Board) -> float:
+        """How much of the board it takes: its shares of look-up tables, block RAMs and DSPs, added up."""
+        kinds = ("luts", "brams", "dsps")
+        return sum(self.need[kind] / board.totals[kind] for kind in kinds if board.totals[kind])
+
+    def fits(self, board: Board) -> bool:
+        """Whether the board has what it takes, with the margin."""
+        return self.shortage(board) is None
+
+    def shortage(self, board: Board) -> str | None:
+        """One line that says what is short on the board, the margin counted; None if nothing is."""
+        need = {**self.need, "luts": math.ceil(self.need["luts"] / MARGIN)}
+        return board.shortage(need, fewer_lanes=False)
+
+
+def assumed_activity(network: Network) -> dict[str, np.ndarray]:
+    """Events in each tick, int64 (ticks,), where nothing better is known."""
+    names = [INPUT, *(population.name for population in network.populations)]
+    return {
+        name: np.full(ASSUMED_TICKS, math.ceil(ASSUMED_FIRING * network.size(name))) for name in names
+    }
+
+
+def map_lanes(
+    network: Network,
+    board: str,
+    *,
+    activity: Mapping[str, np.ndarray] | None = None,
+    clock_mhz: float | None = None,
+    target_us: float | None = None,
+) -> tuple[Design, list[Design]]:
+    """Choose lanes for a board; the choice, and the Pareto front that it is from.
+
+    Parameters
+    ----------
+    network : Network
+    board : str
+        A name in :data:`lifline.boards.BOARDS`.
+    activity : mapping of array, optional
+        As for `pareto`; by default `assumed_activity`.
+    clock_mhz : float, optional
+        By default the board's own choice.
+    target_us : float, optional
+        As for `choose`.
+
+    Raises
+    ------
+    InputError
+        If the board or its clock is not possible, or no design that fits meets the target.
+    ToolError
+        If no design fits.
+    """
+    chosen_board = find_board(board)
+    clock = float(clock_mhz) if clock_mhz is not None else chosen_board.clocks_mhz[0]
+    solve_pll(chosen_board, clock)
+    if target_us is not None and not target_us > 0:
+        raise InputError(f"the target must be a time above 0 µs, not {target_us!r}")
+    front = pareto(network, chosen_board, activity or assumed_activity(network), clock)
+    return choose(front, chosen_board, clock, target_us), front
+
+
+def pareto(
+    network: Network, board: Board, activity: Mapping[str, np.ndarray], clock_mhz: float
+) -> list[Design]:
+    """The designs that no other beats in time, look-up tables and block RAMs at once, fastest first.
+
+    Parameters
+    ----------
+    network : Network
+    board : Board
+    activity : mapping of array
+        For ``"input"`` and each population its spikes, (samples, ticks, size), of which up to 64 samples are
+        looked at, or its events in each tick, int (ticks,).
+    clock_mhz : float
+        The clock for which times are stated.
+    """
+    activity = {
+        name: array[:: -(-len(array) // _SAMPLES)] if array.ndim == 3 else array
+        for name, array in activity.items()
+    }
+    needs: dict[tuple[str, int], dict[str, int]] = {}
+
+    def design(lanes: dict[str, int]) -> Design:
+        arrays = rtl.plan(network, lanes)
+        for name, array in arrays.items():
+            if (name, array.lanes) not in needs:
+                needs[name, array.lanes] = array_need(board, array)
+        need = total(
+            board,
+            [fixed_need(board, arrays[network.output])]
+            + [needs[name, array.lanes] for name, array in arrays.items()],
+        )
+        cycles = float(np.mean(rtl.cycles(network, lanes, activity)))
+        return Design(lanes, cycles, cycles / clock_mhz, need)
+
+    front: list[Design] = []
+    designs = sorted(map(design, _choices(network, activity)), key=lambda d: (d.cycles, *_area(d)))
+    for candidate in designs:
+        if not any(np.less_equal(_area(d), _area(candidate)).all() for d in front):
+            front.append(candidate)
+    return front
+
+
+def choose(
+    front: list[Design], board: Board, clock_mhz: float, target_us: float | None = None
+) -> Design:
+    """The fastest design that fits; with a target, the one that takes least of the board and meets it.
+
+    Raises
+    ------
+    InputError
+        If no design that fits meets the target.
+    ToolError
+        If none fits.
+    """
+    fitting = [design for design in front if design.fits(board)]
+    if not fitting:
+        least = min(front, key=lambda design: design.share(board))
+        raise ToolError(f"{least.shortage(board)} (an estimate; give the lanes to try it nevertheless)")
+    if target_us is None:
+        return fitting[0]
+    fast = [design for design in fitting if design.microseconds <= target_us]
+    if not fast:
+        best = fitting[0]
+        lanes = ",".join(f"{name}={number}" for name, number in best.lanes.items())
+        raise InputError(
+            f"no lanes that should fit on {board.name} take {target_us:g} µs a sample or less at "
+            f"{clock_mhz:g} MHz: the fastest take {best.microseconds:.4g} µs ({lanes}); choose a later "
+            "target, a faster clock or a bigger board"
+        )
+    return min(fast, key=lambda design: (design.share(board), design.microseconds))
+
+
+def _choices(network: Network, activity: Mapping[str, np.ndarray]) -> Iterator[dict[str, int]]:
+    """Lanes to try: all combinations, or, where these are many, the balanced ones.
+
+    A population is busy for its rows, events · groups.  A balanced choice gives each the fewest lanes with
+    which it is busy for no more than some bound; only these can be the cheapest for their throughput.
+    """
+    options = {p.name: _powers(p.size) for p in network.populations}
+    if math.prod(map(len, options.values())) <= _MOST_CHOICES:
+        for lanes in itertools.product(*options.values()):
+            yield dict(zip(options, lanes, strict=True))
+        return
+    busy = {
+        name: [
+            _rows(network, name, activity) * -(-network.size(name) // lanes) for lanes in options[name]
+        ]
+        for name in options
+    }
+    slowest = max(min(times) for times in busy.values())
+    for bound in sorted({time for times in busy.values() for time in times if time >= slowest}):
+        yield {
+            name: next(n for n, time in zip(options[name], busy[name], strict=True) if time <= bound)
+            for name in options
+        }
+
+
+def _area(design: Design) -> tuple[int, int]:
+    return design.need["luts"], design.need["brams"]
+
+
+def _powers(size: int) -> list[int]:
+    """1, 2, 4, … up to `size`, and `size`."""
+    return [*(1 << bit for bit in range((size - 1).bit_length())), size]
+
+
+def _rows(network: Network, name: str, activity: Mapping[str, np.ndarray]) -> float:
+    """Mean events that reach a population, and its marker, in a tick."""
+    sources = [projection.source for projection in network.incoming(name)]
+    return 1 + sum(_events(activity[source]) for source in sources)
+
+
+def _events(activity: np.ndarray) -> float:
+    """Mean events in a tick."""
+    return float((activity.sum(axis=-1) if activity.ndim > 1 else activity).mean())

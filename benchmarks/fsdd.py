@@ -40,7 +40,9 @@ RUNS: dict[str, dict[str, Any]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fsdd", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/fsdd"))
-    parser.add_argument("--data", type=Path, help="folder of the task's files; default $LIFLINE_DATA/fsdd")
+    parser.add_argument(
+        "--data", type=Path, help="folder of the task's files; default $LIFLINE_DATA/fsdd"
+    )
     arguments = parser.parse_args()
     for name, settings in RUNS.items():
         folder = arguments.output / name
@@ -55,7 +57,8 @@ def main() -> None:
 def table(folder: Path) -> str:
     """Mean and spread over the seeds, and a row for each speaker, as Markdown."""
     accuracy = {
-        name: 100 * json.loads((folder / name / "train.json").read_text())["test_accuracy"] for name in RUNS
+        name: 100 * json.loads((folder / name / "train.json").read_text())["test_accuracy"]
+        for name in RUNS
     }
 
     def over_seeds(kind: str) -> str:

@@ -98,10 +98,10 @@ class _Model:
         for stage in self.stages:
             neurons = {p.name: _Neurons(p, samples, self.dtypes[p.name]) for p in stage}
             s = {p.name: np.empty((ticks, samples, p.size), bool) for p in stage}
-            v = {name: current[name] for name in neurons}  # v[t] takes the place of I[t]
+            v = {name: current[name] for name in neurons}  # where I[t] stands until it is v[t]
             for t in range(ticks):
                 for name in neurons:
-                    v[name][t], s[name][t] = neurons[name].tick(current[name][t])
+                    neurons[name].tick(v[name][t], s[name][t])
                     send(name, s[name][t : t + 1], t, neurons)
             for name in neurons:
                 send(name, s[name], 0, self.dtypes.keys() - neurons.keys())
@@ -123,23 +123,21 @@ class _Neurons:
         self.v = filled(0)
         self.s = filled(0).astype(bool)
 
-    def tick(self, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """v[t] and s[t] from I[t]."""
+    def tick(self, x: np.ndarray, fired: np.ndarray) -> None:
+        """Turn I[t], in `x`, into v[t], and write s[t] into `fired`."""
         reset, delayed = self.population.reset, self.population.reset_delay
-        v, s = self.v, self.s
         if delayed and reset is Reset.ZERO:
-            v = np.where(s, 0, v)
-        x = np.floor(self.beta * v) + current
+            self.v = np.where(self.s, 0, self.v)
+        x += np.floor(self.beta * self.v)
         if delayed and reset is Reset.SUBTRACT:
-            x -= self.threshold * s
-        x = x.clip(*self.population.membrane_range)
-        s = x > self.threshold
+            x -= self.threshold * self.s
+        x.clip(*self.population.membrane_range, out=x)
+        np.greater(x, self.threshold, out=fired)
         if not delayed and reset is Reset.SUBTRACT:
-            x -= self.threshold * s
+            x -= self.threshold * fired
         elif not delayed and reset is Reset.ZERO:
-            x = np.where(s, 0, x)
-        self.v, self.s = x, s
-        return x, s
+            x[fired] = 0
+        self.v, self.s = x, fired
 
 
 def _exact(network: Network, population: Population) -> type[np.floating]:

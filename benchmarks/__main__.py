@@ -1,0 +1,50 @@
+"""The command: ``python -m benchmarks [NAME …] [-o FOLDER] [--quick] [--network FOLDER]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+from pathlib import Path
+
+from lifline.errors import LiflineError
+
+from .measure import Options
+
+#: In the order of the report; the last ones take the longest.
+NAMES = ("inference", "training", "delays", "spiker", "growth", "mnist", "simulation", "resources")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; by default all"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("benchmarks/results"), metavar="FOLDER"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: whether it runs, not how fast"
+    )
+    parser.add_argument(
+        "--network", type=Path, metavar="FOLDER", help="what `lifline train mnist -o` wrote"
+    )
+    arguments = parser.parse_args()
+    wrong = [name for name in arguments.names if name not in NAMES]
+    if wrong:
+        parser.error(f"there is no benchmark {wrong[0]!r}; there are {', '.join(NAMES)}")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    options = Options(arguments.output, arguments.quick, arguments.network)
+    for name in arguments.names or NAMES:
+        start = time.perf_counter()
+        try:
+            result = importlib.import_module(f"benchmarks.{name}").run(options)
+        except LiflineError as error:
+            parser.exit(1, f"{name}: {error}\n")
+        result.save(name, options.folder)
+        (options.folder / f"{name}.md").write_text(result.markdown())
+        print(f"{result.markdown()}\n({name}: {time.perf_counter() - start:.0f} s)\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

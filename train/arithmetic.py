@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lifline.network import BETA_BITS, INPUT, Reset
+from lifline.network import INPUT, Reset
 
 from .delays import Kernel, delayed_product
 
@@ -37,7 +37,7 @@ class Neurons:
 
     name: str
     size: int
-    beta: Tensor  #: () or (size,), in 1/256
+    beta: Tensor  #: () or (size,), the fraction that is kept, a multiple of 1/256
     threshold: Tensor  #: () or (size,)
     bias: Tensor  #: () or (size,)
     reset: Reset
@@ -67,19 +67,7 @@ def run(
     spikes, membrane : dict of Tensor
         For each population, (samples, ticks, size).
     """
-    dtype = neurons[0].bias.dtype
-    heard = (
-        inputs.flatten(0, 1).any(dim=0).nonzero()[:, 0]
-    )  # inputs that are silent throughout cost nothing
-    if len(heard) < inputs.shape[-1]:
-        inputs = inputs[..., heard]
-        kernels = [
-            dataclasses.replace(kernel, weights=kernel.weights[:, heard])
-            if kernel.source == INPUT
-            else kernel
-            for kernel in kernels
-        ]
-    passed = {INPUT: inputs.transpose(0, 1).to(dtype).contiguous()}  # spikes by their source
+    passed = {INPUT: inputs.transpose(0, 1).to(torch.uint8).contiguous()}  # spikes by their source
     spikes: dict[str, Tensor] = {}
     membrane: dict[str, Tensor] = {}
     routes = [(kernel.source, kernel.target) for kernel in kernels]
@@ -181,19 +169,21 @@ def charge(n: Neurons, current: Tensor, v: Tensor, s: Tensor) -> Tensor:
     """
     if n.reset_delay and n.reset is Reset.ZERO:
         v = v * (1 - s.detach())
-    u = v * (n.beta * 2.0**-BETA_BITS)
     if n.floor:
-        u = u + (u.floor() - u).detach() if u.requires_grad else u.floor()
-    x = u + current
+        u = v * n.beta
+        u = u + (u.floor() - u).detach() if u.requires_grad else u.floor_()
+        x = u + current
+    else:
+        x = torch.addcmul(current, v, n.beta)
     if n.reset_delay and n.reset is Reset.SUBTRACT:
-        x = x - s.detach() * n.threshold
+        x = torch.addcmul(x, s.detach(), n.threshold, value=-1)
     return x if n.high == torch.inf else x.clamp(n.low, n.high)
 
 
 def discharge(n: Neurons, x: Tensor, s: Tensor) -> Tensor:
     """v[t] from x[t] and s[t]."""
     if not n.reset_delay and n.reset is Reset.SUBTRACT:
-        return x - s.detach() * n.threshold
+        return torch.addcmul(x, s.detach(), n.threshold, value=-1)
     if not n.reset_delay and n.reset is Reset.ZERO:
         return x * (1 - s.detach())
     return x
@@ -240,7 +230,7 @@ class _Scan(torch.autograd.Function):
         xs, vs, ss = [], [], []
         for current in currents:
             x = charge(n, current, before_v, before_s)
-            before_s = (x > threshold).to(x.dtype)
+            before_s = torch.gt(x, threshold, out=torch.empty_like(x))
             before_v = discharge(n, x, before_s)
             xs.append(x)
             vs.append(before_v)
@@ -258,7 +248,6 @@ class _Scan(torch.autograd.Function):
         n: Neurons = ctx.n
         if len(x) == 0 or (by_v is None and by_s is None):
             return None, None, None, None
-        kept = beta * 2.0**-BETA_BITS
         zero_at_once = n.reset is Reset.ZERO and not n.reset_delay
         zero_later = n.reset is Reset.ZERO and n.reset_delay
         by_step = None if by_s is None else by_s * n.derivative(x - threshold)  # type: ignore[misc]
@@ -266,27 +255,27 @@ class _Scan(torch.autograd.Function):
         own = torch.zeros_like(x) if by_step is None else by_step
         if by_v is not None:
             own = own + (by_v * (1 - s) if zero_at_once else by_v)
-        back = kept.expand_as(x)
+        back = beta.expand_as(x)
         if n.reset is Reset.ZERO:
             back = back * (1 - s)
         if n.high != torch.inf:
             inside = ((x > n.low) & (x < n.high)).to(x.dtype)
             own, back = own * inside, back * inside
-        gradient = torch.empty_like(x)
-        gradient[-1] = own[-1]
-        for t in range(len(x) - 2, -1, -1):
-            torch.addcmul(own[t], back[t], gradient[t + 1], out=gradient[t])
+        gradient = [own[-1]]
+        for here, on in zip(reversed(own[:-1].unbind()), reversed(back[:-1].unbind()), strict=True):
+            gradient.append(torch.addcmul(here, on, gradient[-1]))
+        gradient = torch.stack(gradient[::-1])
 
         by_beta = by_threshold = None
         if ctx.needs_input_grad[1]:
             past = v[:-1] * (1 - s[:-1]) if zero_later else v[:-1]
-            by_beta = ((gradient[1:] * past).sum((0, 1)) * 2.0**-BETA_BITS).sum_to_size(beta.shape)
+            by_beta = (gradient[1:] * past).sum((0, 1)).sum_to_size(beta.shape)
         if ctx.needs_input_grad[2]:
             total = torch.zeros_like(x[0]) if by_step is None else -by_step.sum(0)
             if n.reset is Reset.SUBTRACT and n.reset_delay:
                 total = total - (gradient[1:] * s[:-1]).sum(0)
             elif n.reset is Reset.SUBTRACT:
-                total = total - (kept * gradient[1:] * s[:-1]).sum(0)
+                total = total - (beta * gradient[1:] * s[:-1]).sum(0)
                 if by_v is not None:
                     total = total - (by_v * s).sum(0)
             by_threshold = total.sum(0).sum_to_size(threshold.shape)

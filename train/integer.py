@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lifline.errors import InputError, NetworkError
 from lifline.files import check_spikes
-from lifline.network import Network, Population, Projection, Reset
+from lifline.network import BETA_BITS, Network, Population, Projection, Reset
 from lifline.recording import Recording
 
 from .arithmetic import Neurons, run
@@ -109,7 +109,7 @@ def evaluate(
         return Neurons(
             name=population.name,
             size=population.size,
-            beta=tensor(population.beta),
+            beta=tensor(population.beta) * 2.0**-BETA_BITS,
             threshold=tensor(population.threshold),
             bias=tensor(population.bias),
             reset=population.reset,

@@ -283,8 +283,9 @@ class SpikingNetwork(nn.Module):
             lif, scale = self.population(name), scales[name]
             if quantizes:
                 beta, threshold, bias = lif.in_units(scale, _round)
+                beta = beta * 2.0**-BETA_BITS
             else:
-                beta, threshold, bias = lif.beta.clamp(0, 1) * 2**BETA_BITS, lif.threshold, lif.bias
+                beta, threshold, bias = lif.beta.clamp(0, 1), lif.threshold, lif.bias
             return Neurons(
                 name=name,
                 size=lif.size,

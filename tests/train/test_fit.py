@@ -182,7 +182,7 @@ def test_the_scan_s_gradients_are_those_of_the_tick_loop(
     ):
         leaves = [
             currents.clone().requires_grad_(),
-            torch.full((5,), 230.0).double().requires_grad_(),
+            torch.full((5,), 0.9).double().requires_grad_(),
             torch.linspace(0.5, 0.9, 5).double().requires_grad_(),
         ]
         n = Neurons(

@@ -98,7 +98,7 @@ class HostLink(wiring.Component):
             return fault.eq(fault | int(what))
 
         m.d.comb += self.events.payload.address.eq(address)
-        m.d.sync += self.finish.eq(0)
+        m.d.sync += [self.finish.eq(0), self.clear.eq(0)]
         with m.FSM():
             with m.State("take"):
                 m.d.comb += self.i.ready.eq(~credit)
@@ -165,8 +165,7 @@ class HostLink(wiring.Component):
                         ]
                         m.next = "clear"
             with m.State("clear"):
-                m.d.comb += self.clear.eq(1)
-                m.d.sync += [sent.eq(0), fault.eq(0)]
+                m.d.sync += [self.clear.eq(1), sent.eq(0), fault.eq(0)]
                 m.next = "answer"
             with m.State("answer"):
                 m.d.comb += [self.o.payload.eq(answer[0]), self.o.valid.eq(left != 0)]

@@ -65,24 +65,25 @@ class Synthesised(Exception):
 @pytest.mark.icarus
 @pytest.mark.slow
 def test_icebreaker_netlist(tmp_path, monkeypatch):
-    seed = 7
+    seed = 9
     rng = np.random.default_rng(seed)
     network = Network(
-        20,
+        70,  # so many that the synapse memories are sliced
         [Population("hidden", 10, rng.integers(150, 250, 10), 90), Population("output", 5, 230, 70)],
         [
             Projection(
-                "input", "hidden", rng.integers(-60, 90, (20, 10)), rng.integers(0, 3, (20, 10))
+                "input", "hidden", rng.integers(-60, 90, (70, 10)), rng.integers(0, 3, (70, 10))
             ),
             Projection("hidden", "output", rng.integers(-60, 70, (10, 5))),
         ],
         "output",
     )
-    spikes = (rng.random((5, 6, 20)) < 0.2).astype(np.uint8)
+    spikes = (rng.random((5, 6, 70)) < 0.06).astype(np.uint8)
     expected = simulate(network, spikes).classes.tolist()
     assert len(set(expected)) > 1, f"seed {seed}"
 
     def stop_after_yosys(tool, arguments, work, log):
+        assert sorted((work / "mem").glob("hidden.0.*weights.slice_*.mem"))
         board_tools.run(tool, arguments, work, log)
         shutil.copyfile(work / "top.json", tmp_path / "top.json")
         raise Synthesised

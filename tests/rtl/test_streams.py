@@ -217,3 +217,14 @@ def test_rom_text_is_two_complement_lane_zero_lowest():
     rom = Rom.of_rows("x", np.array([[-1, 2, 0], [7, -8, 3]]), 4)
     assert rom.text == "02f\n387\n"
     assert rom.path == "mem/x.mem"
+
+
+def test_slices_of_a_rom_are_its_words_side_by_side():
+    rows = np.random.default_rng(0).integers(-128, 128, (300, 5))
+    whole, sliced = Rom.of_rows("x", rows, 8), Rom.of_rows("x", rows, 8, block_bits=4096)
+    assert whole.files == {"mem/x.mem": whole.text}
+    assert [part.width for part in sliced.slices] == [8] * 5  # 4096 bits are 512 words of 8
+    assert list(sliced.files) == [f"mem/x.slice_{index}.mem" for index in range(5)]
+    parts = [text.split() for text in sliced.files.values()]
+    assert ["".join(digits) for digits in zip(*reversed(parts), strict=True)] == whole.text.split()
+    assert not Rom.of_rows("x", rows, 8, block_bits=1 << 20).slices

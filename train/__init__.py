@@ -8,7 +8,7 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("torch", "train") from None
 
-from . import encoders, surrogate
+from . import audio, datasets, encoders, losses, surrogate
 from .integer import check_exact, integer_forward
 from .model import Activity, SpikingNetwork, to_network
 from .neurons import LIF
@@ -23,9 +23,12 @@ __all__ = [
     "SpikingNetwork",
     "Surrogate",
     "Synapses",
+    "audio",
     "check_exact",
+    "datasets",
     "encoders",
     "integer_forward",
+    "losses",
     "surrogate",
     "to_network",
 ]

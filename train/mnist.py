@@ -28,6 +28,7 @@ class MNISTSettings(Settings):
     ticks: int = 6  #: of a sample
     darkest: float = 0.2  #: pixels must be brighter than this to spike
     beta: float = 240 / 256  #: of all neurons; 1 − 1/16 is cheap in hardware
+    membrane_bits: int = 12  #: of the hidden neurons
     epochs: int = 40
     learning_rate: float = 3e-3
     loss: str = "membrane"
@@ -73,7 +74,9 @@ def build(settings: MNISTSettings, data: Data) -> SpikingNetwork:
     return SpikingNetwork(
         inputs,
         {
-            "hidden1": settings.hidden_layer(hidden, settings.beta),
+            "hidden1": settings.hidden_layer(
+                hidden, settings.beta, membrane_bits=settings.membrane_bits
+            ),
             "output": settings.readout(classes, settings.beta),
         },
         [

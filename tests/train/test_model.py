@@ -336,7 +336,7 @@ def test_state_is_saved_and_loaded() -> None:
 
 def test_the_program_in_the_documentation_runs() -> None:
     text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
-    program = text.split("```python\n")[1].split("```")[0]
+    program = "".join(part.split("```")[0] for part in text.split("```python\n")[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         exec(compile(program, "docs/training.md", "exec"), {})

@@ -297,7 +297,7 @@ class _Learner:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
             rates,
-            total_steps=max((end - begin) * steps, 1),
+            total_steps=max((end - begin) * steps, 11),  # with 10, a warm-up of 0 steps
             pct_start=0.1 if begin else 0.3,
         )
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from lifline import InputError, Network
+from lifline import InputError, Network, sim
 from lifline.files import read_npz
 from lifline.golden import simulate
-from lifline.train import digits, integer_forward
+from lifline.train import digits, fsdd, integer_forward, mnist, nmnist
 from lifline.train.tasks import run_task
 
 FILES = ["network.npz", "test.npz", "train.json"]
@@ -110,3 +110,96 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot make this folder"):
         run_task("digits", tmp_path / "file" / "out", epochs=1)
+
+
+# -- tasks on real data ---------------------------------------------------------------------------
+
+
+def train_briefly(
+    task: str, folder: Path, **settings: Any
+) -> tuple[dict[str, Any], Network, np.ndarray]:
+    record = run_task(task, folder, **settings)
+    network, test = Network.load(folder / "network.npz"), read_npz(folder / "test.npz")
+    spikes = test["spikes"]
+    golden, third = simulate(network, spikes), integer_forward(network, spikes)
+    for population in network.populations:
+        np.testing.assert_array_equal(golden.spikes[population.name], third.spikes[population.name])
+        np.testing.assert_array_equal(golden.membrane[population.name], third.membrane[population.name])
+    assert record["test_accuracy"] == (golden.classes == test["labels"]).mean()
+    return record, network, spikes
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.verilator
+def test_spoken_digits_with_learned_delays_in_all_witnesses(tmp_path: Path) -> None:
+    record, network, spikes = train_briefly("fsdd", tmp_path, epochs=4, hidden=24, batch=100)
+    assert (spikes.shape, record["train_samples"]) == ((300, 70, 80), 2700)
+    assert record["test_accuracy"] > 0.3
+    assert all(len(np.unique(projection.delays)) > 20 for projection in network.projections[:2])
+    few = spikes[:: len(spikes) // 10]
+    expected = simulate(network, few)
+    actual = sim.simulate(
+        network, few, backend="verilator", lanes={"hidden1": 24, "hidden2": 5, "output": 2}
+    )
+    for name, membrane in expected.membrane.items():
+        np.testing.assert_array_equal(actual.spikes[name], expected.spikes[name])
+        np.testing.assert_array_equal(actual.membrane[name], membrane)
+
+
+@pytest.mark.data
+def test_a_speaker_is_left_out() -> None:
+    settings = fsdd.FSDDSettings(speaker="theo", validation=0.1)
+    parts = fsdd.load(settings, None)
+    assert [len(part.labels) for part in parts] == [2250, 250, 500]
+    assert all(np.bincount(part.labels).tolist() == [len(part.labels) // 10] * 10 for part in parts)
+    with pytest.raises(InputError, match="speaker 'nobody' is not in the data, only george"):
+        fsdd.load(fsdd.FSDDSettings(speaker="nobody"), None)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_mnist_in_an_epoch(tmp_path: Path) -> None:
+    record, _, spikes = train_briefly("mnist", tmp_path, epochs=1, hidden=20, whole=1.0)
+    assert (spikes.shape, record["network"]) == ((10000, 6, 784), "784-20-10")
+    assert spikes.sum(axis=1).max() == 1  # a pixel spikes once
+    assert record["test_accuracy"] > 0.8
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_camera_events_in_two_epochs(tmp_path: Path) -> None:
+    record, _, spikes = train_briefly("nmnist", tmp_path, epochs=2, hidden=16, validation=0.5)
+    assert spikes.shape == (100, 30, 578)
+    assert record["test_accuracy"] > 0.2
+
+
+def test_what_varies_by_nothing_is_the_encoding() -> None:
+    rng = np.random.default_rng(0)
+    clips = rng.random((5, fsdd.FRAMES, fsdd.CHANNELS)).astype(np.float32)
+    settings = fsdd.FSDDSettings(vary=0.0)
+    np.testing.assert_array_equal(fsdd.vary(clips, settings, rng), fsdd.encode(clips, settings))
+    images = rng.random((5, mnist.SIDE, mnist.SIDE)).astype(np.float32)
+    still = mnist.MNISTSettings(turn=0.0, shift=0.0, stretch=0.0, ticks=1, darkest=0.5)
+    np.testing.assert_array_equal(mnist.vary(images, still, rng), mnist.encode(images, still))
+    events = (rng.random((5, 30, 578)) < 0.1).astype(np.uint8)
+    calm = nmnist.NMNISTSettings(shift=0, drop=0.0)
+    np.testing.assert_array_equal(nmnist.vary(events, calm, rng), events)
+
+
+def test_shifted_camera_events_keep_their_polarity_and_row() -> None:
+    """One event at row 3, column 5 of polarity 1: moved by up to a cell, in its own plane."""
+    spikes = np.zeros((40, 2, 578), np.uint8)
+    spikes[:, 1, 289 + 3 * 17 + 5] = 1
+    moved = nmnist.vary(spikes, nmnist.NMNISTSettings(drop=0.0), np.random.default_rng(0))
+    _, ticks, inputs = np.nonzero(moved)
+    assert set(ticks) == {1}
+    assert {divmod(place - 289, 17) for place in inputs} == {
+        (row, column) for row in (2, 3, 4) for column in (4, 5, 6)
+    }
+
+
+def test_ticks_beyond_the_clip_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="setting 'ticks' must be 100 or less, not 101"):
+        run_task("fsdd", tmp_path / "out", ticks=101)
+    assert list(tmp_path.iterdir()) == []

@@ -168,8 +168,8 @@ def test_mnist_in_an_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_camera_events_in_two_epochs(tmp_path: Path) -> None:
-    record, _, spikes = train_briefly("nmnist", tmp_path, epochs=2, hidden=16, validation=0.5)
+def test_camera_events_in_a_few_epochs(tmp_path: Path) -> None:
+    record, _, spikes = train_briefly("nmnist", tmp_path, epochs=8, hidden=32)
     assert spikes.shape == (100, 30, 578)
     assert record["test_accuracy"] > 0.2
 

@@ -8,14 +8,22 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/system $(VENV)/all
 	$(BIN)/lifline demo -o demo
 
 test: $(VENV)/system $(VENV)/dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+# Without GHDL the benchmark of Spiker's cycles leaves Spiker out; all others run.
+bench: $(VENV)/system $(VENV)/bench
+	@sudo='sudo -n'; test "$$(id -u)" != 0 || sudo=''; \
+	command -v ghdl >/dev/null || $$sudo apt-get install -qq -y --no-install-recommends ghdl-mcode || \
+		echo 'missing: ghdl, a simulator of VHDL'
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -27,7 +35,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: each is made once, and again when pyproject.toml changes.
-$(VENV)/all $(VENV)/dev: $(VENV)/%: pyproject.toml | $(VENV)/made
+$(VENV)/all $(VENV)/dev $(VENV)/bench: $(VENV)/%: pyproject.toml | $(VENV)/made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	touch $@
 

@@ -35,15 +35,20 @@ def main() -> None:
         parser.error(f"there is no benchmark {wrong[0]!r}; there are {', '.join(NAMES)}")
     arguments.output.mkdir(parents=True, exist_ok=True)
     options = Options(arguments.output, arguments.quick, arguments.network)
+    failed = False
     for name in arguments.names or NAMES:
         start = time.perf_counter()
         try:
             result = importlib.import_module(f"benchmarks.{name}").run(options)
         except LiflineError as error:
-            parser.exit(1, f"{name}: {error}\n")
+            print(f"{name}: {error}\n", flush=True)
+            failed = True
+            continue
         result.save(name, options.folder)
-        (options.folder / f"{name}.md").write_text(result.markdown())
         print(f"{result.markdown()}\n({name}: {time.perf_counter() - start:.0f} s)\n", flush=True)
+    tables = [path.read_text() for name in NAMES if (path := options.folder / f"{name}.md").exists()]
+    (options.folder / "README.md").write_text("\n".join(tables))
+    parser.exit(int(failed))
 
 
 if __name__ == "__main__":

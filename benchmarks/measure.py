@@ -46,7 +46,7 @@ class Result:
     plots: list[str] = dataclasses.field(default_factory=list)  #: names of files beside
 
     def save(self, name: str, folder: Path) -> None:
-        """Write ``NAME.json``."""
+        """Write ``NAME.json``, and the table as ``NAME.md``."""
         record = {
             **dataclasses.asdict(self),
             "seed": SEED,
@@ -58,6 +58,7 @@ class Result:
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         with atomic_write(folder / f"{name}.json") as file:
             file.write(text.encode())
+        (folder / f"{name}.md").write_text(self.markdown())
 
     def markdown(self) -> str:
         """The table and the notes."""

@@ -1,0 +1,66 @@
+"""All MNIST test images through the gateware in Verilator, held against the golden model, spike by spike.
+
+Takes a network that ``lifline train mnist -o FOLDER`` wrote (``--network FOLDER``), or else trains one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from lifline.files import read_npz
+from lifline.network import Network
+from lifline.train.tasks import run_task
+
+from . import gateware
+from .inputs import feed_forward, pictures, rate_coded
+from .measure import SEED, Options, Result
+
+
+def run(options: Options) -> Result:
+    if options.quick:
+        rng = np.random.default_rng(SEED)
+        network = feed_forward(rng, 784, 16, 10)
+        spikes, labels = rate_coded(rng, pictures(rng, 20)[1], 5, 0.2), None
+    else:
+        folder = options.network or _trained(options.folder / "mnist-network")
+        network = Network.load(folder / "network.npz")
+        test = read_npz(folder / "test.npz")
+        spikes, labels = test["spikes"], test["labels"]
+    parallel = {population.name: population.size for population in network.populations}
+    run = gateware.simulate(network, spikes, parallel, optimise=not options.quick)
+    events = spikes.sum(axis=(1, 2))
+    row = {
+        "images": len(spikes),
+        "network": "-".join(map(str, (network.inputs, *parallel.values()))),
+        "accuracy": None if labels is None else f"{(run.recording.classes == labels).mean():.2%}",
+        "ticks": spikes.shape[1],
+        "events an image": float(events.mean()),
+        "cycles an image": float(run.cycles.mean()),
+        "most": int(run.cycles.max()),
+        "compiling s": run.compiling,
+        "RTL s": run.simulating,
+        "golden s": run.golden,
+        "comparing s": run.comparing,
+        "differences": 0,
+    }
+    return Result(
+        "MNIST's test images through the gateware",
+        [row],
+        [
+            "A difference, of any spike or membrane, would end the benchmark.  Seconds of wall time, on all cores."
+        ],
+        cycles_as_modelled=len(spikes),
+    )
+
+
+def _trained(folder: Path) -> Path:
+    """The folder of a trained network; what is there already is used."""
+    if not (folder / "train.json").exists():
+        run_task("mnist", folder, seed=SEED, resume=True)
+    print(
+        f"{folder}: test accuracy {json.loads((folder / 'train.json').read_text())['test_accuracy']:.4f}"
+    )
+    return folder

@@ -1,0 +1,96 @@
+"""How an FPGA fills, and how fast it can be clocked, with lanes and neurons: builds for the ULX3S (ECP5-85F).
+
+Networks of N-N-10; the lanes are those of the middle population.  A build takes minutes; one whose report is
+in the folder already is not repeated.  Where a design does not fit, its row is the estimate by which ``lifline
+build`` chooses lanes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from lifline.boards import build
+from lifline.boards.board import find_board
+from lifline.boards.estimate import estimate
+from lifline.errors import ToolError
+from lifline.network import Network
+
+from .inputs import feed_forward
+from .measure import SEED, Options, Result
+from .plots import panels
+
+BOARD = "ulx3s"
+
+#: (neurons, lanes, bits of a weight); 1,024 × 1,024 weights of 2 bits are what its block RAM holds.
+BY_LANES = [(64, 1, 8), (64, 4, 8), (64, 16, 8), (64, 64, 8)]
+BY_NEURONS = [(16, 8, 8), (64, 8, 8), (256, 8, 8), (512, 8, 8), (1024, 8, 2)]
+LARGEST = [(256, 64, 8), (1024, 1024, 2)]
+
+
+def run(options: Options) -> Result:
+    lanes, neurons, largest = (
+        [_row(options, *shape) for shape in (shapes[:1] if options.quick else shapes)]
+        for shapes in (BY_LANES, BY_NEURONS, LARGEST)
+    )
+    groups = {
+        "lanes (64 neurons)": [row | {"value": row["lanes"]} for row in lanes],
+        "neurons (8 lanes)": [row | {"value": row["neurons"]} for row in neurons],
+    }
+    plots = []
+    for column, law, label in (
+        ("LUTs", "estimated LUTs", "look-up tables"),
+        ("BRAMs", "law of BRAMs", "block RAMs"),
+        ("Fmax MHz", None, "Fmax (MHz)"),
+    ):
+        name = f"resources-{column.split()[0].lower()}.png"
+        points = {column: "placed and routed"}
+        panels(options.folder / name, groups, x="value", points=points, line=law, label=label)
+        plots.append(name)
+    return Result(
+        f"Area and clock on {find_board(BOARD).title}, N-N-10",
+        lanes + neurons + largest,
+        [
+            "Estimated LUTs: a straight line in the lanes.  Law of BRAMs: bits of the N × N weights / 16,384.",
+            "Where there is no Fmax the design does not fit, and figures are estimates.",
+        ],
+        settings={"board": BOARD, "seed of place and route": SEED},
+        plots=plots,
+    )
+
+
+def _row(options: Options, neurons: int, lanes: int, bits: int) -> dict[str, Any]:
+    network = feed_forward(np.random.default_rng(SEED), neurons, neurons, 10, bits=bits)
+    of_each = {"hidden1": lanes, "output": min(lanes, 10)}
+    estimated = estimate(network, find_board(BOARD), of_each)
+    used = (None if options.quick else _built(options, network, of_each)) or estimated
+    return {
+        "neurons": neurons,
+        "lanes": lanes,
+        "weight bits": bits,
+        "LUTs": used["luts"],
+        "estimated LUTs": estimated["luts"],
+        "FFs": used["ffs"],
+        "BRAMs": used["brams"],
+        "law of BRAMs": neurons**2 * bits / 16384,
+        "Fmax MHz": used.get("fmax_mhz"),
+    }
+
+
+def _built(options: Options, network: Network, lanes: dict[str, int]) -> dict[str, Any] | None:
+    """The build's report; None if it does not fit."""
+    folder = options.folder / "builds" / f"{network.name}-{lanes['hidden1']}"
+    report = folder / "report.json"
+    if not report.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            build(network, BOARD, folder, lanes=lanes, seed=SEED)
+        except ToolError as error:
+            report.write_text(json.dumps({"error": str(error)}))
+    content: dict[str, Any] = json.loads(report.read_text())
+    if "error" in content:
+        print(f"{folder.name}: {content['error']}")
+        return None
+    return content

@@ -1,0 +1,61 @@
+"""The benchmarks run: each in its quick form, which says nothing about speed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "-o", str(folder), *arguments],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "LIFLINE_DATA"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def needs(*packages: str) -> pytest.MarkDecorator:
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"pip install 'lifline[bench]' brings {missing}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("inference", marks=needs("snntorch", "norse")),
+        pytest.param("training", marks=needs("snntorch")),
+        pytest.param("delays", marks=needs("DCLS")),
+        pytest.param("spiker", marks=[pytest.mark.verilator, pytest.mark.slow]),
+        pytest.param("growth", marks=pytest.mark.verilator),
+        pytest.param("mnist", marks=pytest.mark.verilator),
+        pytest.param("simulation", marks=pytest.mark.verilator),
+        "resources",
+    ],
+)
+def test_quick(name: str, tmp_path: Path) -> None:
+    done = benchmark(tmp_path, name)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    result = json.loads((tmp_path / f"{name}.json").read_text())
+    assert result["rows"]
+    assert result["versions"]["lifline"]
+    assert f"## {result['title']}" in (tmp_path / "README.md").read_text()
+    assert all((tmp_path / plot).stat().st_size > 1000 for plot in result["plots"])
+    if name == "delays":
+        assert all(float(row["largest relative difference"]) < 1e-4 for row in result["rows"])
+
+
+def test_an_unknown_name(tmp_path: Path) -> None:
+    done = benchmark(tmp_path, "speed")
+    assert done.returncode == 2
+    assert "there is no benchmark 'speed'; there are inference," in done.stderr

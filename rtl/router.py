@@ -115,7 +115,6 @@ class SpikeQueue(wiring.Component):
         lag = self.channel.lag
         m.submodules.queue = queue = Queue(self.i.payload.shape(), self.channel.queue_depth)
         ticks = Signal(range(lag + 3), init=lag)  # whole ticks in the queue, owed ones included
-        owed = Signal(address_bits(lag + 1), init=lag)  # markers to give before anything that came in
         inside = Signal()  # a tick has begun to come in
         accept, give = Signal(), Signal()
 
@@ -129,10 +128,16 @@ class SpikeQueue(wiring.Component):
             queue.o.ready.eq(self.o.ready),
             give.eq(self.o.valid & self.o.ready & self.o.payload.marker),
         ]
-        with m.If(owed != 0):
-            m.d.comb += [self.o.valid.eq(self.open), self.o.payload.marker.eq(1), queue.o.ready.eq(0)]
-            with m.If(self.o.valid & self.o.ready):
-                m.d.sync += owed.eq(owed - 1)
+        if lag:
+            owed = Signal(range(lag + 1), init=lag)  # markers to give before anything that came in
+            with m.If(owed != 0):
+                m.d.comb += [
+                    self.o.valid.eq(self.open),
+                    self.o.payload.marker.eq(1),
+                    queue.o.ready.eq(0),
+                ]
+                with m.If(self.o.valid & self.o.ready):
+                    m.d.sync += owed.eq(owed - 1)
         with m.If(accept):
             m.d.sync += inside.eq(~self.i.payload.marker)
         m.d.sync += ticks.eq(ticks + (accept & self.i.payload.marker) - give)

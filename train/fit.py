@@ -227,27 +227,27 @@ def fit(
         torch.manual_seed(seed)
         model = recipe.build(settings, data).to(device)
     first = settings.epochs - round(settings.whole * settings.epochs)  # epoch on whole numbers
+    if settings.whole < 1:
+        first = max(first, 1)
+    parts = [(0, first), (first, settings.epochs)]
     steps = -(-len(data.training.labels) // settings.batch)
     curves: dict[str, list[float]] = {}
     done = 0
     state = _load(checkpoint, (dataclasses.asdict(settings), seed)) if checkpoint else None
     if state:
         done, curves = state["epoch"], state["curves"]
-    model.quantize = done > first or first == 0
-    if model.quantize and first:
+    model.quantize = False
+    if first == 0 or done > first:
         _settle(model)
-    learner = _Learner(
-        model, settings, steps, (0, first) if done <= first and first else (first, settings.epochs)
-    )
+    learner = _Learner(model, settings, steps, parts[model.quantize])
     if state:
         model.load_state_dict(state["model"])
         learner.load_state_dict(state["learner"])
 
     for epoch in range(done, settings.epochs):
-        if epoch == first and first:
+        if epoch == first and not model.quantize:
             _settle(model)
-            model.quantize = True
-            learner = _Learner(model, settings, steps, (first, settings.epochs))
+            learner = _Learner(model, settings, steps, parts[1])
         if epoch < first:
             for synapses in model.delayed:
                 synapses.anneal(epoch / max(settings.annealing * settings.epochs, 1))
@@ -268,6 +268,7 @@ def fit(
 @torch.no_grad()
 def _settle(model: SpikingNetwork) -> None:
     """From here on the model trains on whole numbers: weights, membranes and delays."""
+    model.quantize = True
     model.fold()
     for synapses in model.delayed:
         synapses.sigma = 0
@@ -343,11 +344,13 @@ def _epoch(
         for start in range(0, len(order), settings.batch):
             batch = order[start : start + settings.batch]
             share = batch[_rank() :: _world()]
+            weight = len(share)
+            if not weight:  # fewer samples than processes: one that does not count
+                share = batch[:1]
             spikes = torch.from_numpy(recipe.vary(values[share], settings, rng)).to(device)
             answers = torch.from_numpy(labels[share]).to(device)
             activity = model(spikes)
-            loss = loss_of(activity, answers, settings.label_smoothing) * len(share)
-            right = int((activity.classes == answers).sum())
+            loss = loss_of(activity, answers, settings.label_smoothing) * weight
             cost = loss / len(batch)
             if settings.rate_cost:
                 penalty = rate_penalty(activity, settings.rate_low, settings.rate_high)
@@ -356,10 +359,10 @@ def _epoch(
                 cost = cost + settings.delay_cost / _world() * model.delay_cost()
             learner.step(cost)
             sums["loss"] += loss.item()
-            sums["train_accuracy"] += right
+            sums["train_accuracy"] += int((activity.classes == answers)[:weight].sum())
             for name, fired in activity.spikes.items():
                 key = f"rate.{name}"
-                sums[key] = sums.get(key, 0.0) + float(fired.detach().mean()) * len(share)
+                sums[key] = sums.get(key, 0.0) + float(fired.detach().mean()) * weight
         _alike(model, sums)
     result = {name: value / len(labels) for name, value in sums.items()}
     if model.quantize:

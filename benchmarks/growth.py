@@ -1,7 +1,7 @@
 """How clock cycles grow with events, neurons, lanes and delays: the cycle model, Verilator, and the law.
 
 An array adds one row of `lanes` synapses a cycle, and sweeps its neurons while the next tick's events come.
-With E events a tick, G = ⌈neurons / lanes⌉ groups and T ticks that is the law T · max(E · G + 1, G), the 1
+With E events a tick, G = ⌈neurons / lanes⌉ groups and T ticks that is the law T · max(E · G + 1, G, 3), the 1
 being the tick's marker.  A ring of accumulators, for delays, is swept before the next tick's events are
 added: T · (E · G + 1 + G).  What is beyond the law is filling the pipeline, once a sample.
 """
@@ -46,7 +46,7 @@ def run(options: Options) -> Result:
                 checked += 1
             groups = -(-shape["neurons"] // shape["lanes"])
             adding = shape["events"] * groups + 1
-            row["law"] = TICKS * (adding + groups if shape["delays"] else max(adding, groups))
+            row["law"] = TICKS * (adding + groups if shape["delays"] else max(adding, groups, 3))
             rows.append(row)
     panels(
         options.folder / "growth.png",
@@ -62,7 +62,7 @@ def run(options: Options) -> Result:
         [
             f"Where it does not vary: {EVENTS} events a tick, {NEURONS} neurons, {LANES} lanes, no delays "
             "(delays: each synapse its own, up to the value).",
-            "Law: ticks · max(events · groups + 1, groups) with ⌈neurons / lanes⌉ groups; with delays, "
+            "Law: ticks · max(events · groups + 1, groups, 3) with ⌈neurons / lanes⌉ groups; with delays, "
             "ticks · (events · groups + 1 + groups).",
         ],
         cycles_as_modelled=checked,

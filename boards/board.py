@@ -27,7 +27,8 @@ class Family:
     ram_bits: int  #: a memory with fewer bits than these for each block RAM becomes logic
     rom_bits: int  #: the same where it is read-only
     base_luts: int  #: for estimates: of everything but the lanes
-    lane_luts_per_bit: int  #: for estimates: of each lane, for each bit of its two sums
+    sum_luts: float  #: for estimates: of each lane, for each bit of its two sums
+    leak_luts: float  #: for estimates: of each adder of a lane's leak, for each bit of the membrane
 
 
 ICE40 = Family(
@@ -44,8 +45,9 @@ ICE40 = Family(
     block_bits=4096,
     ram_bits=75,
     rom_bits=1024,
-    base_luts=1300,
-    lane_luts_per_bit=14,
+    base_luts=900,
+    sum_luts=10.7,
+    leak_luts=4.0,
 )
 
 ECP5 = Family(
@@ -61,8 +63,9 @@ ECP5 = Family(
     block_bits=16384,
     ram_bits=1200,
     rom_bits=1200,
-    base_luts=1600,
-    lane_luts_per_bit=9,
+    base_luts=2140,
+    sum_luts=4.5,
+    leak_luts=1.7,
 )
 
 

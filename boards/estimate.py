@@ -1,8 +1,8 @@
 """How much of an FPGA a network will take, before any tool runs: what ``lanes=None`` goes by.
 
-Memories are counted from the gateware itself.  Logic is a straight line through builds of networks of many
-shapes, good to about a fifth: a family's fixed part, and a part for each lane and bit of its two sums (the
-accumulator and the membrane), and the classifier's scores.  Place and route has the last word.
+Memories are counted from the gateware itself.  Logic is a linear function fitted to builds (docs/boards.md lists
+them, and how good it is): a family's fixed part, the classifier's scores, and for each lane its two sums
+(the accumulator and the membrane) and the adders of its leak, by their bits.  Place and route has the last word.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Fragment, Instance
 
 from lifline import rtl
@@ -61,11 +62,13 @@ def fixed_need(board: Board, output: ArrayPlan) -> dict[str, int]:
 def array_need(board: Board, array: ArrayPlan) -> dict[str, int]:
     """What one population takes, with its synapses and queues: luts, brams, dsps."""
     family = board.family
-    bits = array.population.membrane_bits + array.accumulator_bits
+    membrane_bits = array.population.membrane_bits
+    sums = family.sum_luts * (membrane_bits + array.accumulator_bits)
+    leak = family.leak_luts * membrane_bits * _leak_adders(array)
     parts = [SynapseMemory(array, family.block_bits), LIFArray(array), *map(SpikeQueue, array.channels)]
     memories = [shape for part in parts for shape in _memories(Fragment.get(part, object()))]
     return {
-        "luts": family.lane_luts_per_bit * array.lanes * bits,
+        "luts": int(array.lanes * (sums + leak)),
         "brams": sum(_blocks(family, *shape) for shape in memories),
         "dsps": multipliers([array]),
     }
@@ -80,8 +83,21 @@ def total(board: Board, needs: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def multipliers(arrays: Iterable[ArrayPlan]) -> int:
-    """Multipliers of a network's gateware: one a lane where the neurons of a population differ in beta."""
-    return sum(array.lanes for array in arrays if len(set(array.population.beta.tolist())) > 1)
+    """Multipliers of a network's gateware: one a lane where neurons that share one differ in beta."""
+    return sum(array.lanes for array in arrays if _multiplies(array))
+
+
+def _multiplies(array: ArrayPlan) -> bool:
+    return array.groups > 1 and len(set(array.population.beta.tolist())) > 1
+
+
+def _leak_adders(array: ArrayPlan) -> float:
+    """Adders of a lane's leak, on average: the canonical signed digits of beta, less one."""
+    if _multiplies(array):
+        return 0.0
+    return float(
+        np.mean([max(0, (beta ^ 3 * beta).bit_count() - 1) for beta in array.population.beta.tolist()])
+    )
 
 
 def choose_lanes(network: Network, board: Board) -> dict[str, int]:

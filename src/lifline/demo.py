@@ -1,20 +1,22 @@
-"""The whole path on real digits: train, hold the witnesses against each other, build, and report."""
+"""The whole path on real data: train, hold the witnesses against each other, build, and report."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import boards as board_builds
 from . import golden, rtl, sim, train
-from .boards.board import find_board
+from .boards.board import Board, find_board
 from .boards.estimate import choose_lanes
-from .files import read_npz
+from .errors import InputError, LiflineError, ToolError
+from .files import check_spikes, read_npz
 from .network import INPUT, Network
 from .report import RESOURCES, WITNESSES, write_page
 from .train.tasks import run_task
@@ -24,27 +26,43 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
+#: What is built for where no board is named: what the task's network fits.
+BOARDS: dict[str, tuple[str, ...]] = {"digits": ("icebreaker", "ulx3s")}
+OTHER_BOARDS = ("ulx3s",)
+
+#: What the report shows of a training.
+_RECORD = ("task", "seed", "test_accuracy", "train_samples", "settings", "delays", "curves")
+
 
 def run(
     directory: str | os.PathLike[str],
     *,
     task: str = "digits",
     seed: int = 0,
-    boards: Sequence[str] = ("icebreaker", "ulx3s"),
+    data: str | os.PathLike[str] | None = None,
+    trained: str | os.PathLike[str] | None = None,
+    boards: Sequence[str] | None = None,
     progress: Progress = lambda done, total, text: None,
-    say: Callable[[str], object] = lambda text: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run the demo and write everything that it makes to `directory`.
 
     Parameters
     ----------
     directory : path
-        Gets the network, the test split, Verilog, a folder for each board, and ``report.html``.
+        Gets the network, the test split, Verilog, a folder for each board, and ``report.html``.  A training
+        that was interrupted there is carried on.
     task : str
     seed : int
         Of the training.
-    boards : sequence of str
-        The first one's lanes are those that are simulated and exported.
+    data : path, optional
+        The folder with the task's files, for a task that reads any.
+    trained : path, optional
+        A folder that ``lifline train`` has written: its network is taken instead of training one, and `task`,
+        `seed` and `data` do not matter.
+    boards : sequence of str, optional
+        By default those of :data:`BOARDS`.  The first one that should fit gives the lanes that are simulated
+        and exported.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
     say : callable
@@ -53,30 +71,45 @@ def run(
     Returns
     -------
     dict
-        What was measured; ``passed`` says whether every spike and membrane agreed, and every cycle.
+        What was measured; ``passed`` says whether every spike and membrane agreed, and every cycle, and
+        ``unbuilt`` of which boards there is no bitstream, and why.
+
+    Raises
+    ------
+    InputError
+        If there is no such task or board, the data or the trained network cannot be used, or the directory
+        cannot be written.
+    ToolError
+        If there is no Verilator.
     """
     folder = Path(directory)
-    chosen = [find_board(name) for name in boards]
-    steps = 5 + len(chosen)
     begun: dict[str, float] = {}
+    finished = None if trained is None else load_training(Path(trained))
+    if finished:
+        task, seed = finished.record["task"], finished.record["seed"]
+    chosen = [find_board(name) for name in boards or BOARDS.get(task, OTHER_BOARDS)]
+    steps = 5 + len(chosen)
 
     def step(name: str, text: str) -> None:
         begun[name] = time.monotonic()
         say(f"{len(begun)}/{steps}  {text}")
 
-    step("train", f"training on {task}")
-    trained = run_task(task, folder, seed=seed, progress=progress)
-    network = Network.load(folder / "network.npz")
-    test = read_npz(folder / "test.npz")
-    spikes, labels = test["spikes"], test["labels"]
+    if finished:
+        step("train", f"a network trained on {task}, from {trained}")
+        _make(folder)
+    else:
+        step("train", f"training on {task}")
+        run_task(task, folder, seed=seed, data=data, resume=True, progress=progress, warn=say)
+        finished = load_training(folder)
+    network, spikes, labels = finished.network, finished.spikes, finished.labels
 
     step("golden", f"golden model and PyTorch on all {len(spikes)} test samples")
     expected = golden.simulate(network, spikes)
     activity = {INPUT: spikes, **expected.spikes}
     answers: dict[str, Any] = {"torch": train.integer_forward(network, spikes), "golden": expected}
 
-    lanes = {board.name: choose_lanes(network, board) for board in chosen}
-    simulated = lanes[chosen[0].name] if chosen else rtl.lanes_of(network, 1)
+    lanes = {board.name: _fitting(network, board) for board in chosen}
+    simulated = next(filter(None, lanes.values()), rtl.lanes_of(network, 1))
     step("export", "Verilog, memory files and manifest")
     rtl.export(network, folder / "verilog", lanes=simulated)
 
@@ -88,15 +121,18 @@ def run(
     predicted = rtl.cycles(network, simulated, activity)
     differences = {name: differing(expected, answer) for name, answer in answers.items()}
 
-    reports = []
+    reports, unbuilt = [], {}
     for board in chosen:
         step(board.name, f"bitstream for the {board.title}")
-        reports.append(
-            board_builds.build(
+        try:
+            report = board_builds.build(
                 network, board.name, folder / board.name, lanes=lanes[board.name],
                 activity=activity, progress=progress,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
+            reports.append(report)
+        except LiflineError as error:  # not a reason to lose the rest
+            unbuilt[board.name] = str(error)
+            say(f"no bitstream: {error}")
 
     step("report", "report page")
     result: dict[str, Any] = {
@@ -128,7 +164,8 @@ def run(
             "differing_from_model": int((cycles != predicted).sum()),
         },
         "boards": reports,
-        "training": trained,
+        "unbuilt": unbuilt,
+        "training": finished.record,
         "seconds": {
             name: round(end - start, 1)
             for (name, start), end in zip(begun.items(), list(begun.values())[1:], strict=False)
@@ -137,6 +174,75 @@ def run(
     }
     write_page(folder / "report.html", result, network, spikes, labels, expected, cycles)
     return result
+
+
+class Training(NamedTuple):
+    """What a training leaves behind."""
+
+    record: dict[str, Any]  #: ``train.json``
+    network: Network
+    spikes: np.ndarray  #: of the test split, uint8 (samples, ticks, inputs)
+    labels: np.ndarray  #: int (samples,)
+
+
+def load_training(folder: Path) -> Training:
+    """Read ``train.json``, ``network.npz`` and ``test.npz``.
+
+    Raises
+    ------
+    NetworkError, InputError
+        If one is missing or damaged, or they are not of one training.
+    """
+    file = folder / "train.json"
+    try:
+        record = json.loads(file.read_text())
+    except OSError as error:
+        raise InputError(
+            f"{file}: {error.strerror}; give a folder that 'lifline train TASK -o DIR' has written"
+        ) from None
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not all(field in record for field in _RECORD):
+        raise InputError(f"{file}: damaged, or of another version of lifline; train again")
+
+    network = Network.load(folder / "network.npz")
+    run = record["task"], record["seed"]
+    if (network.metadata.get("task"), network.metadata.get("seed")) != run:
+        raise InputError(
+            f"{folder}: train.json is of task '{run[0]}', seed {run[1]}, network.npz of another training: "
+            "take both from the same"
+        )
+
+    file = folder / "test.npz"
+    test = read_npz(file)
+    if "spikes" not in test or "labels" not in test:
+        raise InputError(f"{file}: must hold 'spikes' and 'labels', not {', '.join(test) or 'nothing'}")
+    spikes = check_spikes(test["spikes"], network.inputs, f"{file}: spikes")
+    labels = test["labels"]
+    classes = network.size(network.output)
+    if labels.shape != spikes.shape[:1] or spikes.ndim != 3 or 0 in spikes.shape:
+        raise InputError(
+            f"{file}: spikes {spikes.shape} and labels {labels.shape} must be (samples, ticks, inputs) and "
+            "(samples,), none of them 0"
+        )
+    if labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"{file}: labels must be integers in 0 … {classes - 1}, one for each sample")
+    return Training(record, network, spikes, labels)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder: {error.strerror}") from None
+
+
+def _fitting(network: Network, board: Board) -> dict[str, int] | None:
+    """Lanes with which a network should fit a board; None where there are none, as the build will say."""
+    try:
+        return choose_lanes(network, board)
+    except ToolError:
+        return None
 
 
 def differing(expected: Any, actual: Any) -> dict[str, int]:
@@ -205,5 +311,9 @@ def table(result: dict[str, Any]) -> RenderableType:
         f"cycles a sample in Verilator: {cycles['min']:,} … {cycles['max']:,}, mean {cycles['mean']:,.1f}; "
         f"{wrong} of {result['samples']} differ from the cycle model",
         *([builds] if result["boards"] else []),
+        *(
+            Text(f"{board}: no bitstream: {why}", style="red")
+            for board, why in result["unbuilt"].items()
+        ),
         Text(verdict, style="bold green" if result["passed"] else "bold red"),
     )

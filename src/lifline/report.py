@@ -6,14 +6,14 @@ import io
 import math
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import __version__
 from .errors import MissingExtra
 from .files import atomic_write
-from .network import INPUT, Network, Reset
+from .network import INPUT, Network, Projection, Reset
 
 try:
     import jinja2
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, LINE = "#1c2430", "#667085", "#e4e7ec"
 BLUE, ORANGE = "#2563eb", "#ea7317"
+EXCITE, INHIBIT = "#c0392b", "#2166ac"  #: the ends of the colour map of weights and membranes
 #: Ten colours that can be told apart, for the classes.
 CLASSES = (
     "#2563eb", "#ea7317", "#16a34a", "#dc2626", "#7c3aed",
@@ -43,6 +44,12 @@ WITNESSES = {
     "rtl": "Verilog, in Verilator",
 }
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "DSPs"}
+
+#: Spikes above which a raster is a picture in the page, not a drawing, which takes 200 bytes a spike.
+_MOST_DRAWN = 1000
+
+#: Synapses whose delays are drawn at once.
+_MOST_LINES = 40
 
 _STYLE: Any = {
     "font.size": 9,
@@ -60,6 +67,7 @@ _STYLE: Any = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "figure.constrained_layout.use": True,
+    "savefig.dpi": 160,  # of what is a picture in a plot
     "svg.hashsalt": "lifline",  # the same plot, the same bytes
 }
 
@@ -90,12 +98,19 @@ def write_page(
         Clock cycles of each sample in the simulated gateware.
     """
     sample = _typical(network, recording, labels)
+    training = result["training"]
     plots = {
+        "curves": curves(network, training),
         "activity": activity(network, spikes[sample], recording, sample),
         "weights": weights(network),
         "confusion": confusion(recording.classes, labels),
         "cycles": cycle_histogram(cycles),
     }
+    if delayed(network):
+        plots["delays"] = delay_histograms(network, training["delays"])
+        paths = arrivals(network, spikes[sample], recording, sample)
+        if paths:
+            plots["arrivals"] = delays_at_work(network, paths)
     if result["boards"]:
         plots["resources"] = resources(result["boards"])
     environment = jinja2.Environment(
@@ -111,6 +126,8 @@ def write_page(
         witnesses=WITNESSES,
         version=__version__,
         sample=sample,
+        readout=is_readout(network, network.output),
+        whole_from=whole_from(training["settings"]),
         label=int(labels[sample]),
         answer=int(recording.classes[sample]),
         plots={name: svg(figure) for name, figure in plots.items()},
@@ -137,9 +154,23 @@ def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return styled
 
 
+def is_readout(network: Network, name: str) -> bool:
+    """Whether a population answers by its membranes, so that its spikes mean nothing."""
+    return name == network.output and network[name].reset is Reset.NONE
+
+
+def delayed(network: Network) -> list[Projection]:
+    """The projections whose synapses differ in their delays."""
+    return [projection for projection in network.projections if np.ptp(projection.delays)]
+
+
 def _typical(network: Network, recording: Recording, labels: np.ndarray) -> int:
     """The sample to show: rightly classified, with about the median number of spikes."""
-    total = sum(recording.spikes[p.name].sum(axis=(1, 2), dtype=np.int64) for p in network.populations)
+    spiking = [p.name for p in network.populations if not is_readout(network, p.name)]
+    total = sum(
+        (recording.spikes[name].sum(axis=(1, 2), dtype=np.int64) for name in spiking),
+        np.zeros(len(labels), np.int64),
+    )
     distance = np.abs(total - np.median(total))
     distance[recording.classes != labels] = np.inf
     return int(np.argmin(distance))
@@ -147,52 +178,69 @@ def _typical(network: Network, recording: Recording, labels: np.ndarray) -> int:
 
 @_styled
 def activity(network: Network, spikes: np.ndarray, recording: Recording, sample: int) -> Figure:
-    """One sample over time: spikes and membranes of every population, one row each."""
+    """One sample over time: spikes and membranes of every population, one row each.
+
+    Of a readout, which has no spikes to speak of, the left side shows the membranes' sums instead.
+    """
     names = [INPUT, *(population.name for population in network.order)]
     ticks = len(spikes)
     sizes = [math.sqrt(network.size(name)) for name in names]
     figure = Figure(figsize=(9.6, 1.2 + 1.9 * len(names)))
     grid = figure.subplots(
-        len(names), 2, sharex=True, squeeze=False,
-        height_ratios=[max(size, 0.7 * max(sizes)) for size in sizes],
-    )  # fmt: skip
+        len(names), 2, squeeze=False, height_ratios=[max(size, 0.7 * max(sizes)) for size in sizes]
+    )
     for row, name in zip(grid, names, strict=True):
         left, right = row
         if name == INPUT:
-            _raster(left, spikes, MUTED)
-            left.set_title(f"input: {network.inputs} channels")
-            _image(right, spikes)
+            _raster(left, spikes, MUTED, "channel")
+            left.set_title(f"input: {spikes.sum()} spikes of {network.inputs} channels")
+            _input(right, spikes)
             continue
+        few = network.size(name) <= len(CLASSES)
         fired, membrane = recording.spikes[name][sample], recording.membrane[name][sample]
-        is_output = name == network.output
-        _raster(left, fired, CLASSES if is_output and network.size(name) <= len(CLASSES) else BLUE)
-        left.set_title(f"{name}: {fired.sum()} spikes of {network.size(name)} neurons")
-        if network.size(name) <= len(CLASSES):
-            for neuron, trace in enumerate(membrane.T):
-                right.plot(trace, color=CLASSES[neuron], linewidth=1.3, label=str(neuron))
+        if is_readout(network, name):
+            _traces(left, membrane.cumsum(axis=0), few)
+            left.set_title(f"{name}: membranes, summed up")
+        else:
+            _raster(left, fired, CLASSES if few and name == network.output else BLUE)
+            left.set_title(f"{name}: {fired.sum()} spikes of {network.size(name)} neurons")
+        right.set_title(f"{name}: membranes v[t]")
+        if few:
+            _traces(right, membrane, few)
             if network[name].reset is not Reset.NONE and np.ptp(network[name].threshold) == 0:
-                right.axhline(
-                    network[name].threshold[0], color=INK, linewidth=0.8, linestyle=(0, (4, 3))
-                )
+                _threshold(right, network[name].threshold[0])
             right.legend(
                 title="neuron", fontsize=7, title_fontsize=7, frameon=False, handlelength=1,
                 loc="upper left", bbox_to_anchor=(1.01, 1.05), borderpad=0, labelspacing=0.25,
             )  # fmt: skip
-            right.set_title(f"{name}: membranes v[t]")
-            right.grid(axis="y", color=LINE, linewidth=0.6)
         else:
-            bound = max(1, int(np.abs(membrane).max()))
-            picture = right.imshow(
-                membrane.T, aspect="auto", cmap="RdBu_r", vmin=-bound, vmax=bound,
-                interpolation="nearest", origin="lower",
-            )  # fmt: skip
-            _colors(right, picture)
-            right.set_title(f"{name}: membranes v[t]")
+            _signed(right, membrane.T, origin="lower")
             right.set_ylabel("neuron")
+    for axes in grid.flat:
+        if axes.axison:
+            axes.set_xlim(-0.5, ticks - 0.5)
     for axes in grid[-1]:
         axes.set_xlabel("tick")
-        axes.set_xlim(-0.5, ticks - 0.5)
     return figure
+
+
+def _traces(axes: Axes, values: np.ndarray, few: bool) -> None:
+    """A line for each neuron of `values` (ticks, neurons), in the colours of the classes if they are few."""
+    for neuron, trace in enumerate(values.T):
+        color = CLASSES[neuron] if few else MUTED
+        axes.plot(trace, color=color, linewidth=1.3 if few else 0.6, label=str(neuron))
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+
+
+def _threshold(axes: Axes, threshold: int) -> None:
+    axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+
+
+def _signed(axes: Axes, values: np.ndarray, **options: Any) -> None:
+    """A matrix in red (positive) and blue, with its colour bar."""
+    bound = max(1, int(np.nanmax(np.abs(values))))
+    options = {"aspect": "auto", "interpolation": "none"} | options
+    _colors(axes, axes.imshow(values, cmap="RdBu_r", vmin=-bound, vmax=bound, **options))
 
 
 def _colors(axes: Axes, picture: AxesImage) -> None:
@@ -201,29 +249,221 @@ def _colors(axes: Axes, picture: AxesImage) -> None:
     bar.outline.set_visible(False)
 
 
-def _raster(axes: Axes, spikes: np.ndarray, color: str | tuple[str, ...]) -> None:
+def _raster(axes: Axes, spikes: np.ndarray, color: str | tuple[str, ...], unit: str = "neuron") -> None:
     """A mark for every spike: ticks to the right, neurons upwards."""
     ticks, neurons = np.nonzero(spikes)
-    size = min(0.8, 46 / spikes.shape[1])
-    shades = [color] * len(neurons) if isinstance(color, str) else [color[neuron] for neuron in neurons]
-    axes.vlines(ticks, neurons - size / 2, neurons + size / 2, colors=shades, linewidth=2.2)
+    size = max(
+        0.8, spikes.shape[1] / 90
+    )  # of a neuron's row; of many rows, a mark must cover some to be seen
+    shades = color if isinstance(color, str) else [color[neuron] for neuron in neurons]
+    axes.vlines(
+        ticks, neurons - size / 2, neurons + size / 2, colors=shades,
+        linewidth=min(2.2, 90 / len(spikes)), rasterized=len(ticks) > _MOST_DRAWN,
+    )  # fmt: skip
     axes.set_ylim(-0.7, spikes.shape[1] - 0.3)
-    axes.set_ylabel("neuron")
+    axes.set_ylabel(unit)
 
 
-def _image(axes: Axes, spikes: np.ndarray) -> None:
-    """The input's spikes, early ones darker, as a picture where it is a square one."""
-    axes.axis("off")
+def _input(axes: Axes, spikes: np.ndarray) -> None:
+    """The input's spikes as a picture, early ones darker, where inputs make a square; else their number."""
     side = math.isqrt(spikes.shape[1])
     if side * side != spikes.shape[1]:
+        axes.bar(range(len(spikes)), spikes.sum(axis=1), width=1, color=MUTED)
+        axes.set_title("input: spikes in each tick")
         return
+    axes.axis("off")
     inset = axes.inset_axes((0.0, 0.0, 1.0, 1.0))
     weight = np.arange(len(spikes), 0, -1) @ spikes.astype(int)
-    inset.imshow(weight.reshape(side, side), cmap="Greys", interpolation="nearest")
+    inset.imshow(weight.reshape(side, side), cmap="Greys", interpolation="none")
     inset.set_title("input as a picture: dark is early and often")
     inset.set_xticks([])
     inset.set_yticks([])
     inset.spines[:].set_visible(False)
+
+
+def whole_from(settings: dict[str, Any]) -> int:
+    """The epoch, counted from 1, from which training was on whole numbers; beyond the last if never."""
+    return 1 + settings["epochs"] - round(settings["whole"] * settings["epochs"])
+
+
+@_styled
+def curves(network: Network, training: dict[str, Any]) -> Figure:
+    """Loss, accuracy and spike rates over the epochs, those on whole numbers shaded."""
+    values = training["curves"]
+    epochs = range(1, len(values["loss"]) + 1)
+    marker = "o" if len(epochs) == 1 else None
+    rates = [p.name for p in network.order if not is_readout(network, p.name)]
+    figure = Figure(figsize=(9.6, 2.9))
+    loss, accuracy, rate = figure.subplots(1, 3)
+    loss.plot(epochs, values["loss"], color=BLUE, marker=marker)
+    loss.set_title("loss")
+    shown = {
+        "train_accuracy": ("training, varied", BLUE),
+        "validation_accuracy": ("validation", ORANGE),
+    }
+    for name, (label, color) in shown.items():
+        if name in values:
+            percent = 100 * np.array(values[name])
+            accuracy.plot(epochs, percent, color=color, marker=marker, label=label)
+    accuracy.plot(
+        epochs[-1],
+        100 * training["test_accuracy"],
+        "D",
+        color=INK,
+        clip_on=False,
+        markersize=5,
+        label="test, at the end",
+    )
+    accuracy.set_title("accuracy (%)")
+    accuracy.legend(frameon=False, fontsize=8, loc="lower right")
+    for name, color in zip(rates, CLASSES, strict=False):
+        rate.plot(epochs, values[f"rate.{name}"], color=color, marker=marker, label=name)
+    rate.set_ylim(0, None)
+    rate.set_title("spikes of a neuron in a tick")
+    if rates:
+        rate.legend(frameon=False, fontsize=8)
+    begin = whole_from(training["settings"])
+    for axes in (loss, accuracy, rate):
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(0.5, len(epochs) + 0.5)
+        axes.grid(axis="y", color=LINE, linewidth=0.6)
+        if 1 < begin <= len(epochs):
+            axes.axvspan(begin - 0.5, len(epochs) + 0.5, color=LINE, alpha=0.6, linewidth=0, zorder=0)
+    return figure
+
+
+@_styled
+def delay_histograms(network: Network, learned: list[dict[str, Any]]) -> Figure:
+    """How many synapses have which delay, after learning and, where delays were learned, before."""
+    before = {(entry["source"], entry["target"]): entry["before"] for entry in learned}
+    shown = delayed(network)
+    figure = Figure(figsize=(9.6, 2.7 * math.ceil(len(shown) / 2)))
+    grid = figure.subplots(math.ceil(len(shown) / 2), 2, squeeze=False).flat
+    for axes, projection in zip(grid, shown, strict=False):
+        counts = np.bincount(projection.delays.ravel())
+        axes.bar(range(len(counts)), counts, width=0.8, color=BLUE, label="in the network")
+        if start := before.get((projection.source, projection.target)):
+            axes.stairs(
+                start,
+                np.arange(len(start) + 1) - 0.5,
+                color=ORANGE,
+                linewidth=1.4,
+                label="before learning",
+            )
+        axes.set_title(f"{projection}: {projection.delays.size:,} delays")
+        axes.set_xlabel("delay (ticks)")
+        axes.set_ylabel("synapses")
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    for axes in list(grid):
+        axes.axis("off")
+    return figure
+
+
+class Arrivals(NamedTuple):
+    """The spikes that reach one neuron in one tick, each through its synapse's delay."""
+
+    projection: Projection
+    neuron: int
+    tick: int
+    sources: np.ndarray  #: int (arrivals,): the neurons that had spiked
+    spikes: np.ndarray  #: uint8 (ticks, source size): all spikes of the source
+    membrane: (
+        np.ndarray
+    )  #: int (ticks,): of the neuron, before its reset where that takes θ off at once
+    fired: np.ndarray  #: uint8 (ticks,): spikes of the neuron
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of the synapses through which they come."""
+        return self.projection.weights[self.sources, self.neuron]
+
+    @property
+    def delays(self) -> np.ndarray:
+        """Of those synapses, in ticks."""
+        return self.projection.delays[self.sources, self.neuron]
+
+
+def arrivals(network: Network, spikes: np.ndarray, recording: Recording, sample: int) -> list[Arrivals]:
+    """For each projection with delays, what led to the spike that it excited most in this sample."""
+    found = []
+    for projection in delayed(network):
+        source, target = projection.source, projection.target
+        sent = spikes if source == INPUT else recording.spikes[source][sample]
+        fired = recording.spikes[target][sample]
+        if is_readout(network, target) or not fired.any():
+            continue
+        first = np.diff(fired.astype(int), axis=0, prepend=0) > 0  # of several spikes in a row
+        excited = projection.weights.clip(0)
+        excitation = [
+            (excited * _arriving(projection, sent, tick)).sum(axis=0) for tick in range(len(sent))
+        ]
+        place = np.argmax(np.where(first, excitation, -1))
+        tick, neuron = (int(number) for number in np.unravel_index(place, fired.shape))
+        sources = np.flatnonzero(_arriving(projection, sent, tick)[:, neuron])
+        membrane = recording.membrane[target][sample][:, neuron]
+        if network[target].reset is Reset.SUBTRACT and not network[target].reset_delay:
+            membrane = membrane + network[target].threshold[neuron] * fired[:, neuron]
+        found.append(Arrivals(projection, neuron, tick, sources, sent, membrane, fired[:, neuron]))
+    return found
+
+
+def _arriving(projection: Projection, sent: np.ndarray, tick: int) -> np.ndarray:
+    """Through which synapses a spike arrives in a tick: 0 or 1 (source size, target size)."""
+    when = tick - projection.delays
+    return np.where(when >= 0, sent[when.clip(0), np.arange(len(when))[:, None]], 0)
+
+
+@_styled
+def delays_at_work(network: Network, paths: list[Arrivals]) -> Figure:
+    """Source spikes, each with a line as long as its delay, that arrive in one tick and make a spike."""
+    figure = Figure(figsize=(9.6, 5.2 * len(paths)))
+    grid = figure.subplots(
+        2 * len(paths), 2, squeeze=False, width_ratios=[3.4, 1], height_ratios=[3, 1] * len(paths)
+    )
+    for (raster, bars), (trace, empty), path in zip(grid[::2], grid[1::2], paths, strict=True):
+        projection, tick = path.projection, path.tick
+        strongest = np.argsort(-np.abs(path.weights), kind="stable")[:_MOST_LINES]
+        bound = np.abs(path.weights).max(initial=1)
+        _raster(raster, path.spikes, "#b6bec9")
+        for source, weight, delay in zip(
+            path.sources[strongest], path.weights[strongest], path.delays[strongest], strict=True
+        ):
+            strength = abs(weight) / bound
+            color = EXCITE if weight > 0 else INHIBIT
+            raster.plot(
+                [tick - delay, tick], [source, source], color=color,
+                linewidth=0.5 + 2 * strength, alpha=0.3 + 0.7 * strength, solid_capstyle="butt",
+            )  # fmt: skip
+            raster.plot(tick - delay, source, ".", color=color, markersize=5)
+        raster.axvline(tick, color=INK, linewidth=1)
+        begin, end = max(tick - projection.delays.max() - 1, 0), min(tick + 5, len(path.spikes))
+        raster.set_title(
+            f"{projection}: {len(path.sources)} spikes arrive at neuron {path.neuron} in tick {tick}"
+        )
+        raster.set_ylabel(f"{projection.source} neuron")
+        raster.tick_params(labelbottom=False)
+        bars.barh(
+            path.sources, path.weights, height=0.9,
+            color=[EXCITE if weight > 0 else INHIBIT for weight in path.weights],
+        )  # fmt: skip
+        bars.set_ylim(raster.get_ylim())
+        bars.axvline(0, color=MUTED, linewidth=0.7)
+        bars.set_title(f"their weights: {path.weights.sum():+,}")
+        bars.tick_params(labelleft=False)
+        trace.plot(range(begin, end), path.membrane[begin:end], color=BLUE, linewidth=1.3, marker=".")
+        _threshold(trace, network[projection.target].threshold[path.neuron])
+        for when in np.flatnonzero(path.fired):
+            trace.axvline(when, color=INK if when == tick else LINE, linewidth=1, zorder=0)
+        trace.set_title(
+            f"{projection.target}: neuron {path.neuron}, its membrane and (upright) its spikes"
+        )
+        trace.set_xlabel("tick")
+        empty.axis("off")
+        for axes in (raster, trace):
+            axes.set_xlim(begin - 0.5, end - 0.5)
+    return figure
 
 
 @_styled
@@ -236,22 +476,18 @@ def weights(network: Network) -> Figure:
         values = projection.weights
         limit = 2 ** (projection.weight_bits - 1)
         step = max(1, limit // 32)
-        left.hist(values.ravel(), bins=np.arange(-limit, limit + step, step), color=BLUE)
+        left.hist(values.ravel(), bins=np.arange(-limit, limit + step, step) - 0.5, color=BLUE)
         left.set_title(f"{projection}: {values.size:,} weights of {projection.weight_bits} bits")
         left.set_xlabel("weight")
         left.set_ylabel("synapses")
         fields = _receptive_fields(values) if projection.source == INPUT else None
-        bound = max(1, int(np.abs(values).max()))
-        picture = right.imshow(
-            values.T if fields is None else fields, cmap="RdBu_r", vmin=-bound, vmax=bound,
-            interpolation="nearest", aspect="auto" if fields is None else "equal",
-        )  # fmt: skip
-        _colors(right, picture)
         if fields is None:
+            _signed(right, values.T)
             right.set_xlabel(f"{projection.source} neuron")
             right.set_ylabel(f"{projection.target} neuron")
             right.set_title("weight matrix")
         else:
+            _signed(right, fields, aspect="equal")
             right.axis("off")
             right.set_title(f"what each neuron of {projection.target} looks for")
     return figure

@@ -1,4 +1,4 @@
-"""The command: ``python -m benchmarks [NAME …] [-o FOLDER] [--quick] [--network FOLDER]``."""
+"""Run benchmarks, print their tables, and write them with all that is behind them to a folder."""
 
 from __future__ import annotations
 
@@ -29,12 +29,20 @@ def main() -> None:
     parser.add_argument(
         "--network", type=Path, metavar="FOLDER", help="what `lifline train mnist -o` wrote"
     )
+    parser.add_argument(
+        "--no-builds", action="store_true", help="estimates where a build is not there yet"
+    )
     arguments = parser.parse_args()
     wrong = [name for name in arguments.names if name not in NAMES]
     if wrong:
         parser.error(f"there is no benchmark {wrong[0]!r}; there are {', '.join(NAMES)}")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    options = Options(arguments.output, arguments.quick, arguments.network)
+    options = Options(
+        arguments.output,
+        quick=arguments.quick,
+        network=arguments.network,
+        builds=not (arguments.no_builds or arguments.quick),
+    )
     failed = False
     for name in arguments.names or NAMES:
         start = time.perf_counter()

@@ -1,8 +1,8 @@
 """How an FPGA fills, and how fast it can be clocked, with lanes and neurons: builds for the ULX3S (ECP5-85F).
 
 Networks of N-N-10; the lanes are those of the middle population.  A build takes minutes; one whose report is
-in the folder already is not repeated.  Where a design does not fit, its row is the estimate by which ``lifline
-build`` chooses lanes.
+in the folder already is not repeated.  Where a design does not fit, or with ``--no-builds``, a row is the
+estimate by which ``lifline build`` chooses lanes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def run(options: Options) -> Result:
         lanes + neurons + largest,
         [
             "Estimated LUTs: a straight line in the lanes.  Law of BRAMs: bits of the N × N weights / 16,384.",
-            "Where there is no Fmax the design does not fit, and figures are estimates.",
+            "Where there is no Fmax the design does not fit or was not built, and figures are estimates.",
         ],
         settings={"board": BOARD, "seed of place and route": SEED},
         plots=plots,
@@ -65,7 +65,7 @@ def _row(options: Options, neurons: int, lanes: int, bits: int) -> dict[str, Any
     network = feed_forward(np.random.default_rng(SEED), neurons, neurons, 10, bits=bits)
     of_each = {"hidden1": lanes, "output": min(lanes, 10)}
     estimated = estimate(network, find_board(BOARD), of_each)
-    used = (None if options.quick else _built(options, network, of_each)) or estimated
+    used = _built(options, network, of_each) or estimated
     return {
         "neurons": neurons,
         "lanes": lanes,
@@ -80,10 +80,12 @@ def _row(options: Options, neurons: int, lanes: int, bits: int) -> dict[str, Any
 
 
 def _built(options: Options, network: Network, lanes: dict[str, int]) -> dict[str, Any] | None:
-    """The build's report; None if it does not fit."""
+    """The build's report; None if there is none, or the design does not fit."""
     folder = options.folder / "builds" / f"{network.name}-{lanes['hidden1']}"
     report = folder / "report.json"
     if not report.exists():
+        if not options.builds:
+            return None
         folder.mkdir(parents=True, exist_ok=True)
         try:
             build(network, BOARD, folder, lanes=lanes, seed=SEED)

@@ -1,8 +1,7 @@
 """How an FPGA fills, and how fast it can be clocked, with lanes and neurons: builds for the ULX3S (ECP5-85F).
 
 Networks of N-N-10; the lanes are those of the middle population.  A build takes minutes; one whose report is
-in the folder already is not repeated.  Where a design does not fit, or with ``--no-builds``, a row is the
-estimate by which ``lifline build`` chooses lanes.
+in the folder already is not repeated.  Beside it stands the estimate by which ``lifline build`` chooses lanes.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def run(options: Options) -> Result:
     plots = []
     for column, law, label in (
         ("LUTs", "estimated LUTs", "look-up tables"),
-        ("BRAMs", "law of BRAMs", "block RAMs"),
+        ("BRAMs", "estimated BRAMs", "block RAMs"),
         ("Fmax MHz", None, "Fmax (MHz)"),
     ):
         name = f"resources-{column.split()[0].lower()}.png"
@@ -53,8 +52,8 @@ def run(options: Options) -> Result:
         f"Area and clock on {find_board(BOARD).title}, N-N-10",
         lanes + neurons + largest,
         [
-            "Estimated LUTs: a straight line in the lanes.  Law of BRAMs: bits of the N × N weights / 16,384.",
-            "Where there is no Fmax the design does not fit or was not built, and figures are estimates.",
+            "The law is the estimate: LUTs are a straight line in the lanes; block RAMs follow the N × N weights.",
+            "Where there is no Fmax the design does not fit, or was not built.",
         ],
         settings={"board": BOARD, "seed of place and route": SEED},
         plots=plots,
@@ -65,17 +64,17 @@ def _row(options: Options, neurons: int, lanes: int, bits: int) -> dict[str, Any
     network = feed_forward(np.random.default_rng(SEED), neurons, neurons, 10, bits=bits)
     of_each = {"hidden1": lanes, "output": min(lanes, 10)}
     estimated = estimate(network, find_board(BOARD), of_each)
-    used = _built(options, network, of_each) or estimated
+    built = _built(options, network, of_each) or {}
     return {
         "neurons": neurons,
         "lanes": lanes,
         "weight bits": bits,
-        "LUTs": used["luts"],
+        "LUTs": built.get("luts"),
         "estimated LUTs": estimated["luts"],
-        "FFs": used["ffs"],
-        "BRAMs": used["brams"],
-        "law of BRAMs": neurons**2 * bits / 16384,
-        "Fmax MHz": used.get("fmax_mhz"),
+        "FFs": built.get("ffs"),
+        "BRAMs": built.get("brams"),
+        "estimated BRAMs": estimated["brams"],
+        "Fmax MHz": built.get("fmax_mhz"),
     }
 
 

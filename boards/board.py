@@ -28,7 +28,10 @@ class Family:
     rom_bits: int  #: the same where it is read-only
     base_luts: int  #: for estimates: of everything but the lanes
     sum_luts: float  #: for estimates: of each lane, for each bit of its two sums
-    leak_luts: float  #: for estimates: of each adder of a lane's leak, for each bit of the membrane
+    leak_luts: float  #: … of each adder of a lane's leak, for each bit of the membrane
+    choice_luts: (
+        float  #: … of each lane and bit of its two sums, for each group in registers but the first
+    )
 
 
 ICE40 = Family(
@@ -45,9 +48,10 @@ ICE40 = Family(
     block_bits=4096,
     ram_bits=75,
     rom_bits=1024,
-    base_luts=900,
-    sum_luts=10.7,
-    leak_luts=4.0,
+    base_luts=1380,
+    sum_luts=5.5,
+    leak_luts=3.1,
+    choice_luts=2.75,
 )
 
 ECP5 = Family(
@@ -63,9 +67,10 @@ ECP5 = Family(
     block_bits=16384,
     ram_bits=1200,
     rom_bits=1200,
-    base_luts=2140,
-    sum_luts=4.5,
+    base_luts=2430,
+    sum_luts=3.04,
     leak_luts=1.7,
+    choice_luts=1.52,
 )
 
 

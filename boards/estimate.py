@@ -2,7 +2,8 @@
 
 Memories are counted from the gateware itself.  Logic is a linear function fitted to builds (docs/boards.md lists
 them, and how good it is): a family's fixed part, the classifier's scores, and for each lane its two sums
-(the accumulator and the membrane) and the adders of its leak, by their bits.  Place and route has the last word.
+(the accumulator and the membrane), the choice among groups that are in registers, and the adders of its leak,
+each by its bits.  Place and route has the last word.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lifline import rtl
 from lifline.errors import ToolError
 from lifline.network import Network
 from lifline.rtl.neurons import LIFArray
-from lifline.rtl.plan import ArrayPlan, Lanes
+from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
 from lifline.rtl.router import SpikeQueue
 from lifline.rtl.synapses import SynapseMemory
 
@@ -63,7 +64,9 @@ def array_need(board: Board, array: ArrayPlan) -> dict[str, int]:
     """What one population takes, with its synapses and queues: luts, brams, dsps."""
     family = board.family
     membrane_bits = array.population.membrane_bits
-    sums = family.sum_luts * (membrane_bits + array.accumulator_bits)
+    choices = array.groups - 1 if array.groups <= REGISTER_GROUPS else 0
+    sums = family.sum_luts + family.choice_luts * choices
+    sums *= membrane_bits + array.accumulator_bits
     leak = family.leak_luts * membrane_bits * _leak_adders(array)
     parts = [SynapseMemory(array, family.block_bits), LIFArray(array), *map(SpikeQueue, array.channels)]
     memories = [shape for part in parts for shape in _memories(Fragment.get(part, object()))]

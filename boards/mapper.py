@@ -30,7 +30,7 @@ ASSUMED_FIRING = 0.1
 ASSUMED_TICKS = 16
 
 #: Samples of a given activity that are looked at, evenly spaced.
-_SAMPLES = 64
+_SAMPLES = 1000
 
 #: Up to so many choices all are tried; beyond, only those in which no population is idle for long.
 _MOST_CHOICES = 400
@@ -116,7 +116,7 @@ def pareto(
     network : Network
     board : Board
     activity : mapping of array
-        For ``"input"`` and each population its spikes, (samples, ticks, size), of which up to 64 samples are
+        For ``"input"`` and each population its spikes, (samples, ticks, size), of which up to 1,000 samples are
         looked at, or its events in each tick, int (ticks,).
     clock_mhz : float
         The clock for which times are stated.

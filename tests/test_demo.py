@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lifline import Network, Population, Projection
+from lifline import Network, Population, Projection, golden
 from lifline.cli import main
 from lifline.errors import ToolError
 from lifline.files import read_npz, write_npz
@@ -131,15 +131,21 @@ def test_a_difference_fails_the_demo(
     def wrong(network: Any, spikes: np.ndarray) -> Any:
         recording = forward(network, spikes)
         membrane = next(iter(recording.membrane.values()))
-        membrane[4, 3, 2] += 1
+        membrane[2, 3, 1] += 1
         return recording
 
     monkeypatch.setattr(lifline.demo.train, "integer_forward", wrong)
-    assert main(["demo", "--trained", str(trained), "--json"]) == 1
+    assert main(["demo", "--trained", str(trained), "--samples", "3", "--json"]) == 1
     out, error = capsys.readouterr()
     result = json.loads(out)
     assert error == ""
     assert result["passed"] is False
+    test = read_npz(trained / "test.npz")
+    network = Network.load(trained / "network.npz")
+    some = [0, 2, 4]  # of 6
+    classes = golden.simulate(network, test["spikes"][some]).classes
+    assert result["samples"] == 3
+    assert result["correct"]["rtl"] == int((classes == test["labels"][some]).sum())
     assert result["differing"]["torch"] == {"spikes": 0, "membranes": 1, "classes": 0}
     assert result["differing"]["rtl"] == {"spikes": 0, "membranes": 0, "classes": 0}
     assert result["cycles"]["differing_from_model"] == 0
@@ -194,8 +200,6 @@ def test_damaged_trainings_are_refused(trained: Path, capsys: pytest.CaptureFixt
 
 def test_the_spikes_that_arrive_through_their_delays() -> None:
     """Four inputs, one neuron of threshold 9; those that are to arrive in tick 5 are worked out by hand."""
-    from lifline import golden
-
     network = Network(
         inputs=4,
         populations=[Population("neuron", size=1, beta=0, threshold=9)],

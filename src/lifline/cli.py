@@ -229,8 +229,8 @@ def cli() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write to; it is made.",
 )
-@click.option("--task", show_default="digits", help="digits, mnist, fsdd, nmnist or arrays.")
-@_seed(type=click.IntRange(0), show_default="0", help="Seed of the training.")
+@click.option("--task", help="digits, mnist, fsdd, nmnist or arrays.  [default: digits]")
+@_seed(type=click.IntRange(0), help="Seed of the training.  [default: 0]")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -242,15 +242,24 @@ def cli() -> None:
     help="Folder that 'lifline train' has written: take its network instead of training one.",
 )
 @click.option(
+    "--samples",
+    type=click.IntRange(1),
+    help="So many of the test samples, evenly spread.  [default: all]",
+)
+@click.option(
     "--board",
     "boards",
     multiple=True,
-    show_default="ulx3s, and icebreaker for digits",
-    help="Board to build for; may be given several times.",
+    help="Board to build for; may be given several times.  [default: ulx3s; for digits icebreaker, too]",
 )
 @_json
 def demo(
-    directory: Path, trained: Path | None, boards: tuple[str, ...], as_json: bool, **choices: Any
+    directory: Path,
+    trained: Path | None,
+    samples: int | None,
+    boards: tuple[str, ...],
+    as_json: bool,
+    **choices: Any,
 ) -> int:
     """The whole path on real data: train, check, simulate, build, and one report page."""
     from .demo import run, table
@@ -263,8 +272,9 @@ def demo(
     say = (lambda text: None) if as_json else (lambda text: click.echo(text))
     with _progress(not as_json) as progress:
         result = run(
-            directory, trained=trained, boards=boards or None, progress=progress, say=say, **choices
-        )
+            directory, trained=trained, samples=samples, boards=boards or None, progress=progress,
+            say=say, **choices,
+        )  # fmt: skip
     if as_json:
         _report(True, result, "")
     else:

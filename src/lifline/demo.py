@@ -41,6 +41,7 @@ def run(
     seed: int = 0,
     data: str | os.PathLike[str] | None = None,
     trained: str | os.PathLike[str] | None = None,
+    samples: int | None = None,
     boards: Sequence[str] | None = None,
     progress: Progress = lambda done, total, text: None,
     say: Callable[[str], None] = lambda text: None,
@@ -60,6 +61,8 @@ def run(
     trained : path, optional
         A folder that ``lifline train`` has written: its network is taken instead of training one, and `task`,
         `seed` and `data` do not matter.
+    samples : int, optional
+        So many of the test samples, evenly spread, instead of all.
     boards : sequence of str, optional
         By default those of :data:`BOARDS`.  The first one that should fit gives the lanes that are simulated
         and exported.
@@ -77,17 +80,21 @@ def run(
     Raises
     ------
     InputError
-        If there is no such task or board, the data or the trained network cannot be used, or the directory
-        cannot be written.
+        If there is no such task or board, `samples` is none, the data or the trained network cannot be used,
+        or the directory cannot be written.
     ToolError
         If there is no Verilator.
     """
+    if samples is not None and samples < 1:
+        raise InputError(f"samples must be 1 or more, not {samples}")
     folder = Path(directory)
     begun: dict[str, float] = {}
     finished = None if trained is None else load_training(Path(trained))
     if finished:
         task, seed = finished.record["task"], finished.record["seed"]
-    chosen = [find_board(name) for name in boards or BOARDS.get(task, OTHER_BOARDS)]
+    if boards is None:
+        boards = BOARDS.get(task, OTHER_BOARDS)
+    chosen = [find_board(name) for name in boards]
     steps = 5 + len(chosen)
 
     def step(name: str, text: str) -> None:
@@ -102,8 +109,11 @@ def run(
         run_task(task, folder, seed=seed, data=data, resume=True, progress=progress, warn=say)
         finished = load_training(folder)
     network, spikes, labels = finished.network, finished.spikes, finished.labels
+    if samples is not None and samples < len(labels):
+        some = np.arange(samples) * len(labels) // samples
+        spikes, labels = spikes[some], labels[some]
 
-    step("golden", f"golden model and PyTorch on all {len(spikes)} test samples")
+    step("golden", f"golden model and PyTorch on {len(spikes)} test samples")
     expected = golden.simulate(network, spikes)
     activity = {INPUT: spikes, **expected.spikes}
     answers: dict[str, Any] = {"torch": train.integer_forward(network, spikes), "golden": expected}
@@ -113,7 +123,7 @@ def run(
     step("export", "Verilog, memory files and manifest")
     rtl.export(network, folder / "verilog", lanes=simulated)
 
-    step("rtl", f"the Verilog in Verilator on all {len(spikes)} test samples")
+    step("rtl", f"the Verilog in Verilator on {len(spikes)} test samples")
     answers["rtl"] = sim.simulate(
         network, spikes, backend="verilator", lanes=simulated, progress=progress
     )

@@ -3,7 +3,8 @@
 An array adds one row of `lanes` synapses a cycle, and sweeps its neurons while the next tick's events come.
 With E events a tick, G = ⌈neurons / lanes⌉ groups and T ticks that is the law T · max(E · G + 1, G, 3), the 1
 being the tick's marker.  A ring of accumulators, for delays, is swept before the next tick's events are
-added: T · (E · G + 1 + G).  What is beyond the law is filling the pipeline, once a sample.
+added: T · (E · G + 1 + G).  What is beyond the law comes once a sample: the last sweep, one cycle for each
+spike that it sends, and some twenty cycles of pipeline.
 """
 
 from __future__ import annotations

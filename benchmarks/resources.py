@@ -52,7 +52,7 @@ def run(options: Options) -> Result:
         f"Area and clock on {find_board(BOARD).title}, N-N-10",
         lanes + neurons + largest,
         [
-            "The law is the estimate: LUTs are a straight line in the lanes; block RAMs follow the N × N weights.",
+            "The law is the estimate: LUTs grow with the lanes, block RAMs with the N × N weights.",
             "Where there is no Fmax the design does not fit, or was not built.",
         ],
         settings={"board": BOARD, "seed of place and route": SEED},

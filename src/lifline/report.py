@@ -306,14 +306,9 @@ def curves(network: Network, training: dict[str, Any]) -> Figure:
             percent = 100 * np.array(values[name])
             accuracy.plot(epochs, percent, color=color, marker=marker, label=label)
     accuracy.plot(
-        epochs[-1],
-        100 * training["test_accuracy"],
-        "D",
-        color=INK,
-        clip_on=False,
-        markersize=5,
-        label="test, at the end",
-    )
+        epochs[-1], 100 * training["test_accuracy"], "D",
+        color=INK, markersize=5, clip_on=False, label="test, at the end",
+    )  # fmt: skip
     accuracy.set_title("accuracy (%)")
     accuracy.legend(frameon=False, fontsize=8, loc="lower right")
     for name, color in zip(rates, CLASSES, strict=False):
@@ -340,23 +335,18 @@ def delay_histograms(network: Network, learned: list[dict[str, Any]]) -> Figure:
     shown = delayed(network)
     figure = Figure(figsize=(9.6, 2.7 * math.ceil(len(shown) / 2)))
     grid = figure.subplots(math.ceil(len(shown) / 2), 2, squeeze=False).flat
-    for axes, projection in zip(grid, shown, strict=False):
+    for projection, axes in zip(shown, grid, strict=False):
         counts = np.bincount(projection.delays.ravel())
         axes.bar(range(len(counts)), counts, width=0.8, color=BLUE, label="in the network")
         if start := before.get((projection.source, projection.target)):
-            axes.stairs(
-                start,
-                np.arange(len(start) + 1) - 0.5,
-                color=ORANGE,
-                linewidth=1.4,
-                label="before learning",
-            )
+            edges = np.arange(len(start) + 1) - 0.5
+            axes.stairs(start, edges, color=ORANGE, linewidth=1.4, label="before learning")
         axes.set_title(f"{projection}: {projection.delays.size:,} delays")
         axes.set_xlabel("delay (ticks)")
         axes.set_ylabel("synapses")
         axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
         axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
-    for axes in list(grid):
+    for axes in grid:  # one may be left
         axes.axis("off")
     return figure
 
@@ -369,9 +359,7 @@ class Arrivals(NamedTuple):
     tick: int
     sources: np.ndarray  #: int (arrivals,): the neurons that had spiked
     spikes: np.ndarray  #: uint8 (ticks, source size): all spikes of the source
-    membrane: (
-        np.ndarray
-    )  #: int (ticks,): of the neuron, before its reset where that takes θ off at once
+    membrane: np.ndarray  #: int (ticks,): of the neuron, before its reset if that takes θ off at once
     fired: np.ndarray  #: uint8 (ticks,): spikes of the neuron
 
     @property

@@ -106,7 +106,7 @@ def walk() -> bool:
             mean = counts @ np.arange(len(counts)) / counts.sum()
             print(f"   {when:6} {bars(counts, most)} 0 … {len(counts) - 1} ticks, mean {mean:.1f}")
 
-    print(f"\n7. PyTorch, the golden model and the Verilog, on {options.clips} test clips:")
+    print("\n7. PyTorch, the golden model and the Verilog, held against each other:")
     result = demo.run(
         options.output, trained=folder, samples=options.clips,
         boards=["ulx3s"] if options.build else [], say=lambda line: print(f"   {line}", flush=True),

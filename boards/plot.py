@@ -39,6 +39,8 @@ def write_plot(
         ):
             for fits, face in ((True, "#2563eb"), (False, "none")):
                 part = [design for design in front if design.fits(board) is fits]
+                if not part:
+                    continue
                 axes.scatter(
                     [design.need[kind] for design in part],
                     [design.microseconds for design in part],
@@ -61,10 +63,12 @@ def write_plot(
                 board.totals[kind], color="#667085", linewidth=0.8, linestyle="--", label=board.name
             )
             axes.set_yscale("log")
-            axes.set_xlim(left=0)
             axes.set_xlabel(f"{title} (estimate)")
             axes.grid(color="#e4e7ec", linewidth=0.6)
+        panels[0].set_xscale("log", base=2)
+        panels[0].xaxis.set_major_formatter("{x:,.0f}")
+        panels[1].set_xlim(left=0)
         panels[0].set_ylabel("time of a sample, µs")
-        panels[0].legend(frameon=False, fontsize=8)
+        panels[1].legend(frameon=False, fontsize=8, loc="center right")
         with atomic_write(path) as file:
             figure.savefig(file, format="svg", metadata={"Date": None})

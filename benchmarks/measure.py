@@ -72,9 +72,9 @@ class Result:
             notes.append(
                 f"Simulated cycles equal the cycle model's in all {self.cycles_as_modelled} samples."
             )
-        parts += [f"- {note}" for note in notes]
+        parts += ["\n".join(f"- {note}" for note in notes)]
         parts += [f"![{plot}]({plot})" for plot in self.plots]
-        return f"## {self.title}\n\n" + "\n\n".join(parts) + "\n"
+        return f"## {self.title}\n\n" + "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _text(value: Any) -> str:

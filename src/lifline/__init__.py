@@ -4,7 +4,7 @@ from .errors import InputError, LiflineError, MissingExtra, NetworkError, ToolEr
 from .network import INPUT, Network, Population, Projection, Reset
 from .recording import Recording
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "INPUT",

@@ -261,10 +261,10 @@ class _Scan(torch.autograd.Function):
         if n.high != torch.inf:
             inside = ((x > n.low) & (x < n.high)).to(x.dtype)
             own, back = own * inside, back * inside
-        gradient = [own[-1]]
+        later = [own[-1]]
         for here, on in zip(reversed(own[:-1].unbind()), reversed(back[:-1].unbind()), strict=True):
-            gradient.append(torch.addcmul(here, on, gradient[-1]))
-        gradient = torch.stack(gradient[::-1])
+            later.append(torch.addcmul(here, on, later[-1]))
+        gradient = torch.stack(later[::-1])
 
         by_beta = by_threshold = None
         if ctx.needs_input_grad[1]:

@@ -136,7 +136,9 @@ class HostLink(wiring.Component):
                             m.next = "clear"
                         with m.Default():
                             m.d.sync += blame(Fault.COMMAND)
-            with m.State("check"):  # in a cycle of its own: a queue waits for `valid` to count its events
+            with m.State(
+                "check"
+            ):  # in a cycle of its own: a queue waits for `valid` to count its events
                 m.next = "event"
                 with m.If(address >= self.inputs):
                     m.d.sync += blame(Fault.ADDRESS)

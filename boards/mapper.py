@@ -25,14 +25,14 @@ from .estimate import array_need, fixed_need, total
 #: The share of the look-up tables that a design may need by the estimate, so that it is sure to fit and to route.
 MARGIN = 0.75
 
-#: What is assumed of the activity where none is given: this share of each population fires in each tick.
-ASSUMED_FIRING = 0.1
-ASSUMED_TICKS = 16
+#: What is assumed of the activity where none is given: a share of each population fires in each tick.
+ASSUMED_FIRING, ASSUMED_TICKS = 0.1, 16
+ASSUMPTION = f"assumed: {ASSUMED_FIRING:.0%} of all neurons fire in each of {ASSUMED_TICKS} ticks"
 
 #: Samples of a given activity that are looked at, evenly spaced.
 _SAMPLES = 1000
 
-#: Up to so many choices all are tried; beyond, only those in which no population is idle for long.
+#: Up to so many choices all are tried; beyond, only the balanced ones.
 _MOST_CHOICES = 400
 
 

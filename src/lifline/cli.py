@@ -520,11 +520,13 @@ def build(
         activity = {INPUT: spikes, **_part("golden").simulate(net, spikes).spikes}
     mapping: dict[str, Any] = {}
     if lanes == "auto":
-        chosen, front = _part("boards.mapper").map_lanes(
+        mapper = _part("boards.mapper")
+        chosen, front = mapper.map_lanes(
             net, board, activity=activity, clock_mhz=clock, target_us=target_us
         )
         lanes = chosen.lanes
-        mapping = _mapping(boards.BOARDS[board], chosen, front, activity is not None)
+        known = mapper.ASSUMPTION if activity is None else "of --input"
+        mapping = _mapping(boards.BOARDS[board], chosen, front, known)
         if not as_json:
             _print_mapping(mapping)
     with _progress(not as_json) as progress:
@@ -542,12 +544,10 @@ def build(
     _report(as_json, result, "\n".join(lines))
 
 
-def _mapping(board: Any, chosen: Any, front: list[Any], measured: bool) -> dict[str, Any]:
+def _mapping(board: Any, chosen: Any, front: list[Any], activity: str) -> dict[str, Any]:
     """What the mapper found, for JSON."""
     return {
-        "activity": "of --input"
-        if measured
-        else "assumed: a tenth of all neurons fires in each of 16 ticks",
+        "activity": activity,
         "pareto": [
             {
                 "lanes": design.lanes,

@@ -186,7 +186,7 @@ def test_the_command_prints_the_table(folder, built, capsys):
     lines = capsys.readouterr().out.splitlines()
     (marked,) = [line for line in lines if line.startswith("►")]
     assert marked.split()[-1] == "p0=1,p1=1"
-    assert any("assumed: a tenth of all neurons fires" in line for line in lines)
+    assert any("assumed: 10% of all neurons fire in each of 16 ticks" in line for line in lines)
 
 
 def test_the_command_refuses_in_one_line(folder, built, capsys):

@@ -471,7 +471,9 @@ def test_train(folder: Path, part: Callable[..., None], capsys: pytest.CaptureFi
     assert json.loads(capsys.readouterr().out) == {
         "task": "digits", "accuracy": 0.5, "epochs": [1, 2], "seed": 3, "data": None
     } | {"epochs": 2, "resume": False}  # fmt: skip
-    assert main(["train", "digits", "-o", "out", "--set", "batch=32", "--delays", "none", "--json"]) == 0
+    assert (
+        main(["train", "digits", "-o", "out", "--set", "batch=32", "--delays", "none", "--json"]) == 0
+    )
     shown = json.loads(capsys.readouterr().out)
     assert (shown["batch"], shown["delays"]) == ("32", "none")
     assert main(["train", "digits", "-o", "out", "--set", "batch"]) == 2

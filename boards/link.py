@@ -54,7 +54,7 @@ class HostLink(wiring.Component):
     result : In(stream)
         The class.
 
-    Throughput: a byte in 2 to 5 cycles, while the accelerator accepts.
+    Throughput: a byte in 2 to 4 cycles, while the accelerator accepts.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class HostLink(wiring.Component):
                     m.d.sync += address.eq(Cat(byte[:BYTE_BITS], address))
                     with m.If(digit == digits - 1):
                         m.d.sync += digit.eq(0)
-                        m.next = "check"
+                        m.next = "event"
                     with m.Else():
                         m.d.sync += digit.eq(digit + 1)
                 with m.Else():
@@ -136,17 +136,14 @@ class HostLink(wiring.Component):
                             m.next = "clear"
                         with m.Default():
                             m.d.sync += blame(Fault.COMMAND)
-            with m.State(
-                "check"
-            ):  # in a cycle of its own: a queue waits for `valid` to count its events
-                m.next = "event"
+            with m.State("event"):
                 with m.If(address >= self.inputs):
                     m.d.sync += blame(Fault.ADDRESS)
                     m.next = "take"
-            with m.State("event"):
-                m.d.comb += self.events.valid.eq(1)
-                with m.If(self.events.ready):
-                    m.next = "take"
+                with m.Else():
+                    m.d.comb += self.events.valid.eq(1)
+                    with m.If(self.events.ready):
+                        m.next = "take"
             with m.State("marker"):
                 m.d.comb += [self.events.payload.marker.eq(1), self.events.valid.eq(1)]
                 with m.If(self.events.ready):

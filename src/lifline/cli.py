@@ -624,7 +624,7 @@ def _packages(tools: set[str]) -> list[Tool]:
         match = re.match(r"[\w.-]+", requirement)
         extra = re.search(r"""extra == ['"](\w+)['"]""", requirement)
         name = match[0] if match else requirement
-        if name in seen or (extra and extra[1] in ("all", "dev")):
+        if name in seen or (extra and extra[1] in ("all", "dev", "bench")):
             continue
         seen.add(name)
         if name in tools or (tools and name.startswith("yowasp-")):

@@ -27,6 +27,7 @@ from torch import Tensor
 from lifline.network import INPUT, Reset
 
 from .delays import Kernel, delayed_product
+from .surrogate import step
 
 Elementwise = Callable[[Tensor], Tensor]
 
@@ -135,7 +136,7 @@ def _in_step(
         for n in neurons:
             v, s = state[n.name]
             x = charge(n, future[n.name][t], v, s)
-            s = _Step.apply(x - n.threshold, n.derivative)  # type: ignore[no-untyped-call]
+            s = step(x - n.threshold, n.derivative)
             state[n.name] = discharge(n, x, s), s
             ran[n.name].append(state[n.name])
             fired = _passed(n, s)
@@ -193,21 +194,6 @@ def _scan(n: Neurons, currents: Tensor) -> tuple[Tensor, Tensor]:
     """Membranes and spikes of a population on no loop, from its current in all ticks."""
     membrane, spikes = _Scan.apply(currents, n.beta, n.threshold, n)  # type: ignore[no-untyped-call]
     return membrane, spikes
-
-
-class _Step(torch.autograd.Function):
-    """1 where x − θ is greater than 0, else 0; `derivative` stands in for its own."""
-
-    @staticmethod
-    def forward(ctx: Any, distance: Tensor, derivative: Elementwise | None) -> Tensor:
-        ctx.save_for_backward(distance)
-        ctx.derivative = derivative
-        return (distance > 0).to(distance.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (distance,) = ctx.saved_tensors
-        return gradient * ctx.derivative(distance), None
 
 
 class _Scan(torch.autograd.Function):

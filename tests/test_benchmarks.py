@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -25,17 +24,12 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def needs(*packages: str) -> pytest.MarkDecorator:
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"pip install 'lifline[bench]' brings {missing}")
-
-
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param("inference", marks=needs("snntorch", "norse")),
-        pytest.param("training", marks=needs("snntorch")),
-        pytest.param("delays", marks=needs("DCLS")),
+        "inference",
+        "training",
+        "delays",
         pytest.param("spiker", marks=[pytest.mark.verilator, pytest.mark.slow]),
         pytest.param("growth", marks=pytest.mark.verilator),
         pytest.param("mnist", marks=pytest.mark.verilator),

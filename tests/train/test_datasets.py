@@ -359,7 +359,6 @@ class TestNmnist:
 
 
 def test_digits() -> None:
-    pytest.importorskip("sklearn")
     digits = datasets.digits()
     assert digits.images.shape == (1797, 8, 8)
     assert digits.images.dtype == np.uint8

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lifline.golden import simulate
+from lifline.golden import Model
 from lifline.network import Network
 
 from .inputs import feed_forward, independent, pictures, rate_coded
@@ -28,6 +28,7 @@ def run(options: Options) -> Result:
     samples = 8 if options.quick else BATCH
     network = feed_forward(rng, 784, 128, 10)
     what, images = pictures(rng, samples)
+    model = Model(network)
     cases = {
         f"{what}, rate coded": rate_coded(rng, images, TICKS),
         f"{what}, rate coded, dimmed": rate_coded(rng, images, TICKS, 0.02 / images.mean()),
@@ -38,7 +39,7 @@ def run(options: Options) -> Result:
     for name, spikes in cases.items():
         ticks_first = torch.tensor(spikes.swapaxes(0, 1).astype(np.float32))
         calls: dict[str, Callable[[], object]] = {
-            "lifline": lambda spikes=spikes: simulate(network, spikes),  # type: ignore[misc]
+            "lifline": lambda spikes=spikes: model.simulate(spikes),  # type: ignore[misc]
             "snnTorch": _snntorch(network, ticks_first),
             "Norse": _norse(network, ticks_first),
         }

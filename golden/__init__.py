@@ -2,6 +2,6 @@
 
 from lifline.recording import Recording
 
-from .model import simulate
+from .model import Model, simulate
 
-__all__ = ["Recording", "simulate"]
+__all__ = ["Model", "Recording", "simulate"]

@@ -6,15 +6,15 @@ holds them exactly: see :func:`_exact`.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from lifline.files import check_spikes
-from lifline.network import BETA_BITS, INPUT, Network, Population, Reset
+from lifline.network import BETA_BITS, INPUT, Network, Population, Projection, Reset
 from lifline.recording import Recording
 
-from .product import add_product
+from .product import Spikes
 
 #: How many spikes, of the input and all populations, are in memory at once; each takes some ten bytes.
 PART = 1 << 23
@@ -37,107 +37,140 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     InputError
         If `spikes` has another shape, type or value.
     """
-    spikes = check_spikes(spikes, network.inputs)
-    batch = spikes if spikes.ndim == 3 else spikes[None]
-    samples, ticks, _ = batch.shape
-    s = {p.name: np.empty((samples, ticks, p.size), np.uint8) for p in network.populations}
-    v = {p.name: np.empty((samples, ticks, p.size), np.int32) for p in network.populations}
-    model = _Model(network)
-    neurons = network.inputs + sum(p.size for p in network.populations)
-    step = max(1, PART // max(1, ticks * neurons))
-    for first in range(0, samples, step):
-        part = slice(first, first + step)
-        for name, fired, membrane in model.run(batch[part].swapaxes(0, 1)):
-            s[name][part] = fired.swapaxes(0, 1)
-            v[name][part] = membrane.swapaxes(0, 1)
-
-    output = network[network.output]
-    score = v[output.name] if output.reset is Reset.NONE else s[output.name]
-    classes = score.sum(axis=1, dtype=np.int64).argmax(axis=1)  # argmax gives a tie to the lower index
-    sample = slice(None) if spikes.ndim == 3 else 0
-    return Recording(
-        spikes={name: array[sample] for name, array in s.items()},
-        membrane={name: array[sample] for name, array in v.items()},
-        classes=classes[sample],
-    )
+    return Model(network).simulate(spikes)
 
 
-class _Model:
-    """A network, made ready to run.  In here, arrays are (ticks, samples, size)."""
+class Model:
+    """A network, made ready to run any number of times.
+
+    Parameters
+    ----------
+    network : Network
+    """
 
     def __init__(self, network: Network) -> None:
-        self.populations = network.populations
+        self.network = network
         self.dtypes = {p.name: _exact(network, p) for p in network.populations}
         self.stages = _stages(network)
-        #: of each source: (target, delay, weights), one matrix for each delay that a projection holds
+        #: into each target: (source, delay, weights), one matrix for each delay that a projection holds
         self.synapses = {
-            source: [
-                (p.target, int(delay), p.weights.astype(self.dtypes[p.target]) * (p.delays == delay))
-                for p in network.outgoing(source)
-                for delay in np.flatnonzero(np.bincount(p.delays.ravel()))
+            target: [
+                (p.source, delay, weights)
+                for p in network.incoming(target)
+                for delay, weights in _by_delay(p)
             ]
-            for source in (INPUT, *self.dtypes)
+            for target in self.dtypes
         }
 
-    def run(self, spikes: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    def simulate(self, spikes: np.ndarray) -> Recording:
+        """As the function of this name."""
+        network = self.network
+        spikes = check_spikes(spikes, network.inputs)
+        batch = spikes if spikes.ndim == 3 else spikes[None]
+        samples, ticks, _ = batch.shape
+        s = {p.name: np.empty((ticks, samples, p.size), np.uint8) for p in network.populations}
+        v = {p.name: np.empty((ticks, samples, p.size), np.int32) for p in network.populations}
+        neurons = network.inputs + sum(p.size for p in network.populations)
+        step = max(1, PART // max(1, ticks * neurons))
+        for first in range(0, samples, step):
+            part = slice(first, first + step)
+            for name, fired, membrane in self._run(batch[part].swapaxes(0, 1).view(bool)):
+                s[name][:, part] = fired
+                v[name][:, part] = membrane
+
+        output = network[network.output]
+        counted = v[output.name] if output.reset is Reset.NONE else s[output.name]
+        scores = counted.sum(axis=0, dtype=np.int64)
+        classes = scores.argmax(axis=1)  # argmax gives a tie to the lower index
+        sample = slice(None) if spikes.ndim == 3 else 0
+        return Recording(
+            spikes={name: array.swapaxes(0, 1)[sample] for name, array in s.items()},
+            membrane={name: array.swapaxes(0, 1)[sample] for name, array in v.items()},
+            classes=classes[sample],
+        )
+
+    # From here on, arrays are (ticks, samples, size).
+
+    def _run(self, spikes: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Each population's name, s and v, from the spikes of the input."""
         ticks, samples, _ = spikes.shape
-        current = {}
-        for p in self.populations:
-            current[p.name] = np.empty((ticks, samples, p.size), self.dtypes[p.name])
-            current[p.name][:] = p.bias
-
-        def send(source: str, s: np.ndarray, start: int, targets: Container[str]) -> None:
-            """Add what the spikes `s` of the ticks from `start` give to the currents of `targets`."""
-            for target, delay, weights in self.synapses[source]:
-                end = min(start + len(s), ticks - delay)
-                if target in targets and start < end:
-                    add_product(current[target][start + delay : end + delay], s[: end - start], weights)
-
-        send(INPUT, np.ascontiguousarray(spikes, bool), 0, self.dtypes)
+        known = {INPUT: Spikes(spikes)}
         for stage in self.stages:
-            neurons = {p.name: _Neurons(p, samples, self.dtypes[p.name]) for p in stage}
+            v = {p.name: self._current(p, known) for p in stage}  # where I[t] stands until it is v[t]
             s = {p.name: np.empty((ticks, samples, p.size), bool) for p in stage}
-            v = {name: current[name] for name in neurons}  # where I[t] stands until it is v[t]
+            neurons = {p.name: _Neurons(p, samples, self.dtypes[p.name]) for p in stage}
             for t in range(ticks):
                 for name in neurons:
                     neurons[name].tick(v[name][t], s[name][t])
-                    send(name, s[name][t : t + 1], t, neurons)
+                    fired = Spikes(s[name][t : t + 1])
+                    for target in neurons:
+                        for source, delay, weights in self.synapses[target]:
+                            if source == name and t + delay < ticks:
+                                v[target][t + delay] += fired.times(weights, self.dtypes[target])[0]
             for name in neurons:
-                send(name, s[name], 0, self.dtypes.keys() - neurons.keys())
+                known[name] = Spikes(s[name])
                 yield name, s[name], v[name]
+
+    def _current(self, population: Population, known: Mapping[str, Spikes]) -> np.ndarray:
+        """I, but for what comes from the population's own loop."""
+        dtype = self.dtypes[population.name]
+        current = None
+        for source, delay, weights in self.synapses[population.name]:
+            if source not in known:
+                continue
+            product = known[source].times(weights, dtype)
+            if current is None and delay == 0:
+                current = product.astype(dtype, order="C", copy=False)
+                continue
+            if current is None:
+                current = np.zeros(product.shape, dtype)
+            current[delay:] += product[: max(0, len(product) - delay)]
+        if current is None:
+            ticks, samples, _ = known[INPUT].shape
+            current = np.zeros((ticks, samples, population.size), dtype)
+        if population.bias.any():
+            current += population.bias.astype(dtype)
+        return current
 
 
 class _Neurons:
     """A population in many samples at once.  In here, arrays are (samples, size)."""
 
     def __init__(self, population: Population, samples: int, dtype: type) -> None:
-        def filled(
-            values: np.ndarray | int,
-        ) -> np.ndarray:  # NumPy takes arrays of one shape twice as fast
-            return np.broadcast_to(values, (samples, population.size)).astype(dtype)
+        shape = (samples, population.size)
+
+        def filled(values: np.ndarray) -> np.ndarray:  # NumPy takes arrays of one shape twice as fast
+            same = values.min() == values.max()
+            return values[0].astype(dtype) if same else np.broadcast_to(values, shape).astype(dtype)
 
         self.population = population
-        self.beta = filled(population.beta) / (1 << BETA_BITS)
+        self.beta = filled(population.beta) / dtype(1 << BETA_BITS)
         self.threshold = filled(population.threshold)
-        self.v = filled(0)
-        self.s = filled(0).astype(bool)
+        self.v: np.ndarray = np.zeros(shape, dtype)
+        self.s: np.ndarray = np.zeros(shape, bool)
+        self.work: np.ndarray = np.empty(shape, dtype)
 
     def tick(self, x: np.ndarray, fired: np.ndarray) -> None:
         """Turn I[t], in `x`, into v[t], and write s[t] into `fired`."""
-        reset, delayed = self.population.reset, self.population.reset_delay
+        reset, delayed, work = self.population.reset, self.population.reset_delay, self.work
         if delayed and reset is Reset.ZERO:
             self.v = np.where(self.s, 0, self.v)
-        x += np.floor(self.beta * self.v)
+        x += np.floor(np.multiply(self.v, self.beta, out=work), out=work)
         if delayed and reset is Reset.SUBTRACT:
-            x -= self.threshold * self.s
+            x -= np.multiply(self.s, self.threshold, out=work)
         x.clip(*self.population.membrane_range, out=x)
         np.greater(x, self.threshold, out=fired)
         if not delayed and reset is Reset.SUBTRACT:
-            x -= self.threshold * fired
+            x -= np.multiply(fired, self.threshold, out=work)
         elif not delayed and reset is Reset.ZERO:
             x[fired] = 0
         self.v, self.s = x, fired
+
+
+def _by_delay(projection: Projection) -> list[tuple[int, np.ndarray]]:
+    """For each delay that a projection holds, the weights that have it, int16 (sources, targets)."""
+    weights, delays = projection.weights.astype(np.int16), projection.delays
+    return [(int(delay), weights * (delays == delay)) for delay in np.unique(delays)]
 
 
 def _exact(network: Network, population: Population) -> type[np.floating]:

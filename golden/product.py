@@ -1,60 +1,78 @@
-"""Exact products of spikes and weights, in whichever of three ways is the least work.
+"""Exact products of spikes and weights, in whichever of two ways is the least work.
 
-Every way adds the same integers, so all give the same sums; which one is the fastest was measured on one
-core, and only the time depends on it.
+Both add the same integers, so both give the same sums; only the time depends on which one it is.
 """
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+from scipy.sparse import csr_array
+
+#: What a call, an entry of the spikes, an event and one of its weights take of a product of events, in the
+#: multiplications that BLAS does meanwhile.  Measured on one core.
+CALL, ENTRY, EVENT, WEIGHT = 4e6, 10, 400, 4
 
 
-def add_product(out: np.ndarray, spikes: np.ndarray, weights: np.ndarray) -> None:
-    """``out += spikes @ weights``.
+class Spikes:
+    """The spikes of a source, to be multiplied by any number of matrices.
 
     Parameters
     ----------
-    out : (ticks, samples, targets), contiguous, of the dtype of `weights`
-    spikes : bool (ticks, samples, sources), contiguous
-    weights : (sources, targets)
-        Floats that hold integers, and every sum of theirs, exactly.
+    spikes : bool (ticks, samples, sources)
+        Contiguous, or swapped from (samples, ticks, sources).
     """
-    ticks, samples, sources = spikes.shape
-    targets = weights.shape[1]
-    events = np.count_nonzero(spikes)
-    if events == 0:
-        return
-    # What an event, a row and the call take, in the multiplications that BLAS does meanwhile (measured).
-    if events * (900 + 6 * targets) + ticks * samples * 120 * targets + 4e6 < spikes.size * targets:
-        _add_rows(out.reshape(-1, targets), spikes.reshape(-1, sources), weights)
-        return
-    if ticks * weights.size > 1 << 20:
-        # Many a sample uses few of the sources in all its ticks: those of a picture's bright pixels, say.
-        used = np.any(spikes, axis=0)
-        if 2 * np.count_nonzero(used) < used.size:
-            for sample in range(samples):
-                some = np.flatnonzero(used[sample])
-                out[:, sample] += spikes[:, sample, some].astype(weights.dtype) @ weights[some]
-            return
-    out += (spikes.reshape(-1, sources).astype(weights.dtype) @ weights).reshape(out.shape)
 
+    def __init__(self, spikes: np.ndarray) -> None:
+        self.shape = spikes.shape
+        self.swapped = not spikes.flags.c_contiguous
+        self.batch = spikes.swapaxes(0, 1) if self.swapped else spikes
+        self.rows = self.batch.reshape(-1, spikes.shape[2])
 
-def _add_rows(out: np.ndarray, spikes: np.ndarray, weights: np.ndarray) -> None:
-    """Add to each row of `out` the weights of its first event, then those of its second, and so on."""
-    rows, sources = spikes.shape
-    events = _flatnonzero(spikes)
-    firsts = np.searchsorted(events, np.arange(rows + 1) * sources)
-    sender = events % sources
-    counts = np.diff(firsts)
-    order = np.argsort(-counts, kind="stable")  # rows with many events come first
-    counts, firsts = counts[order], firsts[order]
-    if counts[0] * np.abs(weights).max() < 2**15:
-        weights = weights.astype(np.int16)  # half as many bytes to move
-    sums = np.zeros((rows, weights.shape[1]), weights.dtype)
-    added = np.empty_like(sums)
-    for k, left in enumerate(np.searchsorted(-counts, -np.arange(counts[0]))):  # rows with more than k
-        sums[:left] += weights.take(sender[firsts[:left] + k], axis=0, out=added[:left], mode="clip")
-    out[order] += sums
+    def times(self, weights: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+        """``spikes @ weights``.
+
+        Parameters
+        ----------
+        weights : int16 (sources, targets)
+        dtype : float32 or float64
+            Holds every sum of weights exactly.
+
+        Returns
+        -------
+        (ticks, samples, targets) of `dtype` or int16
+        """
+        targets = weights.shape[1]
+        work = CALL + self.rows.size * ENTRY + self.count * (EVENT + WEIGHT * targets)
+        way = self._of_events if work < self.rows.size * targets else self._of_matrices
+        product = way(weights, dtype).reshape(*self.batch.shape[:2], targets)
+        return product.swapaxes(0, 1) if self.swapped else product
+
+    def _of_matrices(self, weights: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+        return self.rows.astype(dtype) @ weights.astype(dtype)
+
+    def _of_events(self, weights: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+        # Sums of 16 bits take half the time, where they cannot overflow.
+        most = np.diff(self.events.indptr).max() * max(-int(weights.min()), int(weights.max()))
+        exact = np.dtype(np.int16 if most < 2**15 else dtype)
+        return self.events.astype(exact, copy=False) @ weights.astype(exact, copy=False)
+
+    @functools.cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return int(np.count_nonzero(self.rows))
+
+    @functools.cached_property
+    def events(self) -> csr_array:
+        """The spikes as a sparse matrix, int16, of the shape of `rows`."""
+        rows, sources = self.rows.shape
+        events = _flatnonzero(self.rows)
+        starts = np.searchsorted(events, np.arange(rows + 1) * sources)
+        senders = events - events // sources * sources  # twice as fast as %
+        index = np.int32 if len(events) < 2**31 else np.int64  # SciPy would look through them for this
+        parts = np.ones(len(events), np.int16), senders.astype(index), starts.astype(index)
+        return csr_array(parts, self.rows.shape)
 
 
 def _flatnonzero(spikes: np.ndarray) -> np.ndarray:
@@ -64,4 +82,4 @@ def _flatnonzero(spikes: np.ndarray) -> np.ndarray:
     eights = spikes.reshape(-1).view(np.uint64)
     some = np.flatnonzero(eights != 0)
     events = np.flatnonzero(eights[some].view(bool))
-    return 8 * some[events // 8] + events % 8
+    return (some[events >> 3] << 3) + (events & 7)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lifline import InputError, Network, Population, Projection, Reset
-from lifline.golden import model, product, simulate
-from lifline.golden.product import add_product
+from lifline.golden import Model, model, simulate
+from lifline.golden.product import Spikes
 
 from .networks import random_network, random_spikes
 
@@ -404,7 +404,7 @@ def test_products_of_every_density(
     shape: tuple[int, int, int], targets: int, largest: int, dtype: type
 ) -> None:
     rng = np.random.default_rng(1)
-    weights = rng.integers(-largest, largest + 1, (shape[2], targets))
+    weights = rng.integers(-largest, largest + 1, (shape[2], targets)).astype(np.int16)
     pictures = rng.random((1, *shape[1:])) < 0.1  # few sources are used, in many ticks
     crowded = np.arange(shape[1])[:, None] == 0  # one row has all events
     for spikes in (
@@ -414,16 +414,35 @@ def test_products_of_every_density(
         pictures & (rng.random(shape) < 0.7),
         *(rng.random(shape) < density for density in (0.001, 0.01, 0.05, 0.3, 0.9)),
     ):
-        spikes = np.ascontiguousarray(spikes)
-        start = rng.integers(-1000, 1000, (*shape[:2], targets))
-        out = start.astype(dtype)
-        add_product(out, spikes, weights.astype(dtype))
-        expected = start + spikes.astype(np.int64) @ weights
-        assert np.array_equal(out, expected)
-        if spikes.any():  # event by event, too, whatever is faster
-            out = start.astype(dtype).reshape(-1, targets)
-            product._add_rows(out, spikes.reshape(-1, shape[2]), weights.astype(dtype))
-            assert np.array_equal(out, expected.reshape(-1, targets))
+        expected = spikes.astype(np.int64) @ weights.astype(np.int64)
+        swapped = np.ascontiguousarray(spikes.swapaxes(0, 1)).swapaxes(0, 1)
+        for prepared in (Spikes(np.ascontiguousarray(spikes)), Spikes(swapped)):
+            product = prepared.times(weights, dtype)
+            assert np.array_equal(product, expected)
+            for way in (prepared._of_matrices, prepared._of_events):  # whichever is faster
+                product = way(weights, dtype).reshape(*prepared.batch.shape[:2], targets)
+                assert np.array_equal(product.swapaxes(0, 1) if prepared.swapped else product, expected)
+
+
+@pytest.mark.parametrize("weight", [-128, 127, -(2**15), 2**15 - 1])
+@pytest.mark.parametrize("events", [1, 2, 255, 256, 257, 259])
+def test_products_at_the_edge_of_sixteen_bits(weight: int, events: int) -> None:
+    spikes = (np.arange(300) < events)[None, None]
+    product = Spikes(spikes)._of_events(np.full((300, 3), weight, np.int16), np.float32)
+    assert product.tolist() == [[events * weight] * 3]
+
+
+def test_a_model_runs_again_as_the_first_time() -> None:
+    rng = np.random.default_rng(1)
+    network = random_network(rng)
+    prepared = Model(network)
+    for samples in (3, 1, 5):
+        spikes = random_spikes(rng, network, samples, 10)
+        result, again = simulate(network, spikes), prepared.simulate(spikes)
+        for name in result.spikes:
+            assert np.array_equal(again.spikes[name], result.spikes[name])
+            assert np.array_equal(again.membrane[name], result.membrane[name])
+        assert np.array_equal(again.classes, result.classes)
 
 
 def matrix_by_matrix(network: Network, spikes: np.ndarray) -> tuple[dict, dict]:
@@ -484,7 +503,7 @@ def test_a_large_network(density: float, bits: int) -> None:
         assert np.array_equal(result.membrane[name], v[name])
 
 
-def test_numpy_is_all_that_is_needed() -> None:
+def test_numpy_and_scipy_are_all_that_is_needed() -> None:
     """No optional package is imported by the contract or the golden model."""
     code = (
         "import sys, lifline, lifline.golden\n"

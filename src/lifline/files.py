@@ -132,8 +132,8 @@ def check_spikes(spikes: np.ndarray, inputs: int, where: str = "spikes") -> np.n
         )
     if spikes.dtype.kind not in "biu":
         raise InputError(f"{where}: dtype is {spikes.dtype}, must be an integer type (uint8, 0 or 1)")
-    if spikes.size and not (spikes.min() >= 0 and spikes.max() <= 1):
+    if spikes.size and (spikes.max() > 1 or (spikes.dtype.kind == "i" and spikes.min() < 0)):
         wrong = (spikes != 0) & (spikes != 1)
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise InputError(f"{where}: value {spikes[index]} at {index}, must be 0 or 1")
-    return spikes.astype(np.uint8)
+    return spikes.astype(np.uint8, copy=False)

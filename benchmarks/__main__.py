@@ -12,7 +12,9 @@ from lifline.errors import LiflineError
 from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
-NAMES = ("inference", "training", "delays", "spiker", "growth", "mnist", "simulation", "resources")
+NAMES = (
+    "inference", "training", "delays", "spiker", "growth", "mnist", "simulation", "boards", "resources",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -5,18 +5,15 @@ Takes a network that ``lifline train mnist -o FOLDER`` wrote (``--network FOLDER
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 
 from lifline.files import read_npz
 from lifline.network import Network
-from lifline.train.tasks import run_task
 
 from . import gateware
 from .inputs import feed_forward, pictures, rate_coded
 from .measure import SEED, Options, Result
+from .trained import trained
 
 
 def run(options: Options) -> Result:
@@ -25,7 +22,7 @@ def run(options: Options) -> Result:
         network = feed_forward(rng, 784, 16, 10)
         spikes, labels = rate_coded(rng, pictures(rng, 20)[1], 5, 0.2), None
     else:
-        folder = options.network or _trained(options.folder / "mnist-network")
+        folder = trained("mnist", options)
         network = Network.load(folder / "network.npz")
         test = read_npz(folder / "test.npz")
         spikes, labels = test["spikes"], test["labels"]
@@ -54,13 +51,3 @@ def run(options: Options) -> Result:
         ],
         cycles_as_modelled=len(spikes),
     )
-
-
-def _trained(folder: Path) -> Path:
-    """The folder of a trained network; what is there already is used."""
-    if not (folder / "train.json").exists():
-        run_task("mnist", folder, seed=SEED, resume=True)
-    print(
-        f"{folder}: test accuracy {json.loads((folder / 'train.json').read_text())['test_accuracy']:.4f}"
-    )
-    return folder

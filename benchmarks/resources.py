@@ -1,22 +1,20 @@
 """How an FPGA fills, and how fast it can be clocked, with lanes and neurons: builds for the ULX3S (ECP5-85F).
 
-Networks of N-N-10; the lanes are those of the middle population.  A build takes minutes; one whose report is
-in the folder already is not repeated.  Beside it stands the estimate by which ``lifline build`` chooses lanes.
+Networks of N-N-10; the lanes are those of the middle population.  Beside each build stands the estimate by which
+``lifline build`` chooses lanes.
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 from typing import Any
 
 import numpy as np
 
-from lifline.boards import build
 from lifline.boards.board import find_board
 from lifline.boards.estimate import estimate
-from lifline.errors import ToolError
-from lifline.network import Network
 
+from .builds import Job, reports
 from .inputs import feed_forward
 from .measure import SEED, Options, Result
 from .plots import panels
@@ -30,10 +28,14 @@ LARGEST = [(256, 64, 8), (1024, 1024, 2)]
 
 
 def run(options: Options) -> Result:
-    lanes, neurons, largest = (
-        [_row(options, *shape) for shape in (shapes[:1] if options.quick else shapes)]
-        for shapes in (BY_LANES, BY_NEURONS, LARGEST)
+    parts = [shapes[:1] if options.quick else shapes for shapes in (BY_LANES, BY_NEURONS, LARGEST)]
+    shapes = [shape for part in parts for shape in part]
+    jobs = [_job(*shape) for shape in shapes]
+    rows = iter(
+        _row(*shape, job, report)
+        for shape, job, report in zip(shapes, jobs, reports(options, jobs), strict=True)
     )
+    lanes, neurons, largest = (list(itertools.islice(rows, len(part))) for part in parts)
     groups = {
         "lanes (64 neurons)": [row | {"value": row["lanes"]} for row in lanes],
         "neurons (8 lanes)": [row | {"value": row["neurons"]} for row in neurons],
@@ -60,11 +62,11 @@ def run(options: Options) -> Result:
     )
 
 
-def _row(options: Options, neurons: int, lanes: int, bits: int) -> dict[str, Any]:
-    network = feed_forward(np.random.default_rng(SEED), neurons, neurons, 10, bits=bits)
-    of_each = {"hidden1": lanes, "output": min(lanes, 10)}
-    estimated = estimate(network, find_board(BOARD), of_each)
-    built = _built(options, network, of_each) or {}
+def _row(
+    neurons: int, lanes: int, bits: int, job: Job, report: dict[str, Any] | None
+) -> dict[str, Any]:
+    estimated = estimate(job.network, find_board(BOARD), dict(job.lanes))
+    built = report or {}
     return {
         "neurons": neurons,
         "lanes": lanes,
@@ -78,20 +80,7 @@ def _row(options: Options, neurons: int, lanes: int, bits: int) -> dict[str, Any
     }
 
 
-def _built(options: Options, network: Network, lanes: dict[str, int]) -> dict[str, Any] | None:
-    """The build's report; None if there is none, or the design does not fit."""
-    folder = options.folder / "builds" / f"{network.name}-{lanes['hidden1']}"
-    report = folder / "report.json"
-    if not report.exists():
-        if not options.builds:
-            return None
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            build(network, BOARD, folder, lanes=lanes, seed=SEED)
-        except ToolError as error:
-            report.write_text(json.dumps({"error": str(error)}))
-    content: dict[str, Any] = json.loads(report.read_text())
-    if "error" in content:
-        print(f"{folder.name}: {content['error']}")
-        return None
-    return content
+def _job(neurons: int, lanes: int, bits: int) -> Job:
+    network = feed_forward(np.random.default_rng(SEED), neurons, neurons, 10, bits=bits)
+    of_each = {"hidden1": lanes, "output": min(lanes, 10)}
+    return Job(f"{network.name}-{lanes}", network, BOARD, of_each)

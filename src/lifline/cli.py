@@ -489,6 +489,13 @@ def export(network: Path, directory: Path, lanes: int | dict[str, int] | None, a
 @click.option("--clock", type=float, default=None, help="Clock in MHz.  [default: the board's]")
 @_seed(default=1, type=click.IntRange(0), help="Seed of place and route.")
 @click.option(
+    "--tries",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Seeds, from --seed on, that are tried until the clock is reached.",
+)
+@click.option(
     "--input",
     "input_file",
     type=_file(False),
@@ -504,6 +511,7 @@ def build(
     target_us: float | None,
     clock: float | None,
     seed: int,
+    tries: int,
     input_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -530,8 +538,8 @@ def build(
         if not as_json:
             _print_mapping(mapping)
     with _progress(not as_json) as progress:
-        options = {"lanes": lanes, "clock_mhz": clock, "seed": seed, "activity": activity}
-        result = boards.build(net, board, directory, progress=progress, **options)
+        options = {"clock_mhz": clock, "seed": seed, "tries": tries, "activity": activity}
+        result = boards.build(net, board, directory, lanes=lanes, progress=progress, **options)
     if mapping:
         result["mapping"] = mapping
         try:

@@ -110,9 +110,16 @@ def test_a_build_writes_its_report(fake_tools, tmp_path):
         ),
         (
             {"yosys": STAT, "nextpnr": report(20.0)},
-            "reaches 20.00 MHz on icebreaker, less than its clock of 24 MHz: choose a clock of 12 MHz",
+            "reaches 20.00 MHz on icebreaker, less than its clock of 24 MHz, with seed 1: choose a clock of 12 MHz",
         ),
-        ({"yosys": STAT, "nextpnr": report(9.0)}, "less than its clock of 24 MHz: choose fewer lanes"),
+        (
+            {"yosys": STAT, "nextpnr": report(9.0)},
+            "less than its clock of 24 MHz, with seed 1: choose fewer lanes",
+        ),
+        (
+            {"yosys": STAT, "nextpnr": report(23.0)},
+            "with the last of the seeds 1 to 4: choose a clock of 12 MHz",
+        ),
         ({"yosys": STAT, "nextpnr": report(50), "icepack": "exit 1"}, "icepack .* failed"),
     ],
 )
@@ -122,6 +129,27 @@ def test_a_failure_is_one_line_and_leaves_nothing(texts, message, fake_tools, tm
         build(small_network(), "icebreaker", tmp_path / "out", lanes=2)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("reached", "seed"), [("7", 7), ("8", 8), ("10", 10)])
+def test_seeds_are_tried_until_one_reaches_the_clock(reached, seed, fake_tools, tmp_path):
+    slow, fast = report(23.9), report(24.0)
+    chosen = f"case \"$*\" in *'--seed {reached} '*) {fast};; *) {slow};; esac"
+    fake_tools(yosys=STAT, nextpnr=chosen, icepack="echo bits > top.bin")
+    seen = []
+    result = build(
+        small_network(),
+        "icebreaker",
+        tmp_path / "out",
+        lanes=2,
+        seed=7,
+        progress=lambda *event: seen.append(event),
+    )
+    assert (result["fmax_mhz"], result["tools"]["seed"]) == (24.0, seed)
+    assert sum(done == 2 for done, _, _ in seen) == seed - 6
+    with pytest.raises(ToolError, match="with seed 11"):
+        build(small_network(), "icebreaker", tmp_path / "none", lanes=2, seed=11, tries=1)
+    assert not (tmp_path / "none").exists()
 
 
 def test_bad_options(tmp_path):
@@ -136,6 +164,8 @@ def test_bad_options(tmp_path):
         build(network, "icebreaker", tmp_path, clock_mhz=16.5)
     with pytest.raises(InputError, match="seed must be a non-negative integer"):
         build(network, "icebreaker", tmp_path, seed=-1)
+    with pytest.raises(InputError, match="tries must be a positive integer"):
+        build(network, "icebreaker", tmp_path, tries=0)
     with pytest.raises(InputError, match="lanes of 'hidden'"):
         build(network, "icebreaker", tmp_path, lanes=0)
     (tmp_path / "file").write_text("")

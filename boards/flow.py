@@ -143,24 +143,10 @@ def build(
         step(1, f"yosys {yosys.version}: synthesis", yosys)
         run(yosys, _without(arguments["yosys"], "-q"), work, work / "yosys.log")
         text = f"{nextpnr.name} {nextpnr.version}: place and route"
+        place = [*_without(arguments[nextpnr.name], "--quiet"), "--freq", f"{clock:g}"]
         for tried in range(seed, seed + tries):
             step(2, text, nextpnr)
-            options = ["--seed", str(tried), "--freq", f"{clock:g}", "--timing-allow-fail"]
-            options += ["--report", "top.report.json"]
-            try:
-                run(
-                    nextpnr,
-                    _without(arguments[nextpnr.name], "--quiet") + options,
-                    work,
-                    work / "nextpnr.log",
-                )
-            except ToolError:
-                need = _resources(chosen, _log_utilisation(work / "nextpnr.log"), {})
-                short = chosen.shortage(need, fewer_lanes=max(chosen_lanes.values()) > 1)
-                if short is None:
-                    raise
-                raise ToolError(short) from None
-            placed = json.loads((work / "top.report.json").read_text())
+            placed = _place(nextpnr, [*place, "--seed", str(tried)], work, chosen, chosen_lanes)
             fmax = min(entry["achieved"] for entry in placed["fmax"].values())
             if not CLOSE * clock <= fmax < clock:
                 break
@@ -207,6 +193,29 @@ def build(
         _deliver(work, target, files)
     step(4, "done")
     return report
+
+
+def _place(
+    nextpnr: Found, arguments: list[str], work: Path, board: Board, lanes: Mapping[str, int]
+) -> dict[str, Any]:
+    """Place and route; return nextpnr's report.
+
+    Raises
+    ------
+    ToolError
+        If nextpnr fails; where the design does not fit, with what is short.
+    """
+    log = work / "nextpnr.log"
+    try:
+        run(nextpnr, [*arguments, "--timing-allow-fail", "--report", "top.report.json"], work, log)
+    except ToolError:
+        need = _resources(board, _log_utilisation(log), {})
+        short = board.shortage(need, fewer_lanes=max(lanes.values()) > 1)
+        if short is None:
+            raise
+        raise ToolError(short) from None
+    placed: dict[str, Any] = json.loads((work / "top.report.json").read_text())
+    return placed
 
 
 def _too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:

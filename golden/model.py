@@ -139,13 +139,14 @@ class _Neurons:
     def __init__(self, population: Population, samples: int, dtype: type) -> None:
         shape = (samples, population.size)
 
-        def filled(values: np.ndarray) -> np.ndarray:  # NumPy takes arrays of one shape twice as fast
+        def spread(values: np.ndarray) -> np.ndarray:
+            """One number for all, or an array of their shape: NumPy takes a row twice as long."""
             same = values.min() == values.max()
             return values[0].astype(dtype) if same else np.broadcast_to(values, shape).astype(dtype)
 
         self.population = population
-        self.beta = filled(population.beta) / dtype(1 << BETA_BITS)
-        self.threshold = filled(population.threshold)
+        self.beta = spread(population.beta) / dtype(1 << BETA_BITS)
+        self.threshold = spread(population.threshold)
         self.v: np.ndarray = np.zeros(shape, dtype)
         self.s: np.ndarray = np.zeros(shape, bool)
         self.work: np.ndarray = np.empty(shape, dtype)

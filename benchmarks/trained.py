@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lifline.train.tasks import run_task
 
-from .measure import SEED, Options
+from .measure import Options
 
 
 def trained(task: str, options: Options) -> Path:
@@ -16,7 +16,7 @@ def trained(task: str, options: Options) -> Path:
         return options.network
     folder = options.folder / "networks" / task
     if not (folder / "train.json").exists():
-        run_task(task, folder, seed=SEED, resume=True)
+        run_task(task, folder, resume=True)
     accuracy = json.loads((folder / "train.json").read_text())["test_accuracy"]
     print(f"{task}: test accuracy {accuracy:.4f}", flush=True)
     return folder

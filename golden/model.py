@@ -6,7 +6,7 @@ holds them exactly: see :func:`_exact`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -74,9 +74,11 @@ class Model:
         step = max(1, PART // max(1, ticks * neurons))
         for first in range(0, samples, step):
             part = slice(first, first + step)
-            for name, fired, membrane in self._run(batch[part].swapaxes(0, 1).view(bool)):
-                s[name][:, part] = fired
-                v[name][:, part] = membrane
+            self._run(
+                batch[part].swapaxes(0, 1).view(bool),
+                {name: array[:, part].view(bool) for name, array in s.items()},
+                {name: array[:, part] for name, array in v.items()},
+            )
 
         output = network[network.output]
         counted = v[output.name] if output.reset is Reset.NONE else s[output.name]
@@ -91,25 +93,29 @@ class Model:
 
     # From here on, arrays are (ticks, samples, size).
 
-    def _run(self, spikes: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Each population's name, s and v, from the spikes of the input."""
+    def _run(self, spikes: np.ndarray, s: dict[str, np.ndarray], v: dict[str, np.ndarray]) -> None:
+        """Write each population's s and v, from the spikes of the input."""
         ticks, samples, _ = spikes.shape
         known = {INPUT: Spikes(spikes)}
         for stage in self.stages:
-            v = {p.name: self._current(p, known) for p in stage}  # where I[t] stands until it is v[t]
-            s = {p.name: np.empty((ticks, samples, p.size), bool) for p in stage}
             neurons = {p.name: _Neurons(p, samples, self.dtypes[p.name]) for p in stage}
+            x = {p.name: self._current(p, known) for p in stage}  # where I[t] stands until it is v[t]
+            loop = [
+                (source, target, delay, weights)
+                for target in neurons
+                for source, delay, weights in self.synapses[target]
+                if source in neurons
+            ]
             for t in range(ticks):
                 for name in neurons:
-                    neurons[name].tick(v[name][t], s[name][t])
-                    fired = Spikes(s[name][t : t + 1])
-                    for target in neurons:
-                        for source, delay, weights in self.synapses[target]:
-                            if source == name and t + delay < ticks:
-                                v[target][t + delay] += fired.times(weights, self.dtypes[target])[0]
+                    neurons[name].tick(x[name][t], s[name][t])
+                    for source, target, delay, weights in loop:
+                        if source == name and t + delay < ticks:
+                            fired = Spikes(s[name][t : t + 1])
+                            x[target][t + delay] += fired.times(weights, self.dtypes[target])[0]
             for name in neurons:
                 known[name] = Spikes(s[name])
-                yield name, s[name], v[name]
+                v[name][:] = x[name]
 
     def _current(self, population: Population, known: Mapping[str, Spikes]) -> np.ndarray:
         """I, but for what comes from the population's own loop."""
@@ -126,7 +132,7 @@ class Model:
                 current = np.zeros(product.shape, dtype)
             current[delay:] += product[: max(0, len(product) - delay)]
         if current is None:
-            ticks, samples, _ = known[INPUT].shape
+            ticks, samples, _ = known[INPUT].spikes.shape
             current = np.zeros((ticks, samples, population.size), dtype)
         if population.bias.any():
             current += population.bias.astype(dtype)

@@ -198,7 +198,7 @@ def build(
 def _place(
     nextpnr: Found, arguments: list[str], work: Path, board: Board, lanes: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Place and route; return nextpnr's report.
+    """Place and route, with the family's next placer where one fails; return nextpnr's report.
 
     Raises
     ------
@@ -206,14 +206,18 @@ def _place(
         If nextpnr fails; where the design does not fit, with what is short.
     """
     log = work / "nextpnr.log"
-    try:
-        run(nextpnr, [*arguments, "--timing-allow-fail", "--report", "top.report.json"], work, log)
-    except ToolError:
-        need = _resources(board, _log_utilisation(log), {})
-        short = board.shortage(need, fewer_lanes=max(lanes.values()) > 1)
-        if short is None:
-            raise
-        raise ToolError(short) from None
+    arguments = [*arguments, "--timing-allow-fail", "--report", "top.report.json"]
+    for placer in board.family.placers:
+        try:
+            run(nextpnr, [*arguments, "--placer", placer], work, log)
+            break
+        except ToolError as error:
+            need = _resources(board, _log_utilisation(log), {})
+            short = board.shortage(need, fewer_lanes=max(lanes.values()) > 1)
+            if short is not None:
+                raise ToolError(short) from None
+            if placer == board.family.placers[-1]:
+                raise error from None
     placed: dict[str, Any] = json.loads((work / "top.report.json").read_text())
     return placed
 

@@ -67,7 +67,8 @@ class BlockEncoder(wiring.Component):
         m = Module()
         word = Signal(self.i.payload.shape())
         pending = Signal(self.blocks)  # blocks with ones that have not been sent
-        final = Signal()  # at most one is left: a register, since `ready` runs through all levels
+        # Registers, since `ready` runs through all levels: at most one block is left; the word had ones.
+        final, found = Signal(), Signal()
         incoming = Cat(
             self.i.payload.bits[index * self.block : (index + 1) * self.block].any()
             for index in range(self.blocks)
@@ -79,6 +80,7 @@ class BlockEncoder(wiring.Component):
                 self.o.valid.eq(self.i.valid),
                 pending.eq(incoming),
                 final.eq(~_at_least(2, incoming)),
+                found.eq(incoming.any()),
             ]
         with m.Elif(self.o.ready):
             m.d.sync += [pending.eq(_without_lowest(pending)), final.eq(~_at_least(3, pending))]
@@ -90,10 +92,12 @@ class BlockEncoder(wiring.Component):
         ]
         for block in reversed(range(self.blocks)):
             with m.If(pending[block]):
-                m.d.comb += [
-                    index.eq(block),
-                    self.o.payload.bits.eq(word.bits[block * self.block : (block + 1) * self.block]),
-                ]
+                m.d.comb += index.eq(block)
+                if self.block > 1:
+                    bits = word.bits[block * self.block : (block + 1) * self.block]
+                    m.d.comb += self.o.payload.bits.eq(bits)
+        if self.block == 1:
+            m.d.comb += self.o.payload.bits.eq(found)
         return m
 
 

@@ -308,8 +308,13 @@ class LIFArray(wiring.Component):
         pause = Signal(range(self.interval(self.array)))
         on_their_way = Signal(range(TICKS + 1))
         left = self.o.valid & self.o.ready & self.o.payload.marker
-        m.d.comb += sums.start.eq(sums.waiting & (pause == 0) & (on_their_way != TICKS))
-        m.d.sync += on_their_way.eq(on_their_way + sums.start - left)
+        # A register, since `start` reaches every sum: no sweep is under way, and there is room for its tick.
+        may_start = Signal(init=1)
+        m.d.comb += sums.start.eq(sums.waiting & may_start)
+        m.d.sync += [
+            on_their_way.eq(on_their_way + sums.start - left),
+            may_start.eq(~sums.start & (pause <= 1) & ((on_their_way != TICKS) | left)),
+        ]
         with m.If(sums.start):
             m.d.sync += pause.eq(self.interval(self.array) - 1)
         with m.Elif(pause != 0):

@@ -56,23 +56,25 @@ class Queue(wiring.Component):
         m = Module()
         bits = self.i.payload.as_value() if isinstance(self.i.payload, data.View) else self.i.payload
         m.submodules.ram = ram = Ram(width=len(bits), depth=self.depth)
-        level = Signal(range(self.depth + 1))  # entries in the RAM that have not been read
+        # Entries in the RAM that have not been read.  One that came in the cycle before is counted apart, so
+        # that what decides whether one comes does not reach the carries of the count.
+        level, pushed = Signal(range(self.depth + 1)), Signal()
         head, tail = Signal(range(self.depth)), Signal(range(self.depth))
         read_valid = Signal()  # ram.data holds an entry
         push, fetch, move = Signal(), Signal(), Signal()
 
         m.d.comb += [
-            self.i.ready.eq(level != self.depth),
+            self.i.ready.eq((level != self.depth) & ~(pushed & (level == self.depth - 1))),
             push.eq(self.i.valid & self.i.ready),
             move.eq(~self.o.valid | self.o.ready),
-            fetch.eq((level != 0) & (~read_valid | move)),
+            fetch.eq((pushed | (level != 0)) & (~read_valid | move)),
             ram.write.eq(push),
             ram.write_address.eq(head),
             ram.write_data.eq(bits),
             ram.en.eq(fetch),
             ram.address.eq(tail),
         ]
-        m.d.sync += level.eq(level + push - fetch)
+        m.d.sync += [pushed.eq(push), level.eq(level + pushed - fetch)]
         with m.If(push):
             m.d.sync += head.eq(_next(head, self.depth))
         with m.If(fetch):

@@ -41,7 +41,7 @@ def fake_tools(tmp_path, monkeypatch):
     )  # they write into the folder they run in, also when asked for their version
 
     def make(**texts):
-        for name in ("yosys", "nextpnr-ice40", "icepack"):
+        for name in ("yosys", "nextpnr-ice40", "nextpnr-ecp5", "icepack", "ecppack"):
             path = folder / name
             path.write_text(f"#!/bin/sh\n{texts.get(name.partition('-')[0], '')}\n")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -150,6 +150,18 @@ def test_seeds_are_tried_until_one_reaches_the_clock(reached, seed, fake_tools, 
     with pytest.raises(ToolError, match="with seed 11"):
         build(small_network(), "icebreaker", tmp_path / "none", lanes=2, seed=11, tries=1)
     assert not (tmp_path / "none").exists()
+
+
+def test_another_placer_serves_where_one_fails(fake_tools, tmp_path):
+    placed = report(90.0).replace("ICESTORM_LC", "TRELLIS_COMB").replace("ICESTORM_RAM", "DP16KD")
+    placed = placed.replace("ICESTORM_DSP", "MULT18X18D")
+    places = f"case \"$*\" in *'--placer static') echo 'ERROR: no'; exit 1;; *) {placed};; esac"
+    fake_tools(yosys=STAT, nextpnr=places, ecppack="echo bits > top.bit")
+    result = build(small_network(), "ulx3s", tmp_path / "out", lanes=2)
+    assert (result["fmax_mhz"], result["luts"]) == (90.0, 100)
+    fake_tools(yosys=STAT, nextpnr='echo "ERROR: $*"; exit 1')
+    with pytest.raises(ToolError, match=r"nextpnr-ecp5 .* failed: ERROR: .*--placer heap"):
+        build(small_network(), "ulx3s", tmp_path / "none", lanes=2)
 
 
 def test_bad_options(tmp_path):

@@ -40,14 +40,21 @@ SPIKER = {
 
 
 def run(options: Options) -> Result:
-    jobs, tests = [], []
-    for task, board, lanes, clock in DESIGNS[:1] if options.quick else DESIGNS:
-        network, spikes, labels = _test(task, options)
-        lanes = lanes or choose_lanes(network, find_board(board))
-        jobs.append(Job(f"{task}-{board}", network, board, lanes, clock))
-        tests.append((task, spikes, labels))
+    designs = DESIGNS[:1] if options.quick else DESIGNS
+    tests = {task: _test(task, options) for task in dict.fromkeys(task for task, *_ in designs)}
+    jobs = [
+        Job(
+            f"{task}-{board}",
+            tests[task][0],
+            board,
+            lanes or choose_lanes(tests[task][0], find_board(board)),
+            clock,
+        )
+        for task, board, lanes, clock in designs
+    ]
     rows = []
-    for job, (task, spikes, labels), report in zip(jobs, tests, reports(options, jobs), strict=True):
+    for job, (task, *_), report in zip(jobs, designs, reports(options, jobs), strict=True):
+        _, spikes, labels = tests[task]
         recording = simulate(job.network, spikes)
         cycles = np.asarray(
             rtl.cycles(job.network, dict(job.lanes), {INPUT: spikes, **recording.spikes})

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from lifline.boards import build
@@ -38,37 +40,39 @@ class Job:
 
 def reports(options: Options, jobs: Sequence[Job]) -> list[dict[str, Any] | None]:
     """What ``report.json`` holds of each; None if the design does not fit, or is not to be built."""
-    alone, others = jobs[:1], jobs[1:]  # where tools come from PyPI, their first run makes a cache
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [_report(options, job) for job in alone] + [
-            *pool.map(lambda job: _report(options, job), others)
-        ]
+    folders = [options.folder / "builds" / job.name for job in jobs]
+    missing = [
+        (job, folder)
+        for job, folder in zip(jobs, folders, strict=True)
+        if options.builds and _may_fit(job) and not (folder / "report.json").exists()
+    ]
+    for job, folder in missing[:1]:  # alone: where tools come from PyPI, their first run makes a cache
+        _build(job, folder)
+    if len(missing) > 1:  # processes, since Amaranth changes the folder that it works in
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+            list(pool.map(_build, *zip(*missing[1:], strict=True)))
+    return [_report(folder) for folder in folders]
 
 
-def _report(options: Options, job: Job) -> dict[str, Any] | None:
-    folder = options.folder / "builds" / job.name
-    report = folder / "report.json"
-    if not report.exists():
-        board = find_board(job.board)
-        need = estimate(job.network, board, dict(job.lanes))
-        if not options.builds or any(
-            need[kind] > MARGIN * total for kind, total in board.totals.items()
-        ):
-            return None
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            build(
-                job.network,
-                job.board,
-                folder,
-                lanes=dict(job.lanes),
-                clock_mhz=job.clock_mhz,
-                seed=SEED,
-            )
-        except ToolError as error:
-            report.write_text(json.dumps({"error": str(error)}))
-    content: dict[str, Any] = json.loads(report.read_text())
+def _may_fit(job: Job) -> bool:
+    board = find_board(job.board)
+    need = estimate(job.network, board, dict(job.lanes))
+    return all(need[kind] <= MARGIN * total for kind, total in board.totals.items())
+
+
+def _build(job: Job, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        build(job.network, job.board, folder, lanes=dict(job.lanes), clock_mhz=job.clock_mhz, seed=SEED)
+    except ToolError as error:
+        (folder / "report.json").write_text(json.dumps({"error": str(error)}))
+
+
+def _report(folder: Path) -> dict[str, Any] | None:
+    if not (folder / "report.json").exists():
+        return None
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text())
     if "error" in content:
-        print(f"{job.name}: {content['error']}", flush=True)
+        print(f"{folder.name}: {content['error']}", flush=True)
         return None
     return content

@@ -1,14 +1,16 @@
 """Exact products of spikes and weights, in whichever of three ways is the least work.
 
-All add the same integers, so all give the same sums; only the time depends on which one it is.
+All add the same integers, so all give the same sums; only the time depends on which one it is.  One of them needs
+SciPy, and is left out where that is not installed.
 """
 
 from __future__ import annotations
 
 import functools
+from types import ModuleType
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 # The work of each way, in the multiplications that BLAS does meanwhile.  Measured on one core.
 
@@ -48,11 +50,12 @@ class Spikes:
         """
         size, targets = self.rows.size, weights.shape[1]
         ticks, samples, _ = self.spikes.shape
-        work = {
-            self._of_matrices: size * targets,
-            self._of_events: CALL + size * ENTRY + self.count * (EVENT + WEIGHT * targets),
-        }
-        if self.count * 20 > size and ticks > 1:  # with fewer it is the events, without looking
+        work = {self._of_matrices: size * targets}
+        if _scipy_sparse() is not None:
+            work[self._of_events] = CALL + size * ENTRY + self.count * (EVENT + WEIGHT * targets)
+        if ticks > 1 and (
+            self._of_events not in work or self.count * 20 > size
+        ):  # else it is the events
             copied = np.count_nonzero(self.used) * targets
             work[self._of_used] = samples * SAMPLE + size * SEEN + copied * (ticks + COPIED)
         product = min(work, key=work.__getitem__)(weights, dtype)
@@ -91,15 +94,26 @@ class Spikes:
         return used
 
     @functools.cached_property
-    def events(self) -> csr_array:
-        """The spikes as a sparse matrix, int16, of the shape of `rows`."""
+    def events(self) -> Any:
+        """The spikes as a sparse matrix of SciPy's, int16, of the shape of `rows`."""
+        sparse = _scipy_sparse()
+        assert sparse is not None
         sources = self.rows.shape[1]
         index = np.int32 if self.rows.size < 2**31 else np.int64
         events: np.ndarray = _flatnonzero(self.rows).astype(index)
         starts = np.searchsorted(events, np.arange(0, self.rows.size + 1, sources, dtype=index))
         senders = events - events // sources * sources  # twice as fast as %
         parts = np.ones(len(events), np.int16), senders, starts.astype(index)
-        return csr_array(parts, self.rows.shape)
+        return sparse.csr_array(parts, self.rows.shape)
+
+
+@functools.cache
+def _scipy_sparse() -> ModuleType | None:
+    try:
+        from scipy import sparse
+    except ModuleNotFoundError:
+        return None
+    return sparse
 
 
 def _flatnonzero(spikes: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lifline import InputError, Network, Population, Projection, Reset
-from lifline.golden import Model, model, simulate
+from lifline.golden import Model, model, product, simulate
 from lifline.golden.product import Spikes
 
 from .networks import random_network, random_spikes
@@ -432,6 +432,18 @@ def test_products_at_the_edge_of_sixteen_bits(weight: int, events: int) -> None:
     assert product.tolist() == [[events * weight] * 3]
 
 
+@pytest.mark.parametrize("density", [0.01, 0.2])
+def test_products_without_scipy(density: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product, "_scipy_sparse", lambda: None)
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-128, 128, (300, 40)).astype(np.int16)
+    for samples in (2, 70):
+        spikes = rng.random((9, samples, 300)) < density
+        assert np.array_equal(
+            Spikes(spikes).times(weights, np.float32), spikes.astype(int) @ weights.astype(int)
+        )
+
+
 def test_a_model_runs_again_as_the_first_time() -> None:
     rng = np.random.default_rng(1)
     network = random_network(rng)
@@ -503,7 +515,7 @@ def test_a_large_network(density: float, bits: int) -> None:
         assert np.array_equal(result.membrane[name], v[name])
 
 
-def test_numpy_and_scipy_are_all_that_is_needed() -> None:
+def test_numpy_is_all_that_is_needed() -> None:
     """No optional package is imported by the contract or the golden model."""
     code = (
         "import sys, lifline, lifline.golden\n"

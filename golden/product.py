@@ -51,11 +51,11 @@ class Spikes:
         size, targets = self.rows.size, weights.shape[1]
         ticks, samples, _ = self.spikes.shape
         work = {self._of_matrices: size * targets}
-        if _scipy_sparse() is not None:
+        sparse = _scipy_sparse() is not None
+        if sparse:
             work[self._of_events] = CALL + size * ENTRY + self.count * (EVENT + WEIGHT * targets)
-        if ticks > 1 and (
-            self._of_events not in work or self.count * 20 > size
-        ):  # else it is the events
+        few = sparse and self.count * 20 <= size  # they take the least, whatever sources are used
+        if ticks > 1 and not few:
             copied = np.count_nonzero(self.used) * targets
             work[self._of_used] = samples * SAMPLE + size * SEEN + copied * (ticks + COPIED)
         product = min(work, key=work.__getitem__)(weights, dtype)

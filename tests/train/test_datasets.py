@@ -147,13 +147,13 @@ class TestMnist:
             ("train-labels-idx1-ubyte", idx(LABELS + 1), "holds label 10, must be 0 … 9"),
             (
                 "t10k-images-idx3-ubyte.gz",
-                gzip.compress(idx(IMAGES[:2]))[:-9],
+                gzip.compress(idx(IMAGES[:2]), mtime=0)[:-9],
                 "cannot be read: Compressed file ended",
             ),
             ("t10k-labels-idx1-ubyte.gz", idx(LABELS), "cannot be read: Not a gzipped file"),
             (
                 "t10k-labels-idx1-ubyte.gz",
-                gzip.compress(idx(LABELS[:2]))[:-8] + bytes(8),
+                gzip.compress(idx(LABELS[:2]), mtime=0)[:-8] + bytes(8),
                 "cannot be read: CRC check failed",
             ),
         ],

@@ -54,5 +54,6 @@ def panels(
         axis.grid(alpha=0.3)
         axis.set_axisbelow(True)
     axes[0].set_ylabel(label)
-    axes[0].legend(frameon=False)
+    if line is not None or len(points) > 1:
+        axes[0].legend(frameon=False)
     figure.savefig(path, dpi=120)

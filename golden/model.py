@@ -100,18 +100,23 @@ class Model:
         for stage in self.stages:
             neurons = {p.name: _Neurons(p, samples, self.dtypes[p.name]) for p in stage}
             x = {p.name: self._current(p, known) for p in stage}  # where I[t] stands until it is v[t]
-            loop = [
-                (source, target, delay, weights)
-                for target in neurons
-                for source, delay, weights in self.synapses[target]
-                if source in neurons
-            ]
+            loop = {
+                name: [
+                    (target, delay, weights)
+                    for target in neurons
+                    for source, delay, weights in self.synapses[target]
+                    if source == name
+                ]
+                for name in neurons
+            }
             for t in range(ticks):
                 for name in neurons:
                     neurons[name].tick(x[name][t], s[name][t])
-                    for source, target, delay, weights in loop:
-                        if source == name and t + delay < ticks:
-                            fired = Spikes(s[name][t : t + 1])
+                    if not loop[name]:
+                        continue
+                    fired = Spikes(s[name][t : t + 1])
+                    for target, delay, weights in loop[name]:
+                        if t + delay < ticks:
                             x[target][t + delay] += fired.times(weights, self.dtypes[target])[0]
             for name in neurons:
                 known[name] = Spikes(s[name])

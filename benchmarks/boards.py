@@ -13,7 +13,6 @@ import numpy as np
 from lifline import rtl
 from lifline.boards.board import find_board
 from lifline.boards.estimate import choose_lanes
-from lifline.files import read_npz
 from lifline.golden import simulate
 from lifline.network import INPUT, Network
 
@@ -92,6 +91,4 @@ def _test(task: str, options: Options) -> tuple[Network, np.ndarray, np.ndarray]
         rng = np.random.default_rng(SEED)
         network = feed_forward(rng, 16, 8, 4)
         return network, (rng.random((3, 4, 16)) < 0.2).astype(np.uint8), np.zeros(3, np.int64)
-    folder = trained(task, options)
-    test = read_npz(folder / "test.npz")
-    return Network.load(folder / "network.npz"), test["spikes"], test["labels"]
+    return trained(task, options)

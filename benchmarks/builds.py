@@ -44,7 +44,7 @@ def reports(options: Options, jobs: Sequence[Job]) -> list[dict[str, Any] | None
     missing = [
         (job, folder)
         for job, folder in zip(jobs, folders, strict=True)
-        if options.builds and _may_fit(job) and not (folder / "report.json").exists()
+        if options.builds and not (folder / "report.json").exists() and _may_fit(job)
     ]
     for job, folder in missing[:1]:  # alone: where tools come from PyPI, their first run makes a cache
         _build(job, folder)

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from lifline.files import read_npz
-from lifline.network import Network
-
 from . import gateware
 from .inputs import feed_forward, pictures, rate_coded
 from .measure import SEED, Options, Result
@@ -22,10 +19,7 @@ def run(options: Options) -> Result:
         network = feed_forward(rng, 784, 16, 10)
         spikes, labels = rate_coded(rng, pictures(rng, 20)[1], 5, 0.2), None
     else:
-        folder = trained("mnist", options)
-        network = Network.load(folder / "network.npz")
-        test = read_npz(folder / "test.npz")
-        spikes, labels = test["spikes"], test["labels"]
+        network, spikes, labels = trained("mnist", options)
     parallel = {population.name: population.size for population in network.populations}
     run = gateware.simulate(network, spikes, parallel, optimise=not options.quick)
     events = spikes.sum(axis=(1, 2))

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from lifline.network import MAX_DELAY, Reset
+from lifline.neurons import Reset
+from lifline.synapses import MAX_DELAY
 
 from .model import Activity, SpikingNetwork
 from .neurons import LIF

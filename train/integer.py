@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lifline.errors import InputError, NetworkError
 from lifline.files import check_spikes
-from lifline.network import BETA_BITS, Network, Population, Projection, Reset
+from lifline.network import Network, Population, Projection
+from lifline.neurons import BETA_BITS, LIF
 from lifline.recording import Recording
 
 from .arithmetic import Neurons, run
@@ -75,12 +76,8 @@ def integer_forward(
         }
         for part in parts
     )
-    output = network[network.output]
-    score = (membrane if output.reset is Reset.NONE else spiked)[output.name]
-    return Recording(
-        spikes=spiked,
-        membrane=membrane,
-        classes=score.sum(axis=-2, dtype=np.int64).argmax(axis=-1),  # a tie goes to the lower index
+    return Recording.of(
+        network, spiked, {name: {"membrane": values} for name, values in membrane.items()}
     )
 
 
@@ -105,29 +102,29 @@ def evaluate(
         return torch.tensor(values, dtype=dtype, device=inputs.device)
 
     def neurons(population: Population) -> Neurons:
-        low, high = population.membrane_range
+        lif = lif_of(population)
+        low, high = lif.states[0].range
         return Neurons(
             name=population.name,
             size=population.size,
-            beta=tensor(population.beta) * 2.0**-BETA_BITS,
-            threshold=tensor(population.threshold),
-            bias=tensor(population.bias),
-            reset=population.reset,
-            reset_delay=population.reset_delay,
+            beta=tensor(lif.beta) * 2.0**-BETA_BITS,
+            threshold=tensor(lif.threshold),
+            bias=tensor(lif.bias),
+            reset=lif.reset,
+            reset_delay=lif.reset_delay,
             low=low,
             high=high,
             floor=True,
         )
 
     def kernel(projection: Projection) -> Kernel:
-        delays = np.unique(projection.delays)
+        weights, ticks = projection.synapses.dense()
+        delays = np.unique(ticks)
         return Kernel(
             source=projection.source,
             target=projection.target,
             delays=tuple(delays.tolist()),
-            weights=tensor(
-                np.stack([np.where(projection.delays == d, projection.weights, 0) for d in delays])
-            ),
+            weights=tensor(np.stack([np.where(ticks == d, weights, 0) for d in delays])),
         )
 
     with torch.autocast(inputs.device.type, enabled=False):
@@ -168,15 +165,30 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
         )
     bits = _EXACT_BITS[dtype]
     for population in network.populations:
-        top = -population.membrane_range[0]
-        current = np.abs(population.bias)
+        lif = lif_of(population)
+        top = -lif.states[0].range[0]
+        current = np.abs(lif.bias)
         for projection in network.incoming(population.name):
-            current = current + np.abs(projection.weights).sum(axis=0)
-        largest = max(
-            top * int(population.beta.max()), top + int((current + population.threshold).max())
-        )
+            current = current + np.abs(projection.synapses.dense()[0]).sum(axis=0)
+        largest = max(top * int(lif.beta.max()), top + int((current + lif.threshold).max()))
         if largest > 2**bits:
             raise NetworkError(
                 f"population '{population.name}': its integers can reach {largest}, above 2^{bits}, up to "
                 f"which {dtype} is exact; evaluate in torch.float64, or lower membrane_bits or the weights"
             )
+
+
+def lif_of(population: Population) -> LIF:
+    """The parameters of a population of LIF neurons without optional parts.
+
+    Raises
+    ------
+    NetworkError
+        If it has other neurons.
+    """
+    neuron = population.neuron
+    if not isinstance(neuron, LIF) or neuron.alpha is not None or neuron.adaptation or neuron.noise:
+        raise NetworkError(
+            f"population '{population.name}': torch runs plain LIF neurons, not {neuron.label}"
+        )
+    return neuron

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lifline.errors import InputError
-from lifline.network import MAX_DELAY
+from lifline.synapses import MAX_DELAY
 
 from ..neurons import LIF, MAX_MEMBRANE_BITS, SCALES, Scale
 from ..settings import BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Range, Settings, setting

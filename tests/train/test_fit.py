@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -21,13 +20,11 @@ from lifline.train import (
     Activity,
     SpikingNetwork,
     Synapses,
-    fit,
     integer_forward,
     losses,
     to_network,
 )
 from lifline.train.arithmetic import Neurons, _in_step, _scan, loops
-from lifline.train.fit import health
 from lifline.train.surrogate import fast_sigmoid
 from lifline.train.tasks import run_task
 
@@ -61,7 +58,7 @@ def test_ones_own_arrays_are_learned_by_their_delays(data: Path, tmp_path: Path)
     assert delays["before"] != delays["after"]
 
 
-@pytest.mark.parametrize("stop", [2, 5])  # while delays are learned, and on whole numbers
+@pytest.mark.parametrize("stop", [2, 5])  # while delays are learned, and quantised
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     data: Path, tmp_path: Path, stop: int
 ) -> None:
@@ -69,7 +66,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
         if epoch == stop:
             raise KeyboardInterrupt
 
-    run_task("arrays", tmp_path / "whole", data=data, seed=3, **SMALL)
+    run_task("arrays", tmp_path / "full", data=data, seed=3, **SMALL)
     with pytest.raises(KeyboardInterrupt):
         run_task("arrays", tmp_path / "cut", data=data, seed=3, progress=interrupt, **SMALL)
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["checkpoint.pt"]
@@ -82,9 +79,9 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
         "arrays", tmp_path / "cut", data=data, seed=3, resume=True,
         progress=lambda epoch, *_: epochs.append(epoch), **SMALL,
     )  # fmt: skip
-    assert epochs == list(range(stop + 1, 7))  # the epoch after the last whole one
+    assert epochs == list(range(stop + 1, 7))  # the epoch after the last full one
     for name in ("network.npz", "test.npz"):
-        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "full" / name).read_bytes()
     assert not (tmp_path / "cut" / "checkpoint.pt").exists()
 
 
@@ -100,7 +97,7 @@ def test_two_processes_train_one_network(data: Path, tmp_path: Path) -> None:
     """Gradients of shares of a batch add up: two processes take the same steps as one."""
     options = [
         "train", "arrays", "--data", str(data), "--epochs", "2", "--delays", "none", "--seed", "1",
-        *(f"--set={setting}" for setting in ("layers=1", "hidden=8", "batch=20", "drop=0", "dropout=0", "whole=1")),
+        *(f"--set={setting}" for setting in ("layers=1", "hidden=8", "batch=20", "drop=0", "dropout=0", "quantised=1")),
     ]  # fmt: skip
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     for name, command in [("one", [sys.executable]), ("two", launch)]:
@@ -108,8 +105,8 @@ def test_two_processes_train_one_network(data: Path, tmp_path: Path) -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=300)
     one, two = (Network.load(tmp_path / name / "network.npz") for name in ("one", "two"))
     for mine, theirs in zip(one.projections, two.projections, strict=True):
-        assert np.abs(mine.weights - theirs.weights).max() <= 1  # a sum in another order
-        assert (mine.weights != theirs.weights).mean() < 0.1
+        assert np.abs(mine.synapses.weights - theirs.synapses.weights).max() <= 1  # a sum in another order
+        assert (mine.synapses.weights != theirs.synapses.weights).mean() < 0.1
     untrained = run_task("arrays", tmp_path / "other", data=data, seed=2, epochs=1, batch=120)
     assert untrained["seed"] == 2
 
@@ -248,8 +245,8 @@ def test_batch_normalisation_is_folded_into_weights_and_biases(scale: Any) -> No
     after = to_network(model)
     assert model.population("a").norm is None
     for mine, theirs in zip(before.projections, after.projections, strict=True):
-        assert np.abs(mine.weights - theirs.weights).max() <= 1  # rounded once more in between
-    np.testing.assert_allclose(before["a"].bias, after["a"].bias, atol=1)
+        assert np.abs(mine.synapses.weights - theirs.synapses.weights).max() <= 1  # rounded once more in between
+    np.testing.assert_allclose(before["a"].neuron.bias, after["a"].neuron.bias, atol=1)
     trained, expected = model(spikes), integer_forward(after, spikes.numpy().astype(np.uint8))
     for name in ("a", "b"):
         np.testing.assert_array_equal(trained.membrane[name].detach().numpy(), expected.membrane[name])
@@ -269,8 +266,8 @@ def test_every_neuron_has_its_own_scale() -> None:
     lif = LIF(2, beta=0.9, threshold=0.1, scale="per_neuron")
     model = SpikingNetwork(2, {"p": lif}, [("input", "p", Synapses(2, 2, weights=weights))])
     network = to_network(model)
-    assert network.projections[0].weights.tolist() == [[127, 64], [-64, 127]]
-    assert network["p"].threshold.tolist() == [25, 635]  # 0.1 · 127 / 0.5, 0.1 · 127 / 0.02
+    assert network.projections[0].synapses.weights.tolist() == [[127, 64], [-64, 127]]
+    assert network["p"].neuron.threshold.tolist() == [25, 635]  # 0.1 · 127 / 0.5, 0.1 · 127 / 0.02
     readout = LIF(2, beta=0.9, scale="per_neuron", reset_mechanism="none")
     with pytest.raises(NetworkError, match="readout 'p' must have one scale"):
         SpikingNetwork(2, {"p": readout}, [("input", "p", Synapses(2, 2))])
@@ -289,55 +286,3 @@ def test_dropout_leaves_neurons_out_for_a_whole_sample_and_never_in_evaluation()
     assert not torch.equal(model(spikes).membrane["output"], model(spikes).membrane["output"])
     model.eval()
     assert torch.equal(model(spikes).membrane["output"], model(spikes).membrane["output"])
-
-
-def test_silence_and_saturation_are_reported_by_population() -> None:
-    torch.manual_seed(0)
-    model = SpikingNetwork.feed_forward(
-        4, LIF(6, beta=0.9, threshold=9.0), LIF(3, beta=1.0, membrane_bits=8, scale=100.0, bias=1.0)
-    )
-    lines = health(model, model((torch.rand(5, 10, 4) < 0.5).float()))
-    assert lines[0].startswith("population 'hidden1' has fallen silent: no neuron spikes")
-    assert lines[1].startswith("population 'output' saturates: ")
-    assert lines[1].endswith("at the bounds of 8 bits; raise membrane_bits")
-    assert len(lines) == 2
-
-
-def test_training_warns_once_for_each_population(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    share = iter(range(9))
-    monkeypatch.setattr(
-        fit,
-        "health",
-        lambda *_: [
-            "population 'a' has fallen silent: x",
-            f"population 'a' saturates: {next(share)} %",
-        ],
-    )
-    warned: list[str] = []
-    record = run_task("arrays", tmp_path / "out", data=data, warn=warned.append, **SMALL)
-    assert record["warnings"] == warned
-    assert warned == [  # on whole numbers, which begin there
-        "epoch 5: population 'a' has fallen silent: x",
-        "epoch 5: population 'a' saturates: 0 %",
-    ]
-
-
-def test_settings_are_checked() -> None:
-    from lifline.train.fit import Settings
-
-    for values, message in [
-        ({"delays": "some"}, "setting 'delays' must be one of learned, random, none, not 'some'"),
-        ({"delays": "learned"}, "setting 'whole' must be less than 1: delays are learned before"),
-        ({"loss": "x"}, "no loss 'x'"),
-        (
-            {"surrogate": "x"},
-            "setting 'surrogate' must be one of fast_sigmoid, atan, triangle, not 'x'",
-        ),
-        ({"dropout": 1.0}, "setting 'dropout' must be less than 1"),
-        ({"annealing": 2.0}, "setting 'annealing' must be in 0 … 1, not 2.0"),
-    ]:
-        with pytest.raises(InputError, match=message):
-            Settings(**values)  # type: ignore[arg-type]
-    assert dataclasses.replace(Settings(), epochs=3).epochs == 3

@@ -14,8 +14,8 @@ import torch
 from lifline import InputError, Network, sim
 from lifline.files import read_npz
 from lifline.golden import simulate
-from lifline.train import digits, fsdd, integer_forward, mnist, nmnist
-from lifline.train.tasks import run_task
+from lifline.train import integer_forward
+from lifline.train.tasks import digits, fsdd, mnist, nmnist, run_task
 
 FILES = ["network.npz", "test.npz", "train.json"]
 
@@ -136,7 +136,7 @@ def test_spoken_digits_with_learned_delays_in_all_witnesses(tmp_path: Path) -> N
     record, network, spikes = train_briefly("fsdd", tmp_path, epochs=4, hidden=24, batch=100)
     assert (spikes.shape, record["train_samples"]) == ((300, 70, 80), 2700)
     assert record["test_accuracy"] > 0.3
-    assert all(len(np.unique(projection.delays)) > 20 for projection in network.projections[:2])
+    assert all(len(np.unique(projection.synapses.delays)) > 20 for projection in network.projections[:2])
     few = spikes[:: len(spikes) // 10]
     expected = simulate(network, few)
     actual = sim.simulate(
@@ -160,7 +160,7 @@ def test_a_speaker_is_left_out() -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_mnist_in_an_epoch(tmp_path: Path) -> None:
-    record, _, spikes = train_briefly("mnist", tmp_path, epochs=1, hidden=20, whole=1.0)
+    record, _, spikes = train_briefly("mnist", tmp_path, epochs=1, hidden=20, quantised=1.0)
     assert (spikes.shape, record["network"]) == ((10000, 6, 784), "784-20-10")
     assert spikes.sum(axis=1).max() == 1  # a pixel spikes once
     assert record["test_accuracy"] > 0.8

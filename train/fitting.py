@@ -22,7 +22,7 @@ import torch
 from lifline.errors import InputError
 
 from . import checkpoint as checkpoints
-from . import distributed, health
+from . import distributed, health, machine
 from .health import Problem, Switch
 from .learner import Learner
 from .losses import find_loss, rate_penalty
@@ -59,6 +59,7 @@ def fit(
     seed: int = 0,
     encode: Encode = lambda values: values,
     vary: Vary | None = None,
+    threads: int | None = 1,
     checkpoint: Path | None = None,
     progress: Progress = lambda done, total, text: None,
     warn: Callable[[str], None] = warnings.warn,
@@ -83,6 +84,8 @@ def fit(
         Values to spikes.
     vary : callable, optional
         The same for learning, from values and a random generator: a bit different each epoch.
+    threads : int, optional
+        For torch, meanwhile: with networks of some hundred neurons one is fastest.  None leaves them as they are.
     checkpoint : path, optional
         Written after each epoch; where it exists, the run that wrote it is carried on.
     progress : callable
@@ -113,7 +116,9 @@ def fit(
     """
     run = _Run(model.to(distributed.device()), _split(data, settings), settings, seed, encode, vary)
     run.check()
-    return run.run(checkpoint, progress, warn)
+    machine.keep_memory()
+    with machine.threads(threads):
+        return run.run(checkpoint, progress, warn)
 
 
 class _Run:
@@ -311,8 +316,9 @@ class _Run:
             rounded_delays=rounded,
             quantised=self.accuracy(self.probe),
         )
-        problems = health.of_switch(self.model, self.switch) + health.of_delays(self.model)
-        self.tell(problems, epoch, warn)
+        self.tell(health.of_delays(self.model), epoch, warn)
+        if epoch < self.settings.epochs:  # else there is no more training, and of_end says it
+            self.tell(health.of_switch(self.model, self.switch), epoch, warn)
 
     def tell(self, problems: list[Problem], epoch: int, warn: Callable[[str], None]) -> None:
         """Warn of problems that are new."""

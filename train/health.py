@@ -73,7 +73,7 @@ def _thresholds(model: SpikingNetwork, name: str, scale: torch.Tensor) -> list[P
     lif = model.population(name)
     _, threshold, _ = lif.in_units(scale, torch.round)
     coarse = threshold.expand(lif.size) < COARSE
-    if coarse.float().mean() <= COARSE_SHARE:
+    if coarse.double().mean() <= COARSE_SHARE:
         return []
     return [
         Problem(
@@ -106,7 +106,7 @@ def of_delays(model: SpikingNetwork) -> list[Problem]:
         if synapses not in model.delayed:
             continue
         low, high = synapses.delay_range
-        share = float((synapses.rounded_delays() == high).float().mean())
+        share = float((synapses.rounded_delays() == high).double().mean())
         if high > low and share > max(PILED_UP, 2 / (high - low + 1)):
             raised = f"raise max_delay above {high}" if high < MAX_DELAY else "let a tick be longer"
             problems.append(

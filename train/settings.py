@@ -206,9 +206,12 @@ def _checked(settings: Any, name: str, value: Any) -> Any:
         fits = math.isfinite(value)
     if not fits:
         words = _allowed(kind, metadata)
-        if kind is int:
-            words = f"an integer, {words}"
-        elif not numbers and allowed is not None:
+        if isinstance(allowed, Range):
+            words = f"in {words}" if "…" in words else words
+            words = (
+                f"an integer{' ' if words.startswith('in') else ', '}{words}" if kind is int else words
+            )
+        elif allowed is not None:
             words = f"one of {words}"
         elif kind is bool:
             words = "true or false"

@@ -222,7 +222,9 @@ def test_power_of_two_scale() -> None:
         )
         network = to_network(model)
         scale = 2.0 ** int(np.floor(np.log2((2 ** (bits - 1) - 1) / 0.6)))
-        np.testing.assert_array_equal(network.projections[0].synapses.weights, np.round(weights.numpy() * scale))
+        np.testing.assert_array_equal(
+            network.projections[0].synapses.weights, np.round(weights.numpy() * scale)
+        )
         np.testing.assert_array_equal(network["p"].neuron.threshold, round(0.5 * scale))
 
 

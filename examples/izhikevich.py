@@ -20,13 +20,14 @@ REST = -70.0
 CURRENTS = {"resonator": 0.6}  # in mV/ms; the others get 10
 
 
-def integers(pattern: str, ticks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes and membrane in mV, (ticks,), of the golden model."""
-    current = CURRENTS.get(pattern, 10.0)
-    neuron = Izhikevich.of(*PATTERNS[pattern], current=current, rest=REST, step_bits=STEP_BITS)
-    network = Network(1, [Population("n", 1, neuron)], [Projection("input", "n", [[0]])], "n")
-    recording = golden.simulate(network, np.zeros((ticks, 1), np.uint8))
-    return recording.spikes["n"][:, 0], recording.membrane["n"][:, 0] / 2**neuron.fraction_bits
+def population() -> Network:
+    """A neuron of each pattern, each with its constant current."""
+    a, b, c, d = np.array(list(PATTERNS.values())).T
+    current = [CURRENTS.get(pattern, 10.0) for pattern in PATTERNS]
+    neuron = Izhikevich.of(a, b, c, d, current=current, rest=REST, step_bits=STEP_BITS)
+    size = len(PATTERNS)
+    silent = Projection("input", "patterns", np.zeros((1, size), int))
+    return Network(1, [Population("patterns", size, neuron)], [silent], "patterns")
 
 
 def floats(pattern: str, milliseconds: int, step: float) -> np.ndarray:
@@ -50,18 +51,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", help="where to draw the membranes (.png or .svg)")
     parser.add_argument("--milliseconds", type=int, default=1000)
+    parser.add_argument("--rtl", action="store_true", help="check the Verilog, in Verilator, too")
     arguments = parser.parse_args()
     ticks = arguments.milliseconds << STEP_BITS
+    network = population()
+    recording = golden.simulate(network, np.zeros((ticks, 1), np.uint8))
     rows = {}
     print(
         f"{'spikes in ' + str(arguments.milliseconds) + ' ms':<26}{'integers':>9}{'float64':>9}{'fine':>6}"
     )
-    for pattern in PATTERNS:
-        spikes, membrane = integers(pattern, ticks)
+    for index, pattern in enumerate(PATTERNS):
+        spikes = recording.spikes["patterns"][:, index]
+        membrane = recording.membrane["patterns"][:, index] / 2**12
         same = floats(pattern, arguments.milliseconds, 2.0**-STEP_BITS)
         fine = floats(pattern, arguments.milliseconds, 1 / 64)
         print(f"{pattern:<26}{spikes.sum():>9}{same.sum():>9}{fine.sum():>6}")
         rows[pattern] = membrane + spikes * (30 - membrane)  # the peak, where it was cut off
+    if arguments.rtl:
+        from lifline.sim import simulate
+
+        actual = simulate(network, np.zeros((ticks, 1), np.uint8), lanes=2)
+        same = recording.compare(actual) is None
+        print("gateware:", "the same" if same else "NOT the same")
     if arguments.output:
         draw(rows, arguments.output)
 

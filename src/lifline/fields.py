@@ -65,8 +65,8 @@ class Field:
 
 
 @dataclasses.dataclass(frozen=True)
-class Integer(Field):
-    """One integer for all neurons."""
+class Ranged(Field):
+    """Integers within a range."""
 
     low: Bound = 0
     high: Bound = 0
@@ -79,12 +79,17 @@ class Integer(Field):
     def late(self) -> bool:
         return callable(self.low) or callable(self.high)
 
+
+@dataclasses.dataclass(frozen=True)
+class Integer(Ranged):
+    """One integer for all neurons."""
+
     def check(self, where: str, value: Any, owner: Kind) -> int:
         return check_integer(where, value, bound(self.low, owner), bound(self.high, owner))
 
 
 @dataclasses.dataclass(frozen=True)
-class Array(Integer):
+class Array(Ranged):
     """An array of integers; read-only int64 once its owner is made."""
 
     per: str = "neuron"  #: what there is a number for: a neuron, a synapse, an entry of a table

@@ -64,7 +64,7 @@ class Population:
     name: str
     size: Any  # after __post_init__: int
     neuron: Neuron
-    shape: tuple[int, ...] | None = None  # after __post_init__: (size,), or (height, width, channels)
+    shape: Any = None  # after __post_init__: (size,), or (height, width, channels)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -85,7 +85,6 @@ class Population:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        assert self.shape is not None
         size = self.size if len(self.shape) == 1 else self.shape
         return f"Population({self.name!r}, {size}, {self.neuron!r})"
 
@@ -176,7 +175,7 @@ class Network:
     name: str = ""
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
     input_bits: int = 1
-    input_shape: tuple[int, ...] | None = None  # after __post_init__, as Population.shape
+    input_shape: Any = None  # after __post_init__, as Population.shape
 
     def __post_init__(self) -> None:
         inputs, input_shape = _size("network: inputs", self.inputs, self.input_shape)

@@ -1,7 +1,7 @@
 """The specification: the contract in plain Python integers, a neuron at a time.
 
-Read it beside ``docs/contract.md``.  It is slow, and nothing in it is clever; every other witness is checked against it.
-A kind of neuron is one function, registered with :func:`tick` by its type.
+Read it beside ``docs/contract.md``.  It is slow, and nothing in it is clever; every other witness is
+checked against it. A kind of neuron is one function, registered with :func:`tick` by its type.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def tick(neuron: Neuron, i: int, total: int, before: Before) -> After:
     -------
     After
     """
-    raise TypeError(f"the reference has no {type(neuron).__name__}: register its tick with reference.tick")
+    raise TypeError(
+        f"the reference has no {type(neuron).__name__}: register its tick with reference.tick"
+    )
 
 
 @tick.register

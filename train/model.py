@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lifline import neurons as kinds
+from lifline import neurons
 from lifline.errors import InputError, NetworkError
 from lifline.network import INPUT, Network, Population, Projection
 from lifline.neurons import BETA_BITS, Reset
@@ -31,7 +31,7 @@ from lifline.synapses import Dense
 
 from .arithmetic import Neurons, loops, run
 from .delays import Kernel
-from .integer import check_exact, evaluate, lif_of
+from .integer import check_exact, evaluate
 from .neurons import LIF, MAX_MEMBRANE_BITS
 from .synapses import DelayedLinear, Synapses
 
@@ -162,7 +162,7 @@ class SpikingNetwork(nn.Module):
         """A model that exports `network` again, and can be trained further from there."""
         populations = {}
         for p in network.populations:
-            neuron = lif_of(p)
+            neuron = p.neuron
             scale = 2.0 ** int(neuron.threshold.max()).bit_length()  # a threshold is about 1, and exact
             populations[p.name] = LIF(
                 p.size,
@@ -174,16 +174,19 @@ class SpikingNetwork(nn.Module):
                 membrane_bits=neuron.membrane_bits,
                 scale=scale,
             )
-        projections = []
-        for projection in network.projections:
-            weights, delays = projection.synapses.dense()
-            synapses = Synapses(
-                *weights.shape,
-                delays=delays,
-                weight_bits=projection.synapses.weight_bits,
-                weights=_exact(weights, float(populations[projection.target].scale)),
+        projections = [
+            (
+                p.source,
+                p.target,
+                Synapses(
+                    *p.synapses.shape,
+                    delays=p.synapses.dense()[1],
+                    weight_bits=p.synapses.weight_bits,
+                    weights=_exact(p.synapses.dense()[0], float(populations[p.target].scale)),
+                ),
             )
-            projections.append((projection.source, projection.target, synapses))
+            for p in network.projections
+        ]
         return cls(network.inputs, populations, projections, network.output)
 
     def population(self, name: str) -> LIF:
@@ -373,8 +376,8 @@ def to_network(
                     else synapses.weights,
                     f"{source} -> {target}",
                 ),
-                synapses.rounded_delays().cpu().numpy(),
-                synapses.weight_bits,
+                delays=synapses.rounded_delays().cpu().numpy(),
+                weight_bits=synapses.weight_bits,
             ),
         )
         for source, target, synapses in model.projections
@@ -389,7 +392,7 @@ def to_network(
             Population(
                 target,
                 lif.size,
-                kinds.LIF(
+                neurons.LIF(
                     beta,
                     threshold,
                     reset=lif.reset,
@@ -414,8 +417,8 @@ def _with_narrow_membranes(model: SpikingNetwork, network: Network) -> Network:
     """
     populations = []
     for population in network.populations:
+        neuron = population.neuron
         if model.population(population.name).membrane_bits is None:
-            neuron = lif_of(population)
             high, low = neuron.bias.clip(min=0), neuron.bias.clip(max=0) - 1
             for projection in network.incoming(population.name):
                 weights, _ = projection.synapses.dense()

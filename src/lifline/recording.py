@@ -49,12 +49,13 @@ class Recording:
     spikes : dict of str to uint8 (samples, ticks, size)
         s[t] of each population.
     states : dict of str to dict of str to int32 (samples, ticks, size)
-        For each population its states at the end of each tick: ``membrane`` v[t], and what else its kind keeps.
+        For each population its states at the end of each tick: ``membrane`` v[t], and what else its
+        kind keeps.
     classes : int64 (samples,)
         By :func:`classify`.
     cycles : int64 (samples,), optional
-        Of the gateware: from the clock cycle in which a sample's first event (or marker) is accepted to the one in which the
-        output's last marker is, both counted.
+        Of the gateware: from the clock cycle in which a sample's first event (or marker) is accepted to
+        the one in which the output's last marker is, both counted.
     """
 
     spikes: dict[str, np.ndarray]
@@ -123,7 +124,9 @@ class Recording:
                 states.setdefault(population, {})[what] = values
         whole = "classes" in arrays and spikes and states.keys() == spikes.keys()
         if not whole or any("membrane" not in of for of in states.values()):
-            raise InputError(f"{path}: not a recording: give a file that 'lifline simulate' has written")
+            raise InputError(
+                f"{path}: not a recording: give a file that 'lifline simulate' has written"
+            )
         return cls(spikes, states, arrays["classes"], arrays.get("cycles"))
 
     def compare(self, other: Recording, network: Network | None = None) -> Divergence | None:
@@ -154,7 +157,9 @@ class Recording:
             for what, values in ours.items():
                 different |= values != theirs[what]
             if different.any():
-                where = tuple(int(i) for i in np.unravel_index(int(different.argmax()), different.shape))
+                where = tuple(
+                    int(i) for i in np.unravel_index(int(different.argmax()), different.shape)
+                )
                 sample, tick, neuron = where
                 pair = ({what: int(v[where]) for what, v in of.items()} for of in (ours, theirs))
                 firsts.append((sample, tick, order, Divergence(sample, tick, name, neuron, *pair)))
@@ -179,8 +184,8 @@ def classify(
 ) -> np.ndarray:
     """The class of each sample, int64 (samples,) or ().
 
-    The output neuron with the most spikes or, where the output is a readout, with the highest membrane summed over the ticks; a tie
-    goes to the lower index.
+    The output neuron with the most spikes or, where the output is a readout, with the highest membrane
+    summed over the ticks; a tie goes to the lower index.
 
     Parameters
     ----------

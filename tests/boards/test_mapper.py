@@ -17,7 +17,7 @@ from lifline import InputError, Network, Population, Projection, ToolError
 from lifline.boards import BOARDS, mapper
 from lifline.boards.estimate import estimate
 from lifline.boards.mapper import MARGIN, assumed_activity, choose, map_lanes, pareto
-from lifline.cli import main
+from lifline.app.main import main
 from lifline.golden import simulate
 from lifline.network import INPUT
 from lifline.rtl import cycles

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lifline.errors import InputError, MissingExtra
+from lifline.files import read_spikes
 from lifline.network import INPUT, Network
 
 from . import options, output
@@ -72,7 +73,7 @@ def build(
         raise InputError(f"there is no board '{board}'; lifline builds for {', '.join(boards.BOARDS)}")
     activity = None
     if input_file is not None:
-        spikes, _ = options.read_spikes(input_file, net)
+        spikes, _ = read_spikes(input_file, net.inputs)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
     mapping: dict[str, Any] = {}
     if lanes == "auto":

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from lifline.errors import InputError
-from lifline.files import check_spikes, read_npz
-from lifline.network import Network
 
 
 class Lanes(click.ParamType):  # type: ignore[type-arg]
@@ -93,28 +90,6 @@ lanes_option = functools.partial(
     default=None,
     help="Neurons updated per cycle: a number for all populations, or hidden=4,output=2.",
 )
-
-
-def read_spikes(path: Path, network: Network) -> tuple[np.ndarray, np.ndarray | None]:
-    """Spikes (samples, ticks, inputs) and, where the file has them, labels (samples,)."""
-    arrays = read_npz(path)
-    if "spikes" not in arrays:
-        raise InputError(
-            f"{path}: no array 'spikes', only {', '.join(map(repr, arrays)) or 'an empty file'}"
-        )
-    spikes = check_spikes(arrays["spikes"], network.inputs, f"{path}: spikes")
-    spikes = spikes if spikes.ndim == 3 else spikes[None]
-    if 0 in spikes.shape:
-        raise InputError(
-            f"{path}: spikes: shape is {spikes.shape}; give at least one sample and one tick"
-        )
-    labels = arrays.get("labels")
-    if labels is not None and (labels.shape != spikes.shape[:1] or labels.dtype.kind not in "iu"):
-        raise InputError(
-            f"{path}: labels: {labels.dtype}{labels.shape}, must be integers of shape {spikes.shape[:1]}, "
-            "one for each sample"
-        )
-    return spikes, labels
 
 
 def check_output(path: Path, **inputs: Path) -> None:

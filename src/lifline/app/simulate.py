@@ -8,8 +8,9 @@ from typing import Any
 import click
 import numpy as np
 
-from lifline.files import write_npz
+from lifline.files import read_spikes
 from lifline.network import Network
+from lifline.recording import Recording
 
 from . import options, output
 from .parts import part
@@ -41,13 +42,13 @@ def simulate(
     waves: Path | None,
     as_json: bool,
 ) -> None:
-    """Run NETWORK on spikes; write every spike, membrane and class."""
+    """Run NETWORK on spikes; write every spike, state and class."""
     if backend == "golden" and waves:
         raise click.UsageError(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
         )
     net = Network.load(network)
-    spikes, labels = options.read_spikes(input_file, net)
+    spikes, labels = read_spikes(input_file, net.inputs)
     inputs = {"NETWORK": network, "--input": input_file}
     options.check_output(output_file, **inputs)
     if waves is not None:
@@ -59,21 +60,13 @@ def simulate(
             recording = part("sim").simulate(
                 net, spikes, backend=backend, lanes=lanes or 1, waves=waves, progress=progress
             )
-    arrays = {}
-    for population in net.populations:
-        arrays[f"{population.name}.spikes"] = recording.spikes[population.name].astype(np.uint8)
-        arrays[f"{population.name}.membrane"] = recording.membrane[population.name].astype(np.int32)
-    arrays["classes"] = recording.classes.astype(np.int64)
-    if backend != "golden":
-        arrays["cycles"] = recording.cycles.astype(np.int64)
-    write_npz(output_file, arrays)
-
+    recording.save(output_file)
     values: dict[str, Any] = {"output": str(output_file), "backend": backend}
     output.result(as_json, *_summary(values, net, recording, labels))
 
 
 def _summary(
-    values: dict[str, Any], network: Network, recording: Any, labels: np.ndarray | None
+    values: dict[str, Any], network: Network, recording: Recording, labels: np.ndarray | None
 ) -> tuple[dict[str, Any], str]:
     """What a simulation shows, for JSON (after `values`) and for a person."""
     samples, ticks, _ = recording.spikes[network.output].shape
@@ -87,8 +80,8 @@ def _summary(
         values["correct"] = correct = int((recording.classes == labels).sum())
         values["accuracy"] = correct / samples
         text.append(f"accuracy: {correct / samples:.2%} ({correct} of {samples})")
-    cycles = getattr(recording, "cycles", None)
-    if cycles is not None:
+    if recording.cycles is not None:
+        cycles = recording.cycles
         least, most, mean = int(cycles.min()), int(cycles.max()), float(cycles.mean())
         values["cycles"] = {"min": least, "mean": mean, "max": most}
         text.append(f"cycles a sample: {least} … {most}, mean {mean:.1f}")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lifline.errors import InputError
-from lifline.files import check_spikes, read_npz
+from lifline.files import read_spikes
 from lifline.network import Network
 
 
@@ -131,17 +131,10 @@ def _mismatch(record: dict[str, Any], network: Network) -> str | None:
 
 def _read_test(file: Path, network: Network) -> tuple[np.ndarray, np.ndarray]:
     """The spikes and labels of the test split."""
-    test = read_npz(file)
-    if "spikes" not in test or "labels" not in test:
-        raise InputError(f"{file}: must hold 'spikes' and 'labels', not {', '.join(test) or 'nothing'}")
-    spikes = check_spikes(test["spikes"], network.inputs, f"{file}: spikes")
-    labels = test["labels"]
+    spikes, labels = read_spikes(file, network.inputs)
+    if labels is None:
+        raise InputError(f"{file}: no array 'labels'; train again")
     classes = network.size(network.output)
-    if labels.shape != spikes.shape[:1] or spikes.ndim != 3 or 0 in spikes.shape:
-        raise InputError(
-            f"{file}: spikes {spikes.shape} and labels {labels.shape} must be (samples, ticks, inputs) and "
-            "(samples,), none of them 0"
-        )
-    if labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() < classes:
-        raise InputError(f"{file}: labels must be integers in 0 … {classes - 1}, one for each sample")
-    return spikes, labels.astype(np.int64)
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"{file}: labels must be in 0 … {classes - 1}, the neurons of the output")
+    return spikes, labels

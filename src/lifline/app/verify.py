@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lifline.files import read_spikes
 from lifline.network import Network
 
 from . import options, output
@@ -46,7 +47,7 @@ def verify(
 ) -> int:
     """Check the gateware of NETWORK against the golden model, in lock-step, with random stalls."""
     net = Network.load(network)
-    spikes = None if input_file is None else options.read_spikes(input_file, net)[0]
+    spikes = None if input_file is None else read_spikes(input_file, net.inputs)[0]
     with output.progress_bar(not as_json) as progress:
         report = part("sim").verify(
             net, backend=backend, lanes=lanes or 1, spikes=spikes, samples=samples, ticks=ticks, seed=seed,

@@ -58,7 +58,7 @@ class Outcome:
     clock_cycles: int  #: in all
     seconds: float  #: that the simulators ran, in all
     problem: str | None
-    divergence: dict[str, Any] | None  #: where the checker saw the traces differ first
+    mismatch: dict[str, Any] | None  #: the first word of a trace that the checker saw differ
 
 
 class Simulator:
@@ -233,7 +233,7 @@ class Simulator:
             clock_cycles=sum(raw.clock_cycles for raw in outcomes),
             seconds=sum(raw.seconds for raw in outcomes),
             problem=problem,
-            divergence=next((raw.divergence for raw in outcomes if raw.divergence), None),
+            mismatch=next((raw.mismatch for raw in outcomes if raw.mismatch), None),
         )
 
     def _contradiction(self, outcomes: Sequence[Raw], spikes: dict[str, np.ndarray]) -> str | None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lifline.cli import main
+from lifline.report import arrivals, delayed
 
 from lifline import Network, Population, Projection, golden
-from lifline.cli import main
 from lifline.errors import ToolError
 from lifline.files import read_npz, write_npz
-from lifline.report import arrivals, delayed
 
 verilated = pytest.mark.verilator
 slow = pytest.mark.slow

@@ -48,7 +48,9 @@ def tick(neuron: Neuron, i: int, total: int, before: Before) -> After:
     -------
     After
     """
-    raise TypeError(f"the reference has no {type(neuron).__name__}: register its tick with reference.tick")
+    raise TypeError(
+        f"the reference has no {type(neuron).__name__}: register its tick with reference.tick"
+    )
 
 
 @tick.register

@@ -52,7 +52,9 @@ class ByReference:
     def __init__(self, neuron: Neuron, samples: int, size: int) -> None:
         self.neuron = neuron
         start = [
-            reference.Before({s.name: int(np.broadcast_to(s.initial, size)[i]) for s in neuron.states}, 0)
+            reference.Before(
+                {s.name: int(np.broadcast_to(s.initial, size)[i]) for s in neuron.states}, 0
+            )
             for i in range(size)
         ]
         self.before = [list(start) for _ in range(samples)]

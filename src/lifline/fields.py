@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from .checks import check_array, check_integer
 from .errors import NetworkError
 
 Bound = int | Callable[[Any], int]
@@ -86,13 +86,22 @@ class Integer(Field):
 class Array(Integer):
     """An array of integers; read-only int64 once its owner is made."""
 
-    per: str = "neuron"  #: "neuron": one integer or one a neuron; "synapse": (sources, targets); "entry": a table
+    per: str = "neuron"  #: what there is a number for: a neuron, a synapse, an entry of a table
+    axes: int = 1  #: of the array
+    one: bool = True  #: whether one integer for all will do
     unit: str = ""  #: such as "1/256"
     storage: str = "int32"  #: dtype in a file
 
     def check(self, where: str, value: Any, owner: Kind) -> np.ndarray:
         low, high = bound(self.low, owner), bound(self.high, owner)
-        return check_array(where, value, low=low, high=high, axes=owner.axes(self.per))
+        values = check_array(where, value, low=low, high=high)
+        if values.ndim != self.axes and not (self.one and values.ndim == 0):
+            shape = {"neuron": "(size,)", "synapse": "(source size, target size)"}.get(self.per, "(entries,)")
+            one = "be one integer or " if self.one else ""
+            raise NetworkError(f"{where} must {one}have the shape {shape}, not {values.shape}")
+        if values.ndim and 0 in values.shape:
+            raise NetworkError(f"{where} must not be empty: its shape is {values.shape}")
+        return values
 
     def pack(self, value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays[name] = value.astype(self.storage)
@@ -174,21 +183,23 @@ def per_neuron(
     optional: bool = False,
 ) -> Any:
     """A field: an integer for all neurons, or one for each; None where `optional`."""
-    return _field(Array(meaning, optional, low, high, "neuron", unit), default)
+    return _field(Array(meaning, optional, low, high, unit=unit), default)
 
 
 def array(
     meaning: str,
     *,
     per: str,
+    axes: int,
     low: Bound,
     high: Bound,
     default: Any = _MISSING,
     unit: str = "",
     storage: str = "int32",
 ) -> Any:
-    """A field: an array of integers, one `per` "neuron", "synapse" or table "entry"."""
-    return _field(Array(meaning, False, low, high, per, unit, storage), default)
+    """A field: an array of integers with so many axes, one `per` "synapse" or table "entry"; one for all if it has a default."""
+    one = default is not _MISSING
+    return _field(Array(meaning, False, low, high, per, axes, one, unit, storage), default)
 
 
 def choice(meaning: str, of: type[enum.Enum], default: Any = _MISSING) -> Any:
@@ -241,9 +252,11 @@ class Kind:
         """How messages call it."""
         return type(self).__name__
 
-    def axes(self, per: str) -> tuple[int, ...]:
-        """Numbers of axes that an array `per` neuron, synapse or entry may have."""
-        return {"neuron": (0, 1), "entry": (1,)}[per]
+    @classmethod
+    def per_neuron(cls, name: str) -> bool:
+        """Whether a field is an array with a number for each neuron."""
+        field = cls.fields()[name]
+        return isinstance(field, Array) and field.per == "neuron"
 
     def arrays(self) -> Iterator[tuple[str, Array, np.ndarray]]:
         """Name, field and values of each array that is there, those of parts as ``part.field``."""
@@ -262,7 +275,7 @@ class Kind:
             value = getattr(self, name)
             if isinstance(value, Kind):
                 changes[name] = value.sized(size, f"{where}: {name}")
-            elif isinstance(field, Array) and field.per == "neuron" and value is not None:
+            elif self.per_neuron(name) and value is not None:
                 if value.shape not in ((), (size,)):
                     raise NetworkError(
                         f"{where}: {name} must be one integer or have the shape ({size},), not {value.shape}"
@@ -379,44 +392,10 @@ def bound(value: Bound, owner: Any) -> int:
     return value(owner) if callable(value) else value
 
 
-def check_integer(where: str, value: Any, low: int, high: int) -> int:
-    """`value` as an int within a range."""
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise NetworkError(f"{where} must be an integer, not {value!r}") from None
-    if not low <= number <= high:
-        raise NetworkError(f"{where} must be in {low} … {high}, not {number}")
-    return number
-
-
-def check_array(where: str, value: Any, *, low: int, high: int, axes: tuple[int, ...]) -> np.ndarray:
-    """`value` as a read-only int64 array within a range, with one of these numbers of axes."""
-    try:
-        values = np.asarray(value)
-    except ValueError:  # a list whose rows differ in length
-        raise NetworkError(f"{where} must be a rectangular array of integers") from None
-    if values.dtype.kind not in "iu":
-        raise NetworkError(f"{where} must be integers, not {values.dtype}; round and cast them first")
-    if values.ndim not in axes or (values.ndim and 0 in values.shape):
-        wanted = " or ".join({0: "one integer", 1: "a row", 2: "a matrix"}.get(n, f"{n} axes") for n in axes)
-        raise NetworkError(f"{where} must be {wanted}, not of the shape {values.shape}")
-    wrong = (values < low) | (values > high)
-    if wrong.any():
-        index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        at = f" at {index}" if index else ""
-        raise NetworkError(f"{where} must be in {low} … {high}, not {values[index]}{at}")
-    values = values.astype(np.int64)
-    values.setflags(write=False)
-    return values
-
-
 def _text(value: Bound) -> str:
     """An end of a range, for tables: a function by its docstring."""
     if callable(value):
-        return value.__doc__ or "…"
+        return (value.__doc__ or "…").rstrip(".")
     for power in (15, 16, 31, 23):
         for offset, text in ((0, ""), (1, " − 1")):
             if value == 2**power - offset:

@@ -21,8 +21,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import summary
+from .checks import check_integer
 from .errors import LiflineError, NetworkError
-from .fields import check_integer, equal
+from .fields import equal
 from .files import read_npz, write_npz
 from .neurons import Neuron
 from .plasticity import Plasticity
@@ -33,6 +34,7 @@ INPUT = "input"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _INT32 = 2**31
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Population:

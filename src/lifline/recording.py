@@ -123,7 +123,9 @@ class Recording:
                 states.setdefault(population, {})[what] = values
         whole = "classes" in arrays and spikes and states.keys() == spikes.keys()
         if not whole or any("membrane" not in of for of in states.values()):
-            raise InputError(f"{path}: not a recording: give a file that 'lifline simulate' has written")
+            raise InputError(
+                f"{path}: not a recording: give a file that 'lifline simulate' has written"
+            )
         return cls(spikes, states, arrays["classes"], arrays.get("cycles"))
 
     def compare(self, other: Recording, network: Network | None = None) -> Divergence | None:
@@ -154,7 +156,9 @@ class Recording:
             for what, values in ours.items():
                 different |= values != theirs[what]
             if different.any():
-                where = tuple(int(i) for i in np.unravel_index(int(different.argmax()), different.shape))
+                where = tuple(
+                    int(i) for i in np.unravel_index(int(different.argmax()), different.shape)
+                )
                 sample, tick, neuron = where
                 pair = ({what: int(v[where]) for what, v in of.items()} for of in (ours, theirs))
                 firsts.append((sample, tick, order, Divergence(sample, tick, name, neuron, *pair)))

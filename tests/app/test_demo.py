@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lifline.cli import main
-from lifline.report import arrivals, delayed
 
-from lifline import Network, Population, Projection, golden
+from lifline import LIF, Dense, Network, Population, Projection, golden
+from lifline.app import pipeline
+from lifline.app.main import main
+from lifline.app.report import arrivals, delayed
 from lifline.errors import ToolError
 from lifline.files import read_npz, write_npz
 
@@ -24,9 +25,7 @@ slow = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One epoch, and a build that only claims to have happened, but fails for the HX8K."""
-    import lifline.demo
-
-    run_task = lifline.demo.run_task
+    run_task = pipeline.run_task
 
     def build(network: Any, board: str, directory: Path, **options: Any) -> dict[str, Any]:
         if board == "hx8k":
@@ -46,8 +45,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             "samples_per_second": 50_000.0,
         }
 
-    monkeypatch.setattr(lifline.demo, "run_task", lambda *a, **o: run_task(*a, **o, epochs=1))
-    monkeypatch.setattr(lifline.demo.board_builds, "build", build)
+    monkeypatch.setattr(pipeline, "run_task", lambda *a, **o: run_task(*a, **o, epochs=1))
+    monkeypatch.setattr(pipeline.board_builds, "build", build)
     monkeypatch.chdir(tmp_path)
 
 
@@ -87,7 +86,7 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
     assert not re.findall(r"""(?:src|href)=["']?https?:""", page)  # it needs nothing from elsewhere
     assert "Learning" in titles(page)
     assert "Delays" not in titles(page)
-    assert "on whole numbers, those of the network below, throughout" in page
+    assert "Training was quantised throughout" in page
 
 
 @slow
@@ -95,9 +94,7 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_trained_network_with_delays_and_a_board_without_bitstream(
     trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import lifline.demo
-
-    monkeypatch.setattr(lifline.demo, "run_task", None)  # nothing is trained
+    monkeypatch.setattr(pipeline, "run_task", None)  # nothing is trained
     boards = ["--board", "hx8k", "--board", "ulx3s"]
     assert main(["demo", "-o", "out/page", "--trained", str(trained), *boards, "--json"]) == 1
     out, error = capsys.readouterr()
@@ -124,9 +121,7 @@ def test_a_trained_network_with_delays_and_a_board_without_bitstream(
 def test_a_difference_fails_the_demo(
     trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import lifline.demo
-
-    forward = lifline.demo.train.integer_forward
+    forward = pipeline.train.integer_forward
 
     def wrong(network: Any, spikes: np.ndarray) -> Any:
         recording = forward(network, spikes)
@@ -134,7 +129,7 @@ def test_a_difference_fails_the_demo(
         membrane[2, 3, 1] += 1
         return recording
 
-    monkeypatch.setattr(lifline.demo.train, "integer_forward", wrong)
+    monkeypatch.setattr(pipeline.train, "integer_forward", wrong)
     assert main(["demo", "--trained", str(trained), "--samples", "3", "--json"]) == 1
     out, error = capsys.readouterr()
     result = json.loads(out)
@@ -146,8 +141,8 @@ def test_a_difference_fails_the_demo(
     classes = golden.simulate(network, test["spikes"][some]).classes
     assert result["samples"] == 3
     assert result["correct"]["rtl"] == int((classes == test["labels"][some]).sum())
-    assert result["differing"]["torch"] == {"spikes": 0, "membranes": 1, "classes": 0}
-    assert result["differing"]["rtl"] == {"spikes": 0, "membranes": 0, "classes": 0}
+    assert result["differing"]["torch"] == {"spikes": 0, "states": 1, "classes": 0}
+    assert result["differing"]["rtl"] == {"spikes": 0, "states": 0, "classes": 0}
     assert result["cycles"]["differing_from_model"] == 0
     assert [report["board"] for report in result["boards"]] == ["ulx3s"]
     assert result["unbuilt"] == {}
@@ -202,8 +197,10 @@ def test_the_spikes_that_arrive_through_their_delays() -> None:
     """Four inputs, one neuron of threshold 9; those that are to arrive in tick 5 are worked out by hand."""
     network = Network(
         inputs=4,
-        populations=[Population("neuron", size=1, beta=0, threshold=9)],
-        projections=[Projection("input", "neuron", [[6], [5], [-1], [4]], delays=[[0], [3], [5], [1]])],
+        populations=[Population("neuron", size=1, neuron=LIF(beta=0, threshold=9))],
+        projections=[
+            Projection("input", "neuron", Dense([[6], [5], [-1], [4]], delays=[[0], [3], [5], [1]]))
+        ],
         output="neuron",
     )
     spikes = np.zeros((1, 8, 4), np.uint8)
@@ -211,9 +208,9 @@ def test_the_spikes_that_arrive_through_their_delays() -> None:
         spikes[0, tick, channel] = 1
     recording = golden.simulate(network, spikes)
     assert delayed(network) == list(network.projections)
-    (found,) = arrivals(network, spikes[0], recording, 0)
+    (found,) = arrivals(network, spikes[0], recording[0])
     assert (found.neuron, found.tick) == (0, 5)
     assert found.sources.tolist() == [0, 1, 2]
     assert found.weights.tolist() == [6, 5, -1]
     assert found.delays.tolist() == [0, 3, 5]
-    assert found.membrane.tolist() == [0, 0, 0, 0, 4, 10, 0, 6]  # before the reset, which leaves 1
+    assert found.membrane.tolist() == [0, 0, 0, 0, 4, 1, 0, 6]  # after the reset: 10 − 9

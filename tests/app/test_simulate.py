@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline import Network, Population, Projection, golden
+from lifline import LIF, Dense, Network, Population, Projection, golden
 from lifline.app.main import main
 from lifline.files import read_npz, write_npz
 
@@ -26,14 +26,15 @@ def test_simulate_writes_all_that_the_network_did(
     expected = golden.simulate(network, spikes)
     out = read_npz("out.npz")
     names = [population.name for population in network.populations]
-    assert list(out) == [f"{name}.{what}" for name in names for what in ("spikes", "membrane")] + [
-        "classes"
-    ]
+    assert list(out) == [
+        f"{name}.{what}" for name in names for what in ("spikes", *expected.states[name])
+    ] + ["classes"]
     for name in names:
         assert out[f"{name}.spikes"].dtype == np.uint8
-        assert out[f"{name}.membrane"].dtype == np.int32
         assert np.array_equal(out[f"{name}.spikes"], expected.spikes[name])
-        assert np.array_equal(out[f"{name}.membrane"], expected.membrane[name])
+        for state, values in expected.states[name].items():
+            assert out[f"{name}.{state}"].dtype == np.int32
+            assert np.array_equal(out[f"{name}.{state}"], values)
     assert out["classes"].dtype == np.int64
     assert np.array_equal(out["classes"], expected.classes)
     shown = json.loads(capsys.readouterr().out)
@@ -72,13 +73,15 @@ def test_every_backend_writes_the_same_file(folder: Path) -> None:
     network = Network(
         inputs=3,
         populations=[
-            Population("hidden", size=5, beta=200, threshold=20, bias=[0, 1, 2, 3, -4]),
-            Population("output", size=2, beta=256, threshold=30, reset="zero", reset_delay=True),
+            Population("hidden", size=5, neuron=LIF(beta=200, threshold=20, bias=[0, 1, 2, 3, -4])),
+            Population(
+                "output", size=2, neuron=LIF(beta=256, threshold=30, reset="zero", reset_delay=True)
+            ),
         ],
         projections=[
-            Projection("input", "hidden", weights=np.arange(-7, 8).reshape(3, 5) * 5),
-            Projection("hidden", "output", weights=[[9, -9]] * 5, delays=[[0, 3]] * 5),
-            Projection("output", "hidden", weights=[[4] * 5, [-4] * 5], delays=2),
+            Projection("input", "hidden", np.arange(-7, 8).reshape(3, 5) * 5),
+            Projection("hidden", "output", Dense([[9, -9]] * 5, delays=[[0, 3]] * 5)),
+            Projection("output", "hidden", Dense([[4] * 5, [-4] * 5], delays=2)),
         ],
         output="output",
     )

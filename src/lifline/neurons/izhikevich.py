@@ -20,22 +20,22 @@ A_BITS, B_BITS = 12, 10
 
 
 def _lowest_membrane(neuron: Izhikevich) -> int:
-    """−2^(membrane_bits − 1)"""
+    """−2^(membrane_bits − 1)."""
     return -int(2 ** (neuron.membrane_bits - 1))
 
 
 def _highest_membrane(neuron: Izhikevich) -> int:
-    """2^(membrane_bits − 1) − 1"""
+    """2^(membrane_bits − 1) − 1."""
     return int(2 ** (neuron.membrane_bits - 1)) - 1
 
 
 def _lowest_recovery(neuron: Izhikevich) -> int:
-    """−2^(recovery_bits − 1)"""
+    """−2^(recovery_bits − 1)."""
     return -int(2 ** (neuron.recovery_bits - 1))
 
 
 def _highest_recovery(neuron: Izhikevich) -> int:
-    """2^(recovery_bits − 1) − 1"""
+    """2^(recovery_bits − 1) − 1."""
     return int(2 ** (neuron.recovery_bits - 1)) - 1
 
 
@@ -60,7 +60,9 @@ class Izhikevich(Neuron):
         "the recovery's sensitivity to the membrane", low=-(2**12), high=2**12 - 1, unit="1/1024"
     )
     c: Any = per_neuron("the membrane after a spike", low=_lowest_membrane, high=_highest_membrane)
-    d: Any = per_neuron("what a spike adds to the recovery", low=_lowest_recovery, high=_highest_recovery)
+    d: Any = per_neuron(
+        "what a spike adds to the recovery", low=_lowest_recovery, high=_highest_recovery
+    )
     threshold: Any = per_neuron(
         "a neuron spikes where its membrane is greater", low=_lowest_membrane, high=_highest_membrane
     )

@@ -29,7 +29,7 @@ class Reset(enum.Enum):
 
 
 def _highest_membrane(neuron: LIF) -> int:
-    """2^(membrane_bits − 1) − 1"""
+    """2^(membrane_bits − 1) − 1."""
     return int(2 ** (neuron.membrane_bits - 1)) - 1
 
 
@@ -44,9 +44,7 @@ class Adaptation(Kind):
     rho: Any = per_neuron(
         "the fraction of the adaptation that is kept each tick", low=0, high=256, unit="1/256"
     )
-    jump: Any = per_neuron(
-        "what a spike adds to the adaptation", low=-(2**23), high=2**23 - 1
-    )
+    jump: Any = per_neuron("what a spike adds to the adaptation", low=-(2**23), high=2**23 - 1)
     bits: int = integer("width of the adaptation", low=2, high=24, default=16)
 
 
@@ -64,6 +62,7 @@ class Noise(Kind):
     table: Any = array(
         "2^k numbers, k = 0 … 16, of which each tick draws one to be added to the threshold",
         per="entry",
+        axes=1,
         low=-(2**23),
         high=2**23 - 1,
     )
@@ -131,7 +130,10 @@ class LIF(Neuron):
     """
 
     beta: Any = per_neuron(
-        "the fraction of the membrane that is kept each tick; 256 does not leak", low=0, high=256, unit="1/256"
+        "the fraction of the membrane that is kept each tick; 256 does not leak",
+        low=0,
+        high=256,
+        unit="1/256",
     )
     threshold: Any = per_neuron(
         "a neuron spikes where its membrane is greater", low=0, high=_highest_membrane
@@ -144,7 +146,9 @@ class LIF(Neuron):
         "the fraction of the synaptic current that is kept each tick",
         low=0, high=256, default=None, unit="1/256", optional=True,
     )  # fmt: skip
-    current_bits: int = integer("width of the synaptic current, with `alpha`", low=8, high=24, default=16)
+    current_bits: int = integer(
+        "width of the synaptic current, with `alpha`", low=8, high=24, default=16
+    )
     adaptation: Any = part("an adaptive threshold", Adaptation)
     noise: Any = part("a random threshold", Noise)
 

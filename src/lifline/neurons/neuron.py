@@ -16,7 +16,9 @@ class State:
     name: str
     bits: int  #: its width
     signed: bool = True  #: two's complement, or unsigned
-    initial: np.ndarray | int = 0  #: its value before the first tick of a sample, for all neurons or each
+    initial: np.ndarray | int = (
+        0  #: its value before the first tick of a sample, for all neurons or each
+    )
 
     @property
     def range(self) -> tuple[int, int]:

@@ -14,12 +14,12 @@ from .synapses import MAX_DELAY, Synapses
 
 
 def _lowest(synapses: Dense) -> int:
-    """−2^(weight_bits − 1)"""
+    """−2^(weight_bits − 1)."""
     return -int(2 ** (synapses.weight_bits - 1))
 
 
 def _highest(synapses: Dense) -> int:
-    """2^(weight_bits − 1) − 1"""
+    """2^(weight_bits − 1) − 1."""
     return int(2 ** (synapses.weight_bits - 1)) - 1
 
 
@@ -27,11 +27,9 @@ def _highest(synapses: Dense) -> int:
 class Dense(Synapses):
     """I[t, i] = Σ_j w[j, i] · s[t − d[j, i], j]: a matrix of weights, and a delay for each or for all."""
 
-    weights: Any = array(
-        "two's complement", per="synapse", low=_lowest, high=_highest, storage="int16"
-    )
+    weights: Any = array("two's complement", per="synapse", axes=2, low=_lowest, high=_highest, storage="int16")
     delays: Any = array(
-        "ticks that a spike takes", per="synapse", low=0, high=MAX_DELAY, default=0,
+        "ticks that a spike takes", per="synapse", axes=2, low=0, high=MAX_DELAY, default=0,
         unit="ticks", storage="uint8",
     )  # fmt: skip
     weight_bits: int = integer("width of the weights", low=2, high=16, default=8)
@@ -39,17 +37,11 @@ class Dense(Synapses):
     def __post_init__(self) -> None:
         super().__post_init__()
         shape = self.weights.shape
-        if len(shape) != 2:
-            raise NetworkError(f"{self.label}: weights must have the shape (source size, target size), not {shape}")
         if self.delays.shape not in ((), shape):
             raise NetworkError(
                 f"{self.label}: delays must be one integer or have the shape {shape}, not {self.delays.shape}"
             )
         object.__setattr__(self, "delays", np.broadcast_to(self.delays, shape))
-
-    def axes(self, per: str) -> tuple[int, ...]:
-        """One delay for all synapses will do."""
-        return (0, 2)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -49,6 +49,15 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return run
 
 
+def boom(error: BaseException) -> Callable[..., Any]:
+    """A function that raises this, whatever it is called with."""
+
+    def raise_it(*arguments: Any, **options: Any) -> Any:
+        raise error
+
+    return raise_it
+
+
 @pytest.fixture
 def part(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Put functions in the place of a part of lifline, for the commands."""

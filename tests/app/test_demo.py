@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -184,13 +185,29 @@ def test_damaged_trainings_are_refused(trained: Path, capsys: pytest.CaptureFixt
         shutil.rmtree(work)
 
     assert "work/train.json: No such file" in refused(capsys, "--trained", work)
-    for content in ("{", "[]", '{"task": "arrays"}'):
+    for content in ("{", "[]", "[" * 100_000, "\0"):
         says("work/train.json: damaged, or of another version of lifline; train again", train=content)
+    curves = record["curves"]
+    rate = next(name for name in curves if name.startswith("rate."))
+    for name, value in {
+        "task": 7, "seed": "5", "test_accuracy": math.nan, "train_samples": [], "delays": {"0": 1},
+        "settings": {"epochs": 4, "quantised": math.inf}, "curves": curves | {"loss": "low"},
+    }.items():  # fmt: skip
+        says(f"work/train.json: '{name}' must be", train=json.dumps(record | {name: value}))
+        without = {key: entry for key, entry in record.items() if key != name}
+        says(f"work/train.json: '{name}' must be", train=json.dumps(without))
+    curves = {name: curve for name, curve in curves.items() if name != rate}
+    says(f"'curves' has no '{rate}'", train=json.dumps(record | {"curves": curves}))
     says("of task 'arrays', seed 6, network.npz of another", train=json.dumps(record | {"seed": 6}))
-    says("work/test.npz: must hold 'spikes' and 'labels'", test={"spikes": test["spikes"]})
+    says("work/test.npz: no array 'labels'; train again", test={"spikes": test["spikes"]})
     says("work/test.npz: spikes: shape is (6, 9, 11)", test=test | {"spikes": test["spikes"][..., 1:]})
-    says("spikes (6, 9, 12) and labels (5,)", test=test | {"labels": test["labels"][1:]})
-    says("labels must be integers in 0 … 2", test=test | {"labels": test["labels"] + 1})
+    says(
+        "work/test.npz: labels: int64(5,), must be integers of shape (6,)",
+        test=test | {"labels": test["labels"][1:]},
+    )
+    says("work/test.npz: labels must be in 0 … 2", test=test | {"labels": test["labels"] + 1})
+    empty = {"spikes": test["spikes"][:0], "labels": test["labels"][:0]}
+    says("work/test.npz: spikes: shape is (0, 9, 12); give at least one sample", test=empty)
 
 
 def test_the_spikes_that_arrive_through_their_delays() -> None:

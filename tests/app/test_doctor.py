@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 import lifline
 from lifline import MissingExtra
 from lifline.app.main import main
+
+from .conftest import boom
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,9 +47,19 @@ def test_doctor_without_any_extra(
     def version(name: str) -> str:
         if name in ("numpy", "click", "rich"):
             return "1.0"
-        raise lifline.cli.importlib.metadata.PackageNotFoundError
+        raise doctor.importlib.metadata.PackageNotFoundError
 
-    monkeypatch.setattr(lifline.cli.importlib.metadata, "version", version)
-    monkeypatch.setattr(lifline.cli, "_part", boom(MissingExtra("amaranth", "rtl")))
+    doctor = importlib.import_module("lifline.app.doctor")
+    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    monkeypatch.setattr(doctor, "part", boom(MissingExtra("amaranth", "rtl")))
     assert main(["doctor"]) == 1
     assert "missing: torch: run  pip install 'lifline[train]'" in capsys.readouterr().out
+
+
+def test_doctor_in_an_ascii_locale() -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "lifline", "doctor"], env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"+  numpy" in done.stdout

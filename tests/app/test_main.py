@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import lifline
 from lifline import MissingExtra, golden
 from lifline.app.main import main
+
+from .conftest import boom
 
 SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out.npz")
 
@@ -59,6 +60,25 @@ SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out
             "Invalid value for '-o' / '--output': Directory",
         ),
         (["export", "network.npz", "-o", "out", "--lanes", "nobody=2"], ""),
+        *(
+            (
+                [
+                    "build",
+                    "network.npz",
+                    "--board",
+                    "ulx3s",
+                    "-o",
+                    "out",
+                    "--lanes",
+                    "auto",
+                    option,
+                    value,
+                ],
+                f"Invalid value for '{option}': '{value}' is not a finite number above 0",
+            )
+            for option in ("--target-us", "--clock")
+            for value in ("inf", "nan", "0", "-1", "fast")
+        ),
         (["train", "juggling", "-o", "out"], ""),
     ],
 )
@@ -80,9 +100,7 @@ def test_bad_usage(folder: Path, fails: Callable[..., str], arguments: list[str]
 )
 def test_missing_extra(folder: Path, arguments: list[str], package: str, extra: str) -> None:
     """In a process of its own, where the package cannot be imported."""
-    code = (
-        f"import sys; sys.modules[{package!r}] = None; from lifline.cli import main; sys.exit(main())"
-    )
+    code = f"import sys; sys.modules[{package!r}] = None; from lifline.app.main import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
@@ -90,13 +108,6 @@ def test_missing_extra(folder: Path, arguments: list[str], package: str, extra: 
     assert done.stderr == f"lifline: Python package '{package}' is not installed: {install}"
     assert (done.returncode, done.stdout) == (2, "")
     assert not Path("out").exists()
-
-
-def boom(error: BaseException) -> Callable[..., Any]:
-    def raise_it(*arguments: Any, **options: Any) -> Any:
-        raise error
-
-    return raise_it
 
 
 @pytest.mark.parametrize(
@@ -112,7 +123,7 @@ def boom(error: BaseException) -> Callable[..., Any]:
             "Python package 'sklearn' is",
         ),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (ZeroDivisionError("a bug"), 2, "a mistake in lifline itself, at test_cli.py:"),
+        (ZeroDivisionError("a bug"), 2, "a mistake in lifline itself, at conftest.py:"),
     ],
 )
 def test_whatever_happens_there_is_no_traceback(
@@ -133,13 +144,6 @@ def test_whatever_happens_there_is_no_traceback(
     assert not Path("out.npz").exists()
 
 
-def test_a_reader_that_stops_reading() -> None:
-    done = subprocess.run(
-        f"{sys.executable} -m lifline --help | head -c 1", shell=True, capture_output=True, check=False
-    )
-    assert done.stderr == b""
-
-
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"lifline {lifline.__version__}\n"
@@ -150,7 +154,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_imports_no_extra() -> None:
     code = (
-        "import sys; from lifline.cli import main; main(['--help'])\n"
+        "import sys; from lifline.app.main import main; main(['--help'])\n"
         "assert not {'torch', 'amaranth', 'cocotb', 'matplotlib', 'rich'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

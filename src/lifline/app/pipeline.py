@@ -19,6 +19,7 @@ from lifline.errors import InputError, LiflineError, ToolError
 from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 from lifline.recording import Recording
+from lifline.sim.tools import find_verilator
 from lifline.train.tasks import run_task
 
 from .report import write_page
@@ -86,6 +87,7 @@ def run(
     if training is not None:
         task, seed = training.record["task"], training.record["seed"]
     chosen = [find_board(name) for name in boards or BOARDS.get(task, OTHER_BOARDS)]
+    find_verilator()
     steps = _Steps(5 + len(chosen), say)
     if training is not None:
         steps.begin("train", f"a network trained on {task}, from {trained}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lifline import LIF, Dense, Network, Population, Projection
 from lifline.app import parts
 from lifline.app.main import main
 from lifline.files import write_npz
@@ -31,6 +32,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_npz(tmp_path / "spikes.npz", {"spikes": spikes, "labels": np.array([0, 1, 2])})
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def plain(folder: Path) -> Path:
+    """The same with a network of nothing but LIF neurons, which any backend runs."""
+    rng = np.random.default_rng(4)
+    network = Network(
+        3,
+        [Population("p0", 4, LIF(200, 20, bias=[0, 1, 2, 3])), Population("p1", 3, LIF(256, 30))],
+        [
+            Projection("input", "p0", rng.integers(-9, 60, (3, 4))),
+            Projection(
+                "p0", "p1", Dense(rng.integers(-9, 40, (4, 3)), delays=rng.integers(0, 4, (4, 3)))
+            ),
+        ],
+        "p1",
+    )
+    network.save(folder / "network.npz")
+    spikes = random_spikes(rng, network, samples=3, ticks=20)
+    write_npz(folder / "spikes.npz", {"spikes": spikes, "labels": np.array([0, 1, 2])})
+    return folder
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from lifline.app.main import main
 
 
-def test_export(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "network.npz", "-o", "out", "--json"]) == 0
     manifest = json.loads(capsys.readouterr().out)
     assert manifest == json.loads(Path("out/manifest.json").read_text())

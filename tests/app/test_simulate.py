@@ -109,7 +109,7 @@ def test_output_folder_is_missing(folder: Path, fails: Callable[..., str]) -> No
     assert message == "none/out.npz: there is no folder none; make it first"
 
 
-def test_no_verilator(folder: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_verilator(plain: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     import lifline.sim.tools as tools
 
     monkeypatch.setattr(tools.shutil, "which", lambda name: None)

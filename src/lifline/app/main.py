@@ -30,13 +30,7 @@ from .verify import verify
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; what goes wrong becomes one line on stderr."""
     try:
-        output.prepare()
-        status = cli.main(arguments, prog_name="lifline", standalone_mode=False)
-        output.flush()
-        return status if isinstance(status, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:  # `lifline` alone
-        click.echo(error.format_message())
-        return 2
+        return _run(arguments)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "lifline"
         return _refuse(f"{error.format_message()} (see {command} --help)")
@@ -65,6 +59,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"a mistake in lifline itself, at {Path(place.filename).name}:{place.lineno}: "
             f"{type(error).__name__}: {error}; LIFLINE_TRACEBACK=1 shows where"
         )
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    output.prepare()
+    try:
+        status = cli.main(arguments, prog_name="lifline", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:  # `lifline` alone
+        output.say(error.format_message())
+        return 2
+    output.flush()
+    return status if isinstance(status, int) else 0
 
 
 def _refuse(message: str) -> int:

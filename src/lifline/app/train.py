@@ -24,7 +24,7 @@ class _TaskHelp(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         task = ctx.meta.get("task")
-        settings = None if task is None else _settings(task)
+        settings = _settings(task) if isinstance(task, str) else None
         super().format_help(ctx, formatter)
         if settings is not None:
             formatter.write(f"\n{settings}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lifline import MissingExtra
 from lifline.app.main import main
+
+from .conftest import boom
 
 
 def test_train(folder: Path, part: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +36,37 @@ def test_train(folder: Path, part: Callable[..., None], capsys: pytest.CaptureFi
     assert "--set batch must be NAME=VALUE" in capsys.readouterr().err
     assert main(["train", "digits", "-o", "out"]) == 0
     assert "wrote out/network.npz, test.npz, train.json" in capsys.readouterr().out
+
+
+def test_help_lists_the_settings_of_a_task(
+    capsys: pytest.CaptureFixture[str], fails: Callable[..., str]
+) -> None:
+    from lifline.train.tasks import describe, names
+
+    for task in names():
+        for arguments in ([task, "--help"], ["-h", task], ["--seed", "3", task, "-h"]):
+            assert main(["train", *arguments]) == 0
+        text = capsys.readouterr().out
+        assert "Usage: lifline train [OPTIONS] TASK" in text
+        assert text.rindex("--json") < text.index(f"\n{task}: ")
+        for name, default, limits, meaning in describe(task):
+            (line,) = {line for line in text.splitlines() if line.startswith(f"{name} ")}
+            assert all(part in line for part in (default, limits, meaning))
+    message = fails("train", "juggling", "--help")
+    assert message.startswith("no task 'juggling'; the tasks are arrays, digits, ")
+    assert main(["train", "--help"]) == 0
+    assert "quantised" not in capsys.readouterr().out
+
+
+def test_help_without_torch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = importlib.import_module("lifline.app.train")
+    monkeypatch.setattr(train, "part", boom(MissingExtra("torch", "train")))
+    assert main(["train", "digits", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "Usage: lifline train [OPTIONS] TASK" in out
+    assert out.endswith(
+        "The settings of digits cannot be listed: Python package 'torch' is not installed: "
+        "run  pip install 'lifline[train]'\n"
+    )

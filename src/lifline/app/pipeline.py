@@ -89,13 +89,11 @@ def run(
     chosen = [find_board(name) for name in boards or BOARDS.get(task, OTHER_BOARDS)]
     find_verilator()
     steps = _Steps(5 + len(chosen), say)
-    if training is not None:
+    if training is None:
+        training = _train(task, seed, data, folder, steps, progress)
+    else:
         steps.begin("train", f"a network trained on {task}, from {trained}")
         _make(folder)
-    else:
-        steps.begin("train", f"training on {task}")
-        run_task(task, folder, seed=seed, data=data, resume=True, progress=progress, warn=say)
-        training = load_training(folder)
     training = training.some(samples)
 
     lanes = {board.name: _fitting(training.network, board) for board in chosen}
@@ -133,6 +131,20 @@ class _Steps:
         """How long each step took, but for the last, which is still going on."""
         begun = list(self._begun.items())
         return {name: round(end - start, 1) for (name, start), (_, end) in itertools.pairwise(begun)}
+
+
+def _train(
+    task: str,
+    seed: int,
+    data: str | os.PathLike[str] | None,
+    folder: Path,
+    steps: _Steps,
+    progress: Progress,
+) -> Training:
+    """Train, or carry on where a training in `folder` was interrupted."""
+    steps.begin("train", f"training on {task}")
+    run_task(task, folder, seed=seed, data=data, resume=True, progress=progress, warn=steps.say)
+    return load_training(folder)
 
 
 class Witnesses(NamedTuple):

@@ -19,6 +19,8 @@ from lifline.app.report import arrivals, delayed
 from lifline.errors import ToolError
 from lifline.files import read_npz, write_npz
 
+from .conftest import boom
+
 verilated = pytest.mark.verilator
 slow = pytest.mark.slow
 
@@ -162,6 +164,14 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
 
 def test_an_unknown_board_is_named_before_anything_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert "vaporware" in refused(capsys, "--board", "vaporware")
+
+
+def test_without_verilator_nothing_is_begun(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "find_verilator", boom(ToolError("Verilator is missing")))
+    assert refused(capsys, "--trained", trained) == "lifline: Verilator is missing\n"
+    assert refused(capsys) == "lifline: Verilator is missing\n"
 
 
 def test_a_trained_network_has_its_own_task(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,8 +49,7 @@ def run(
     directory : path
         Gets the network, the test split, Verilog, a folder for each board, and ``report.html``.  A training
         that was interrupted there is carried on.
-    task : str
-    seed : int
+    task, seed : str, int
         Of the training.
     data : path, optional
         The folder with the task's files, for a task that reads any.
@@ -103,8 +102,7 @@ def run(
         training.network, chosen, lanes, witnesses.activity, folder, steps, progress
     )
     steps.begin("report", "report page")
-    result = {
-        **_result(training, witnesses),
+    result = _result(training, witnesses) | {
         "boards": reports,
         "unbuilt": unbuilt,
         "training": training.record,

@@ -11,10 +11,12 @@ from lifline import golden, rtl
 from lifline.errors import InputError
 from lifline.files import check_spikes
 from lifline.network import INPUT, Network
+from lifline.progress import Progress
 from lifline.recording import Divergence, Recording, States
+from lifline.rtl.plan import Lanes
 
 from .divergence import explain
-from .simulation import Lanes, Outcome, Path_, Progress, Simulator, teller, work_folder
+from .simulation import Outcome, Path_, Simulator, teller, work_folder
 from .stimulus import check_memory, random_spikes, ticks_for, ticks_to_reach, unreached
 from .trace import Trace, traces_of
 
@@ -128,18 +130,17 @@ def _stimulate(
     if samples < 1 or (ticks is not None and ticks < 1):
         raise InputError(f"samples and ticks must be 1 or more, not {samples} and {ticks}")
     wanted = ticks_for(network) if ticks is None else ticks
-    for _ in range(_ATTEMPTS):
+    attempt = 1
+    while True:
         check_memory(network, traces, samples, wanted)
         spikes = random_spikes(network, samples, wanted, seed)
         expected = golden.simulate(network, spikes)
         activity = {INPUT: spikes, **expected.spikes}
-        needed = max(
-            (ticks_to_reach(p, activity[p.source]) or 0 for p in network.projections), default=0
-        )
-        if ticks is not None or needed <= wanted:
-            break
-        wanted = 2 * needed
-    return spikes, expected
+        reached = [ticks_to_reach(p, activity[p.source]) or 0 for p in network.projections]
+        needed = max(reached, default=0)
+        if ticks is not None or needed <= wanted or attempt == _ATTEMPTS:
+            return spikes, expected
+        wanted, attempt = 2 * needed, attempt + 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _bar() -> Iterator[Progress]:
         yield lambda done, total, text: bars.update(bar, completed=done, total=total, description=text)
 
 
-def _log_lines(write: Callable[[str], object]) -> Progress:
+def _log_lines(write: Callable[[str], None]) -> Progress:
     """A `Progress` that writes a line once in `LOG_SECONDS`."""
     written = time.monotonic()
 

@@ -40,7 +40,7 @@ def run(
     samples: int | None = None,
     boards: Sequence[str] | None = None,
     progress: Progress = silent,
-    say: Callable[[str], object] = lambda text: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run the demo and write everything that it makes to `directory`.
 
@@ -61,9 +61,8 @@ def run(
     boards : sequence of str, optional
         By default those of :data:`BOARDS`.  The first one that should fit gives the lanes that are simulated
         and exported.
-    progress : Progress, optional
-    say : callable
-        Gets a line at the start of each step.
+    progress, say : callable
+        As :data:`lifline.progress.Progress`; `say` gets a line at the start of each step.
 
     Returns
     -------
@@ -116,7 +115,7 @@ def run(
 class _Steps:
     """The steps of the demo: each is announced, and its time taken."""
 
-    def __init__(self, count: int, say: Callable[[str], object]) -> None:
+    def __init__(self, count: int, say: Callable[[str], None]) -> None:
         self.count = count
         self.say = say
         self._begun: dict[str, float] = {}
@@ -178,6 +177,7 @@ def _compare(
     recording = sim.simulate(network, spikes, backend="verilator", lanes=lanes, progress=progress)
     answers["rtl"] = recording
     predicted = rtl.cycles(network, lanes, activity)
+    assert recording.cycles is not None
     return Witnesses(expected, answers, activity, lanes, recording.cycles, predicted)
 
 

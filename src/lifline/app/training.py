@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,7 +110,7 @@ def _settings(value: Any) -> bool:
 
 
 #: What the report needs of ``train.json``: whether a value will do, and what it must be.
-_FIELDS = {
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: isinstance(value, str), "a name"),
     "seed": (_count, "an integer ≥ 0"),
     "test_accuracy": (lambda value: _number(value) and 0 <= value <= 1, "a number in 0 … 1"),

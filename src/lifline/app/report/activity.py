@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lifline.recording import Recording
 
 #: Draws one field of the plot.
-_Panel = Callable[["Axes"], None]
+_Panel = Callable[["Axes"], object]
 
 
 def answers_by_membrane(network: Network, name: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lifline import LIF, Dense, Network, Population, Projection, golden
-from lifline.app import pipeline
+from lifline.app import output, pipeline
 from lifline.app.main import main
 from lifline.app.report import arrivals, delayed
 from lifline.errors import ToolError
@@ -50,6 +50,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(pipeline, "run_task", lambda *a, **o: run_task(*a, **o, epochs=1))
     monkeypatch.setattr(pipeline.board_builds, "build", build)
+    monkeypatch.setattr(output, "LOG_SECONDS", math.inf)  # however busy the machine is
     monkeypatch.chdir(tmp_path)
 
 

@@ -84,7 +84,8 @@ def run(
     training = None if trained is None else load_training(Path(trained))
     if training is not None:
         task, seed = training.record["task"], training.record["seed"]
-    chosen = [find_board(name) for name in boards or BOARDS.get(task, OTHER_BOARDS)]
+    names = BOARDS.get(task, OTHER_BOARDS) if boards is None else boards
+    chosen = [find_board(name) for name in names]
     find_verilator()
     steps = _Steps(5 + len(chosen), say)
     if training is None:

@@ -52,15 +52,14 @@ def run(
     task, seed : str, int
         Of the training.
     data : path, optional
-        The folder with the task's files, for a task that reads any.
+        Folder of the task's files, for a task that reads any.
     trained : path, optional
         A folder that ``lifline train`` has written: its network is taken instead of training one, and `task`,
         `seed` and `data` do not matter.
     samples : int, optional
         So many of the test samples, evenly spread, instead of all.
     boards : sequence of str, optional
-        By default those of :data:`BOARDS`.  The first one that should fit gives the lanes that are simulated
-        and exported.
+        By default those of :data:`BOARDS`.  The first that should fit gives the lanes of simulation and export.
     progress, say : callable
         As :data:`lifline.progress.Progress`; `say` gets a line at the start of each step.
 

@@ -83,8 +83,6 @@ def test_activity_shows_every_state(neuron: Neuron, states: list[str]) -> None:
     for state in states:
         lines = axes[f"p: {state}"].get_lines()
         assert [line.get_ydata().tolist() for line in lines] == recording.states["p"][state].T.tolist()
-    svg = report.svg(figure)
-    assert svg == report.svg(report.activity(network, spikes, recording))  # the same bytes
 
 
 def test_an_output_that_answers_by_its_membranes() -> None:

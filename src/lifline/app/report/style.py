@@ -50,7 +50,7 @@ _STYLE: Any = {
     "ytick.labelsize": 8,
     "figure.constrained_layout.use": True,
     "savefig.dpi": 160,  # of what is a picture in a plot
-    "svg.hashsalt": "lifline",  # the same plot, the same bytes
+    "svg.hashsalt": "lifline",  # the same plot, nearly the same bytes
 }
 
 
@@ -69,7 +69,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an ``<svg>`` element; the same figure gives the same text."""
+    """The figure as an ``<svg>`` element."""
     text = io.StringIO()
     with matplotlib.rc_context(_STYLE):
         figure.savefig(text, format="svg", metadata={"Date": None})

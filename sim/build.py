@@ -21,7 +21,7 @@ from typing import Any
 from lifline.errors import InputError, ToolError
 
 from .cache import cached
-from .process import Ticker, call, last_line, tool_errors
+from .process import Ticker, call, check_folder, last_line, tool_errors
 from .tools import Verilator, find_icarus, find_verilator, require_cocotb
 
 BACKENDS = ("verilator", "icarus")
@@ -67,10 +67,7 @@ class Build:
             raise InputError(
                 f"{self.waves}: waves are written as .fst or .vcd; use one of these suffixes"
             )
-        if " " in str(self.objects):
-            raise InputError(
-                f"{self.objects}: GNU make cannot work in a folder with a space; choose another"
-            )
+        check_folder(self.objects, "choose another, or set TMPDIR")
 
     @property
     def objects(self) -> Path:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from lifline.errors import ToolError
 
+from .process import check_folder
+
 
 def cache_directory() -> Path:
     """Where compiled pieces are kept: ``$LIFLINE_CACHE``, else ``lifline`` in the user's cache folder."""
@@ -27,6 +29,7 @@ def cached(key: object, make: Callable[[Path], None]) -> Iterator[Path]:
     """The cache's folder for `key`, filled by `make` if it is new; processes wait for each other."""
     digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
     folder = (cache_directory() / f"verilator-{digest}").absolute()
+    check_folder(folder, "set LIFLINE_CACHE to another")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w")  # noqa: SIM115 -- closed below

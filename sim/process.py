@@ -9,7 +9,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from lifline.errors import ToolError
+from lifline.errors import InputError, ToolError
+
+
+def check_folder(folder: Path, remedy: str) -> None:
+    """Refuse a folder that make, the C++ compiler or iverilog, which hand names to a shell, would not bear.
+
+    Raises
+    ------
+    InputError
+        If its name holds anything but letters, digits and ``_ - . , + @ = ~ /``.
+    """
+    unbearable = re.search(r"[^\w.,+@=~/-]", str(folder))
+    if unbearable:
+        raise InputError(
+            f"{folder}: make and the compilers cannot work in a folder with {unbearable[0]!r} in its name: {remedy}"
+        )
 
 
 def call(

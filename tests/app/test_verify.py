@@ -26,7 +26,9 @@ def test_verify(
 
     def verify(network: Network, **options: Any) -> Any:
         seen.update(options)
-        return types.SimpleNamespace(passed=passed, text="two lines\nof text")
+        return types.SimpleNamespace(
+            passed=passed, text="two lines\nof text", samples=8, ticks=48, unreached=("'a -> b'",)
+        )
 
     part("sim", verify=verify)
     assert main(["verify", "network.npz", "--lanes", "p0=2,p1=1", "--seed", "7", "--json"]) == status
@@ -36,6 +38,9 @@ def test_verify(
         "samples": 8, "ticks": None, "seed": 7,
     }  # fmt: skip
     shown = json.loads(capsys.readouterr().out)
-    assert shown == {"passed": passed, "backend": "verilator", "seed": 7, "text": "two lines\nof text"}
+    assert shown == {
+        "passed": passed, "backend": "verilator", "samples": 8, "ticks": 48, "seed": 7,
+        "unreached": ["'a -> b'"], "text": "two lines\nof text",
+    }  # fmt: skip
     assert main(["verify", "network.npz"]) == status
     assert capsys.readouterr().out == "two lines\nof text\n"

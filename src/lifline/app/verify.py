@@ -53,6 +53,14 @@ def verify(
             net, backend=backend, lanes=lanes or 1, spikes=spikes, samples=samples, ticks=ticks, seed=seed,
             progress=progress,
         )  # fmt: skip
-    values = {"passed": bool(report.passed), "backend": backend, "seed": seed, "text": report.text}
+    values = {
+        "passed": report.passed,
+        "backend": backend,
+        "samples": report.samples,
+        "ticks": report.ticks,
+        "seed": seed,
+        "unreached": report.unreached,
+        "text": report.text,
+    }
     output.result(as_json, values, report.text)
     return 0 if report.passed else 1

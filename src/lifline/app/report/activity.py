@@ -33,10 +33,9 @@ def activity(network: Network, spikes: np.ndarray, recording: Recording) -> Figu
 
     Left the spikes s[t], right the membranes v[t] at the end of each tick (after a reset), below them any
     further state that the population's kind keeps, such as ``current``, ``adaptation`` or ``recovery``.  States
-    are integers, in the units of their field.  A (bare) threshold that all
-    neurons of a population share is dashed.  Of
-    an output that answers by its membranes, the left side shows Σ v[0] … v[t] instead, whose highest at the end
-    is the class.
+    are integers, in the units of their field.  A (bare) threshold that all neurons of a population share is
+    dashed.  Of an output that answers by its membranes, the left side shows Σ v[0] … v[t] instead, whose highest
+    at the end is the class.
 
     Parameters
     ----------

@@ -106,8 +106,11 @@ def check_memory(network: Network, traces: Sequence[Trace], samples: int, ticks:
 
 
 def estimated_bytes(network: Network, traces: Sequence[Trace], samples: int, ticks: int) -> int:
-    """About how much memory `verify` takes: five recordings, their words, and one sample as bits and as integers."""
-    held = 4 * network.inputs
+    """About how much memory `verify` takes.
+
+    The input, made of random floats; five recordings and their words; one sample as bits and as Python's integers.
+    """
+    held = 10 * network.inputs
     unpacked = 0
     for trace in traces:
         bits = sum(state.bits for state in trace.states)

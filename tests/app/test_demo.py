@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -198,10 +199,15 @@ def test_damaged_trainings_are_refused(trained: Path, capsys: pytest.CaptureFixt
     assert "work/train.json: No such file" in refused(capsys, "--trained", work)
     for content in ("{", "[]", "[" * 100_000, "\0"):
         says("work/train.json: damaged, or of another version of lifline; train again", train=content)
+    shutil.copytree(trained, work)
+    (work / "train.json").unlink()
+    os.mkfifo(work / "train.json")
+    assert "work/train.json: not a file" in refused(capsys, "--trained", work)
+    shutil.rmtree(work)
     curves = record["curves"]
     rate = next(name for name in curves if name.startswith("rate."))
     for name, value in {
-        "task": 7, "seed": "5", "test_accuracy": math.nan, "train_samples": [], "delays": {"0": 1},
+        "task": "\ud800", "seed": 10**400, "test_accuracy": math.nan, "train_samples": [], "delays": {"0": 1},
         "settings": {"epochs": 4, "quantised": math.inf}, "curves": curves | {"loss": "low"},
     }.items():  # fmt: skip
         says(f"work/train.json: '{name}' must be", train=json.dumps(record | {name: value}))
@@ -209,6 +215,8 @@ def test_damaged_trainings_are_refused(trained: Path, capsys: pytest.CaptureFixt
         says(f"work/train.json: '{name}' must be", train=json.dumps(without))
     curves = {name: curve for name, curve in curves.items() if name != rate}
     says(f"'curves' has no '{rate}'", train=json.dumps(record | {"curves": curves}))
+    curves = record["curves"] | {"rate.$x": curves["loss"]}
+    says("'curves' has the rate of '$x'", train=json.dumps(record | {"curves": curves}))
     says("of task 'arrays', seed 6, network.npz of another", train=json.dumps(record | {"seed": 6}))
     says("work/test.npz: no array 'labels'; train again", test={"spikes": test["spikes"]})
     says("work/test.npz: spikes: shape is (6, 9, 11)", test=test | {"spikes": test["spikes"][..., 1:]})

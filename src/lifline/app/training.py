@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +54,8 @@ def load_training(folder: Path) -> Training:
 
 def _read_record(file: Path) -> dict[str, Any]:
     """``train.json``, as far as it can be checked without the network."""
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file}: not a file")
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -73,12 +74,17 @@ def _read_record(file: Path) -> dict[str, Any]:
     return record
 
 
+#: Beyond it no number of a training is meant.
+_MOST = 1e15
+
+
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return real and -_MOST <= value <= _MOST  # false for NaN, too
 
 
 def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def _curves(value: Any) -> bool:
@@ -111,7 +117,7 @@ def _settings(value: Any) -> bool:
 
 #: What the report needs of ``train.json``: whether a value will do, and what it must be.
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "task": (lambda value: isinstance(value, str), "a name"),
+    "task": (lambda value: isinstance(value, str) and value.isprintable(), "a name"),
     "seed": (_count, "an integer ≥ 0"),
     "test_accuracy": (lambda value: _number(value) and 0 <= value <= 1, "a number in 0 … 1"),
     "train_samples": (_count, "an integer ≥ 0"),
@@ -123,10 +129,12 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def _mismatch(record: dict[str, Any], network: Network) -> str | None:
     """What in a record does not fit the network; None where all does."""
-    for population in network.populations:
-        readout = population.name == network.output
-        if not readout and f"rate.{population.name}" not in record["curves"]:
-            return f"'curves' has no 'rate.{population.name}', a population of network.npz"
+    names = {population.name for population in network.populations}
+    rates = {name.removeprefix("rate.") for name in record["curves"] if name.startswith("rate.")}
+    for name in sorted(names - rates - {network.output}):
+        return f"'curves' has no 'rate.{name}', a population of network.npz"
+    for name in sorted(rates - names):
+        return f"'curves' has the rate of {name!r}, which is no population of network.npz"
     return None
 
 

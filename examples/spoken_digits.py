@@ -24,7 +24,7 @@ parser.add_argument("--data", type=Path, help="folder with the clips, by default
 parser.add_argument("-o", "--output", type=Path, default="spoken_digits", help="folder to write to")
 parser.add_argument("--trained", type=Path, help="folder of `lifline train fsdd`, instead of training")
 parser.add_argument("--epochs", type=int, help="passes over the training clips, by default the task's")
-parser.add_argument("--clips", type=int, default=30, help="test clips to hold the witnesses against")
+parser.add_argument("--clips", type=int, default=30, help="test clips to compare the witnesses on")
 parser.add_argument("--build", action="store_true", help="make a bitstream for the ULX3S")
 options = parser.parse_args()
 
@@ -108,7 +108,7 @@ def walk() -> bool:
             mean = counts @ np.arange(len(counts)) / counts.sum()
             print(f"   {when:6} {bars(counts, most)} 0 … {len(counts) - 1} ticks, mean {mean:.1f}")
 
-    print("\n7. PyTorch, the golden model and the Verilog, held against each other:")
+    print("\n7. PyTorch, the golden model and the Verilog, compared spike by spike:")
     result = run(
         options.output, trained=folder, samples=options.clips,
         boards=["ulx3s"] if options.build else [], say=lambda line: print(f"   {line}", flush=True),

@@ -144,15 +144,16 @@ def walk() -> bool:
 def describe(network: Network) -> None:
     """Print every population and projection."""
     for population in network.order:
+        neuron = population.neuron
         print(
-            f"   {population.name}: {population.size} neurons, beta {population.beta[0]}/256, threshold "
-            f"{population.threshold[0]}, membranes of {population.membrane_bits} bits, "
-            f"reset {population.reset.value}"
+            f"   {population.name}: {population.size} neurons, beta {neuron.beta[0]}/256, threshold "
+            f"{neuron.threshold[0]}, membranes of {neuron.membrane_bits} bits, reset {neuron.reset.value}"
         )
-    for p in network.projections:
+    for projection in network.projections:
+        weights, delays = projection.synapses.dense()
         print(
-            f"   {p}: {p.weights.size:,} weights, {p.weights.min()} … {p.weights.max()} in {p.weight_bits} bits, "
-            f"delays {p.delays.min()} … {p.delays.max()}"
+            f"   {projection}: {weights.size:,} weights, {weights.min()} … {weights.max()} in "
+            f"{projection.synapses.weight_bits} bits, delays {delays.min()} … {delays.max()}"
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 import lifline
 from lifline.errors import InputError, MissingExtra, ToolError
+from lifline.files import replaced
 from lifline.network import Network
 
 from .board import Board, find_board
@@ -257,12 +258,7 @@ def _without(arguments: list[str], flag: str) -> list[str]:
 
 
 def _deliver(work: Path, target: Path, files: Mapping[str, str]) -> None:
-    """Move finished files into `target`, the report last, each whole."""
-    try:
-        target.mkdir(parents=True, exist_ok=True)
+    """Move finished files into `target`, the report last, in place of an earlier build's."""
+    with replaced(target, "report.json") as scratch:
         for name, final in files.items():
-            partial = target / f".{final}.partial"
-            shutil.copyfile(work / name, partial)
-            partial.replace(target / final)
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from None
+            shutil.copyfile(work / name, scratch / final)

@@ -302,7 +302,7 @@ class Network:
         from . import storage
 
         try:
-            return storage.from_arrays(read_npz(path))
+            return storage.from_arrays(read_npz(path, item_bytes=8))  # int64 in memory
         except LiflineError as error:
             raise NetworkError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
 

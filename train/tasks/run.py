@@ -17,11 +17,10 @@ import torch
 
 import lifline
 from lifline.errors import InputError
-from lifline.files import atomic_write, write_npz
+from lifline.files import replaced, write_npz
 from lifline.network import Network
 from lifline.progress import Progress, silent
 
-from .. import checkpoint as checkpoints
 from .. import distributed
 from ..fitting import Training, fit
 from ..integer import integer_forward
@@ -136,11 +135,10 @@ def run_task(
             "device": next(model.parameters()).device.type,
         },
     }
-    checkpoints.make_folder(folder)
-    network.save(folder / "network.npz")
-    write_npz(folder / "test.npz", {"spikes": spikes, "labels": labels})
-    with atomic_write(folder / "train.json") as file:
-        file.write((json.dumps(record, indent=2) + "\n").encode())
+    with replaced(folder, "train.json") as scratch:
+        network.save(scratch / "network.npz")
+        write_npz(scratch / "test.npz", {"spikes": spikes, "labels": labels})
+        (scratch / "train.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
     return record
 

@@ -87,7 +87,7 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
     assert not re.findall(r"""(?:src|href)=["']?https?:""", page)  # it needs nothing from elsewhere
     assert "Learning" in titles(page)
     assert "Delays" not in titles(page)
-    assert "on whole numbers, those of the network below, throughout" in page
+    assert "Training was quantised throughout, with the integers of the network below" in page
 
 
 @slow

@@ -11,13 +11,13 @@ from torch import Tensor
 from lifline.errors import InputError, NetworkError
 from lifline.files import check_spikes
 from lifline.network import Network, Population, Projection
-from lifline.neurons import BETA_BITS
+from lifline.neurons import BETA_BITS, LIF
 from lifline.recording import Recording
 
 from .arithmetic import Neurons, run
 from .delays import Kernel
 
-#: Whole numbers up to 2**n, and all sums and products of them that stay below, are exact.
+#: Integers up to 2**n, and all sums and products of them that stay below, are exact.
 _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
 
 #: Samples are evaluated a few at a time, so that no more neurons and ticks than these are in memory.
@@ -76,15 +76,16 @@ def integer_forward(
         }
         for part in parts
     )
-    states = {name: {"membrane": v} for name, v in membrane.items()}
-    return Recording.of(network, spiked, states)
+    return Recording.of(
+        network, spiked, {name: {"membrane": values} for name, values in membrane.items()}
+    )
 
 
 @torch.no_grad()
 def evaluate(
     network: Network, inputs: Tensor, *, dtype: torch.dtype = torch.float64
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Spikes and membranes, whole numbers of type `dtype`, of a network that :func:`check_exact` passed.
+    """Spikes and membranes, integers of type `dtype`, of a network that :func:`check_exact` passed.
 
     Parameters
     ----------
@@ -101,29 +102,29 @@ def evaluate(
         return torch.tensor(values, dtype=dtype, device=inputs.device)
 
     def neurons(population: Population) -> Neurons:
-        neuron = population.neuron
-        low, high = neuron.states[0].range
+        lif = lif_of(population)
+        low, high = lif.states[0].range
         return Neurons(
             name=population.name,
             size=population.size,
-            beta=tensor(neuron.beta) * 2.0**-BETA_BITS,
-            threshold=tensor(neuron.threshold),
-            bias=tensor(neuron.bias),
-            reset=neuron.reset,
-            reset_delay=neuron.reset_delay,
+            beta=tensor(lif.beta) * 2.0**-BETA_BITS,
+            threshold=tensor(lif.threshold),
+            bias=tensor(lif.bias),
+            reset=lif.reset,
+            reset_delay=lif.reset_delay,
             low=low,
             high=high,
             floor=True,
         )
 
     def kernel(projection: Projection) -> Kernel:
-        weights, delays_of = projection.synapses.dense()
-        delays = np.unique(delays_of)
+        weights, ticks = projection.synapses.dense()
+        delays = np.unique(ticks)
         return Kernel(
             source=projection.source,
             target=projection.target,
             delays=tuple(delays.tolist()),
-            weights=tensor(np.stack([np.where(delays_of == d, weights, 0) for d in delays])),
+            weights=tensor(np.stack([np.where(ticks == d, weights, 0) for d in delays])),
         )
 
     with torch.autocast(inputs.device.type, enabled=False):
@@ -164,14 +165,30 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
         )
     bits = _EXACT_BITS[dtype]
     for population in network.populations:
-        neuron = population.neuron
-        top = -neuron.states[0].range[0]
-        current = np.abs(neuron.bias)
+        lif = lif_of(population)
+        top = -lif.states[0].range[0]
+        current = np.abs(lif.bias)
         for projection in network.incoming(population.name):
             current = current + np.abs(projection.synapses.dense()[0]).sum(axis=0)
-        largest = max(top * int(neuron.beta.max()), top + int((current + neuron.threshold).max()))
+        largest = max(top * int(lif.beta.max()), top + int((current + lif.threshold).max()))
         if largest > 2**bits:
             raise NetworkError(
                 f"population '{population.name}': its integers can reach {largest}, above 2^{bits}, up to "
                 f"which {dtype} is exact; evaluate in torch.float64, or lower membrane_bits or the weights"
             )
+
+
+def lif_of(population: Population) -> LIF:
+    """The parameters of a population of LIF neurons without optional parts.
+
+    Raises
+    ------
+    NetworkError
+        If it has other neurons.
+    """
+    neuron = population.neuron
+    if not isinstance(neuron, LIF) or neuron.alpha is not None or neuron.adaptation or neuron.noise:
+        raise NetworkError(
+            f"population '{population.name}': torch runs plain LIF neurons, not {neuron.label}"
+        )
+    return neuron

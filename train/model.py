@@ -5,7 +5,7 @@ population has a *scale*, so many of the contract's units to one of the model's;
 membrane is multiplied by it and rounded::
 
     weights  round(weight · scale), which fits weight_bits          beta    round(beta · 256)
-    threshold, bias  round(· scale)                                 membrane  whole numbers, saturated
+    threshold, bias  round(· scale)                                 membrane  integers, saturated
 
 In training mode the network runs on these numbers, rounding included, and gradients pass straight through
 every rounding (Y. Bengio et al., arXiv:1308.3432; B. Jacob et al., "Quantization and Training of Neural
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lifline import neurons
+from lifline import neurons as kinds
 from lifline.errors import InputError, NetworkError
 from lifline.network import INPUT, Network, Population, Projection
 from lifline.neurons import BETA_BITS, Reset
@@ -31,7 +31,7 @@ from lifline.synapses import Dense
 
 from .arithmetic import Neurons, loops, run
 from .delays import Kernel
-from .integer import check_exact, evaluate
+from .integer import check_exact, evaluate, lif_of
 from .neurons import LIF, MAX_MEMBRANE_BITS
 from .synapses import DelayedLinear, Synapses
 
@@ -162,7 +162,7 @@ class SpikingNetwork(nn.Module):
         """A model that exports `network` again, and can be trained further from there."""
         populations = {}
         for p in network.populations:
-            neuron = p.neuron
+            neuron = lif_of(p)
             scale = 2.0 ** int(neuron.threshold.max()).bit_length()  # a threshold is about 1, and exact
             populations[p.name] = LIF(
                 p.size,
@@ -174,19 +174,16 @@ class SpikingNetwork(nn.Module):
                 membrane_bits=neuron.membrane_bits,
                 scale=scale,
             )
-        projections = [
-            (
-                p.source,
-                p.target,
-                Synapses(
-                    *p.synapses.shape,
-                    delays=p.synapses.dense()[1],
-                    weight_bits=p.synapses.weight_bits,
-                    weights=_exact(p.synapses.dense()[0], float(populations[p.target].scale)),
-                ),
+        projections = []
+        for projection in network.projections:
+            weights, delays = projection.synapses.dense()
+            synapses = Synapses(
+                *weights.shape,
+                delays=delays,
+                weight_bits=projection.synapses.weight_bits,
+                weights=_exact(weights, float(populations[projection.target].scale)),
             )
-            for p in network.projections
-        ]
+            projections.append((projection.source, projection.target, synapses))
         return cls(network.inputs, populations, projections, network.output)
 
     def population(self, name: str) -> LIF:
@@ -241,7 +238,7 @@ class SpikingNetwork(nn.Module):
         Returns
         -------
         Activity
-            In evaluation mode float64 whole numbers, exactly the contract's, without gradients.
+            In evaluation mode float64 integers, exactly the contract's, without gradients.
 
         Raises
         ------
@@ -275,7 +272,7 @@ class SpikingNetwork(nn.Module):
 
     @property
     def _quantizes(self) -> bool:
-        """Whether training runs on whole numbers: not before batch normalisation is folded."""
+        """Whether training is quantised: not before batch normalisation is folded."""
         return self.quantize and all(self.population(name).norm is None for name in self.names)
 
     def _train_forward(
@@ -308,7 +305,7 @@ class SpikingNetwork(nn.Module):
 
         def kernel(source: str, target: str, synapses: Synapses) -> Kernel:
             weights = synapses.in_units(scales[target]) if quantizes else synapses.weights
-            return synapses.kernel(weights, source, target, whole=quantizes)
+            return synapses.kernel(weights, source, target, quantised=quantizes)
 
         return run(
             inputs,
@@ -376,8 +373,8 @@ def to_network(
                     else synapses.weights,
                     f"{source} -> {target}",
                 ),
-                delays=synapses.whole_delays().cpu().numpy(),
-                weight_bits=synapses.weight_bits,
+                synapses.rounded_delays().cpu().numpy(),
+                synapses.weight_bits,
             ),
         )
         for source, target, synapses in model.projections
@@ -392,7 +389,7 @@ def to_network(
             Population(
                 target,
                 lif.size,
-                neurons.LIF(
+                kinds.LIF(
                     beta,
                     threshold,
                     reset=lif.reset,
@@ -417,8 +414,8 @@ def _with_narrow_membranes(model: SpikingNetwork, network: Network) -> Network:
     """
     populations = []
     for population in network.populations:
-        neuron = population.neuron
         if model.population(population.name).membrane_bits is None:
+            neuron = lif_of(population)
             high, low = neuron.bias.clip(min=0), neuron.bias.clip(max=0) - 1
             for projection in network.incoming(population.name):
                 weights, _ = projection.synapses.dense()

@@ -128,7 +128,7 @@ def write_page(
         version=__version__,
         sample=sample,
         readout=is_readout(network, network.output),
-        whole_from=whole_from(training["settings"]),
+        quantised_from=quantised_from(training["settings"]),
         label=int(labels[sample]),
         answer=int(recording.classes[sample]),
         plots={name: svg(figure) for name, figure in plots.items()},
@@ -282,14 +282,14 @@ def _input(axes: Axes, spikes: np.ndarray) -> None:
     inset.spines[:].set_visible(False)
 
 
-def whole_from(settings: dict[str, Any]) -> int:
-    """The epoch, counted from 1, from which training was on whole numbers; beyond the last if never."""
-    return 1 + settings["epochs"] - round(settings["whole"] * settings["epochs"])
+def quantised_from(settings: dict[str, Any]) -> int:
+    """The epoch, counted from 1, from which training was quantised; beyond the last if never."""
+    return 1 + settings["epochs"] - round(settings["quantised"] * settings["epochs"])
 
 
 @_styled
 def curves(network: Network, training: dict[str, Any]) -> Figure:
-    """Loss, accuracy and spike rates over the epochs, those on whole numbers shaded."""
+    """Loss, accuracy and spike rates over the epochs, the quantised ones shaded."""
     values = training["curves"]
     epochs = range(1, len(values["loss"]) + 1)
     marker = "o" if len(epochs) == 1 else None
@@ -318,7 +318,7 @@ def curves(network: Network, training: dict[str, Any]) -> Figure:
     rate.set_title("spikes of a neuron in a tick")
     if rates:
         rate.legend(frameon=False, fontsize=8)
-    begin = whole_from(training["settings"])
+    begin = quantised_from(training["settings"])
     for axes in (loss, accuracy, rate):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lifline import InputError, Network, NetworkError
 from lifline.files import write_npz
-from lifline.network import Reset
+from lifline.neurons import Reset
 from lifline.train import (
     LIF,
     Activity,

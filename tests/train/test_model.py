@@ -74,7 +74,7 @@ def test_evaluation_is_the_exported_network(
     for name in ("a", "b"):
         np.testing.assert_array_equal(evaluated.spikes[name].numpy(), expected.spikes[name])
         np.testing.assert_array_equal(evaluated.membrane[name].numpy(), expected.membrane[name])
-        # training runs on the same whole numbers
+        # training runs on the same integers
         np.testing.assert_array_equal(trained.spikes[name].detach().numpy(), expected.spikes[name])
         np.testing.assert_array_equal(trained.membrane[name].detach().numpy(), expected.membrane[name])
         assert 0.02 < expected.spikes[name].mean() < 0.98

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline.errors import InputError
-
-from . import audio, datasets
-from .fit import Data, Delays, Recipe, Samples, Settings, split_off
-from .model import SpikingNetwork
+from .. import audio, datasets
+from ..model import SpikingNetwork
+from ..samples import Data, Samples, split_off
+from ..settings import COUNT, FRACTION, Range, setting
+from .registry import Task, register
+from .settings import TaskSettings
 
 CHANNELS = 40  #: mel filters
 TICK_MS = 10
@@ -25,13 +26,15 @@ FRAMES = 100  #: of a clip that are kept: the longest sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FSDDSettings(Settings):
+class FSDDSettings(TaskSettings):
     """The defaults of the FSDD task, and what only it has."""
 
-    hidden: int = 64  #: neurons of each of the two hidden populations
-    ticks: int = 70  #: of a sample, 10 ms each
-    beta: float = 0.5  #: of hidden neurons: time is told by delays, not by long memories
-    readout_beta: float = 248 / 256
+    hidden: int = setting(64, "neurons of each of the two hidden populations", COUNT)
+    ticks: int = setting(70, "of a sample, 10 ms each", Range(1, FRAMES))
+    beta: float = setting(
+        0.5, "of hidden neurons: time is told by delays, not by long memories", FRACTION
+    )
+    readout_beta: float = setting(248 / 256, "of the output population", FRACTION)
     epochs: int = 60
     batch: int = 50
     learning_rate: float = 3e-3
@@ -40,15 +43,12 @@ class FSDDSettings(Settings):
     label_smoothing: float = 0.05
     surrogate: str = "atan"
     dropout: float = 0.05
-    delays: Delays = "learned"
-    whole: float = 0.3
-    vary: float = 0.5  #: how much each epoch stretches, shifts and disturbs each clip
-    speaker: str = ""  #: the speaker who is left out for the test; none: the publisher's split
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.ticks > FRAMES:
-            raise InputError(f"setting 'ticks' must be {FRAMES} or less, not {self.ticks}")
+    delays: str = "learned"
+    quantised: float = 0.3
+    vary: float = setting(
+        0.5, "how much each epoch stretches, shifts and disturbs each clip", Range(0, 2)
+    )
+    speaker: str = setting("", "the speaker left out for the test; empty: the publisher's split")
 
 
 def load(settings: FSDDSettings, folder: Path | None) -> Data:
@@ -107,10 +107,10 @@ def vary(values: np.ndarray, settings: FSDDSettings, rng: np.random.Generator) -
 
 def _between(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Values (clips, n, m) at fractional places (clips, k) of the axis n: float32 (clips, k, m)."""
-    whole = np.minimum(places.astype(np.int64), values.shape[1] - 2)
-    share = (places - whole).astype(np.float32)[..., None]
+    before = np.minimum(places.astype(np.int64), values.shape[1] - 2)
+    share = (places - before).astype(np.float32)[..., None]
     clip = np.arange(len(values))[:, None]
-    return (1 - share) * values[clip, whole] + share * values[clip, whole + 1]
+    return (1 - share) * values[clip, before] + share * values[clip, before + 1]
 
 
 def build(settings: FSDDSettings, data: Data) -> SpikingNetwork:
@@ -132,4 +132,4 @@ def build(settings: FSDDSettings, data: Data) -> SpikingNetwork:
     )
 
 
-RECIPE = Recipe(load, build, encode, vary)
+register(Task("fsdd", "spoken digits", FSDDSettings(), load, build, encode, vary))

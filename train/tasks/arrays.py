@@ -9,30 +9,28 @@ import numpy as np
 
 from lifline.errors import InputError
 
-from . import datasets
-from .fit import Data, Delays, Recipe, Samples, Settings, split_off
-from .model import SpikingNetwork
+from .. import datasets
+from ..model import SpikingNetwork
+from ..samples import Data, Samples, split_off
+from ..settings import BELOW_ONE, COUNT, FRACTION, setting
+from .registry import Task, register
+from .settings import TaskSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ArraysSettings(Settings):
+class ArraysSettings(TaskSettings):
     """The defaults for one's own data, and what only this task has."""
 
-    hidden: int = 64  #: neurons of each hidden population
-    layers: int = 2  #: hidden populations
-    beta: float = 0.75  #: of hidden neurons
-    readout_beta: float = 248 / 256
+    hidden: int = setting(64, "neurons of each hidden population", COUNT)
+    layers: int = setting(2, "hidden populations", COUNT)
+    beta: float = setting(0.75, "of hidden neurons", FRACTION)
+    readout_beta: float = setting(248 / 256, "of the output population", FRACTION)
     loss: str = "membrane"
     surrogate: str = "atan"
     dropout: float = 0.1
-    delays: Delays = "learned"
-    whole: float = 0.3
-    drop: float = 0.05  #: each epoch leaves out this fraction of the spikes
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.drop < 1:
-            raise InputError(f"setting 'drop' must be in 0 … 1, and less than 1, not {self.drop}")
+    delays: str = "learned"
+    quantised: float = 0.3
+    drop: float = setting(0.05, "each epoch leaves out this fraction of the spikes", BELOW_ONE)
 
 
 def load(settings: ArraysSettings, folder: Path | None) -> Data:
@@ -70,4 +68,4 @@ def build(settings: ArraysSettings, data: Data) -> SpikingNetwork:
     )
 
 
-RECIPE = Recipe(load, build, encode, vary)
+register(Task("arrays", "your own spikes and labels", ArraysSettings(), load, build, encode, vary))

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from . import datasets, encoders
-from .fit import Data, Delays, Recipe, Samples, Settings, split_off
-from .model import SpikingNetwork
+from .. import datasets, encoders
+from ..model import SpikingNetwork
+from ..samples import Data, Samples, split_off
+from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting
+from .registry import Task, register
+from .settings import TaskSettings
 
 SENSOR = (34, 34)  #: pixels
 LENGTH_US = 300_000  #: of a recording: three saccades of 100 ms
@@ -21,13 +24,13 @@ _CELLS = 17  #: of a row, and of a column
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NMNISTSettings(Settings):
+class NMNISTSettings(TaskSettings):
     """The defaults of the N-MNIST task, and what only it has."""
 
-    hidden: int = 128  #: neurons of the hidden population
-    ticks: int = 30  #: of a sample
-    beta: float = 0.75  #: of hidden neurons
-    readout_beta: float = 248 / 256
+    hidden: int = setting(128, "neurons of the hidden population", COUNT)
+    ticks: int = setting(30, "of a sample", COUNT)
+    beta: float = setting(0.75, "of hidden neurons", FRACTION)
+    readout_beta: float = setting(248 / 256, "of the output population", FRACTION)
     epochs: int = 60
     batch: int = 50
     learning_rate: float = 3e-3
@@ -36,11 +39,13 @@ class NMNISTSettings(Settings):
     label_smoothing: float = 0.05
     surrogate: str = "atan"
     dropout: float = 0.3
-    delays: Delays = "learned"
+    delays: str = "learned"
     max_delay: int = 10
-    whole: float = 0.3
-    shift: int = 1  #: each epoch shifts each recording by up to so many cells …
-    drop: float = 0.1  #: … and leaves out this fraction of its spikes
+    quantised: float = 0.3
+    shift: int = setting(
+        1, "each epoch shifts each recording by up to so many cells …", Range(0, _CELLS)
+    )
+    drop: float = setting(0.1, "… and leaves out this fraction of its spikes", BELOW_ONE)
 
 
 def load(settings: NMNISTSettings, folder: Path | None) -> Data:
@@ -99,4 +104,14 @@ def build(settings: NMNISTSettings, data: Data) -> SpikingNetwork:
     )
 
 
-RECIPE = Recipe(load, build, encode, vary)
+register(
+    Task(
+        "nmnist",
+        "handwritten digits seen by an event camera",
+        NMNISTSettings(),
+        load,
+        build,
+        encode,
+        vary,
+    )
+)

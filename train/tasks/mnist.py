@@ -13,30 +13,35 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from . import datasets, encoders
-from .fit import Data, Recipe, Samples, Settings, split_off
-from .model import SpikingNetwork
+from .. import datasets, encoders
+from ..model import SpikingNetwork
+from ..samples import Data, Samples, split_off
+from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting
+from .registry import Task, register
+from .settings import MEMBRANE_BITS, TaskSettings
 
 SIDE = 28  #: pixels of an image's side
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MNISTSettings(Settings):
+class MNISTSettings(TaskSettings):
     """The defaults of the MNIST task, and what only it has."""
 
-    hidden: int = 128  #: neurons of the hidden population
-    ticks: int = 6  #: of a sample
-    darkest: float = 0.2  #: pixels must be brighter than this to spike
-    beta: float = 240 / 256  #: of all neurons; 1 − 1/16 is cheap in hardware
-    membrane_bits: int = 12  #: of the hidden neurons
+    hidden: int = setting(128, "neurons of the hidden population", COUNT)
+    ticks: int = setting(6, "of a sample", COUNT)
+    darkest: float = setting(0.2, "brightness that pixels must exceed to spike", BELOW_ONE)
+    beta: float = setting(240 / 256, "of all neurons; 1 − 1/16 is cheap in hardware", FRACTION)
+    membrane_bits: int = setting(12, "of the hidden neurons", MEMBRANE_BITS)
     epochs: int = 40
     learning_rate: float = 3e-3
     loss: str = "membrane"
-    whole: float = 0.3
+    quantised: float = 0.3
     max_delay: int = 3
-    turn: float = 8.0  #: each epoch turns each image by up to so many degrees, …
-    shift: float = 1.5  #: … shifts it by up to so many pixels …
-    stretch: float = 0.1  #: … and stretches it by up to this fraction, along each axis
+    turn: float = setting(8.0, "each epoch turns each image by up to so many degrees, …", Range(0, 180))
+    shift: float = setting(1.5, "… shifts it by up to so many pixels …", Range(0, SIDE))
+    stretch: float = setting(
+        0.1, "… and stretches it by up to this fraction, along each axis", BELOW_ONE
+    )
 
 
 def load(settings: MNISTSettings, folder: Path | None) -> Data:
@@ -86,4 +91,4 @@ def build(settings: MNISTSettings, data: Data) -> SpikingNetwork:
     )
 
 
-RECIPE = Recipe(load, build, encode, vary)
+register(Task("mnist", "28×28 handwritten digits", MNISTSettings(), load, build, encode, vary))

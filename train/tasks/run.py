@@ -1,4 +1,4 @@
-"""Tasks: from a name to a trained integer network, its test split, and a record of the training."""
+"""Running a task: training, and the files that it leaves behind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import dataclasses
 import json
-import math
 import os
 import platform
 import time
@@ -23,37 +22,14 @@ from lifline.errors import InputError
 from lifline.files import atomic_write, write_npz
 from lifline.network import Network
 
-from . import arrays, digits, fsdd, mnist, nmnist
-from .fit import Progress, Recipe, Settings, fit, processes
-from .integer import integer_forward
-from .model import to_network
-from .synapses import DelayedLinear
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A data set, an encoding and a network.
-
-    To add one, write a module like :mod:`lifline.train.fsdd` and name it in :data:`TASKS`.
-    """
-
-    title: str
-    settings: Settings
-    recipe: Recipe
-    data: bool = True  #: whether it reads files from a folder
-
-
-TASKS = {
-    "digits": Task(
-        "scikit-learn's 8×8 handwritten digits", digits.DigitsSettings(), digits.RECIPE, data=False
-    ),
-    "mnist": Task("28×28 handwritten digits", mnist.MNISTSettings(), mnist.RECIPE),
-    "fsdd": Task("spoken digits", fsdd.FSDDSettings(), fsdd.RECIPE),
-    "nmnist": Task(
-        "handwritten digits seen by an event camera", nmnist.NMNISTSettings(), nmnist.RECIPE
-    ),
-    "arrays": Task("your own spikes and labels", arrays.ArraysSettings(), arrays.RECIPE),
-}
+from .. import checkpoint as checkpoints
+from .. import distributed
+from ..fitting import Progress, fit
+from ..integer import integer_forward
+from ..model import to_network
+from ..settings import changed
+from ..synapses import DelayedLinear
+from .registry import find
 
 
 def run_task(
@@ -70,15 +46,16 @@ def run_task(
 ) -> dict[str, Any]:
     """Train a task's network and write ``network.npz``, ``test.npz`` and ``train.json``.
 
-    The same seed and settings give the same ``network.npz`` and ``test.npz``, byte for byte, on the same
-    kind of machine.  Training runs on one thread: for networks of this size more are slower.
+    The model is trained by :func:`lifline.train.fit`, on one thread: for networks of this size more are slower.
+    The same seed and settings give the same ``network.npz`` and ``test.npz``, byte for byte, on the same kind of
+    machine.
 
     Parameters
     ----------
     name : str
-        One of :data:`TASKS`.
+        One of :func:`lifline.train.tasks.names`.
     directory : path
-        Made if it does not exist.
+        Made if it does not exist, once there is something to write.
     seed : int
         0 … 2^32 − 1.
     epochs : int, optional
@@ -88,7 +65,7 @@ def run_task(
     progress : callable
         Called with (done, total, text) after each epoch.
     warn : callable
-        Gets a line when a population falls silent or saturates.
+        Gets a line for each thing that quantisation harms, see :func:`lifline.train.fit`.
     resume : bool
         Whether to carry on an interrupted run, from its last epoch, if there is one in the folder.
     **settings
@@ -104,22 +81,16 @@ def run_task(
     InputError
         If there is no such task, a setting cannot be used, or the directory cannot be written.
     """
-    if name not in TASKS:
-        raise InputError(f"no task '{name}'; the tasks are {', '.join(sorted(TASKS))}")
-    task = TASKS[name]
+    task = find(name)
     if data is not None and not task.data:
         raise InputError(f"task '{name}' brings its own data; leave out the data folder '{data}'")
     if not 0 <= seed < 2**32:
         raise InputError(f"seed must be in 0 … 2^32 - 1, not {seed}")
     if epochs is not None:
         settings["epochs"] = epochs
-    chosen = _with(task.settings, settings)
+    chosen = changed(task.settings, settings)
     folder = Path(directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot make this folder: {error.strerror}") from None
-
+    _check_folder(folder)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise InputError(
@@ -128,25 +99,28 @@ def run_task(
 
     _keep_memory()
     began = time.perf_counter()
-    warned: dict[str, str] = {}  # lines by what is wrong with which population
-
-    def warn_once(line: str) -> None:
-        _, what, _ = line.split(":", 2)
-        if what not in warned:
-            warned[what] = line
-            warn(line)
-
-    with _one_thread(), processes() as rank:
-        sets = task.recipe.load(chosen, Path(data) if data is not None else None)
-        model, curves = fit(
-            task.recipe, chosen, sets, seed, checkpoint=checkpoint, progress=progress, warn=warn_once
+    with _one_thread(), distributed.processes() as rank:
+        sets = task.load(chosen, Path(data) if data is not None else None)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = task.build(chosen, sets)
+        training = fit(
+            model,
+            sets,
+            chosen,
+            seed=seed,
+            encode=lambda values: task.encode(values, chosen),
+            vary=lambda values, rng: task.vary(values, chosen, rng),
+            checkpoint=checkpoint,
+            progress=progress,
+            warn=warn,
         )
     seconds = time.perf_counter() - began
     if rank:
         return {}
 
     network = to_network(model, name, {"task": name, "seed": seed})
-    spikes, labels = task.recipe.encode(sets.test.values, chosen), sets.test.labels
+    spikes, labels = task.encode(sets.test.values, chosen), sets.test.labels
     recording = integer_forward(network, spikes)
     record = {
         "task": name,
@@ -166,13 +140,14 @@ def run_task(
                 "source": source,
                 "target": target,
                 "before": torch.bincount(synapses.start.flatten()).tolist(),
-                "after": torch.bincount(synapses.whole_delays().flatten()).tolist(),
+                "after": torch.bincount(synapses.rounded_delays().flatten()).tolist(),
             }
             for source, target, synapses in model.projections
             if isinstance(synapses, DelayedLinear)
         ],
-        "warnings": list(warned.values()),
-        "curves": curves,
+        "switch": dataclasses.asdict(training.switch) if training.switch else None,
+        "warnings": training.warnings,
+        "curves": training.curves,
         "seconds": round(seconds, 3),
         "versions": {
             "lifline": lifline.__version__,
@@ -182,6 +157,7 @@ def run_task(
             "device": next(model.parameters()).device.type,
         },
     }
+    checkpoints.make_folder(folder)
     network.save(folder / "network.npz")
     write_npz(folder / "test.npz", {"spikes": spikes, "labels": labels})
     with atomic_write(folder / "train.json") as file:
@@ -215,22 +191,13 @@ def _keep_memory() -> None:
         mallopt(m_top_pad, 2**26)
 
 
-def _with(settings: Any, changes: dict[str, Any]) -> Any:
-    """`settings` with `changes` to its fields, each of which keeps its type; numbers may be text."""
-    for field, value in list(changes.items()):
-        if field not in (known := [f.name for f in dataclasses.fields(settings)]):
-            raise InputError(f"no setting '{field}'; the settings are {', '.join(known)}")
-        kind = type(getattr(settings, field))
-        if isinstance(value, str) and kind is not str:
-            with contextlib.suppress(ValueError):
-                value = kind(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
-            raise InputError(f"setting '{field}' must be of type {kind.__name__}, not {value!r}")
-        least = 1 if kind is int and field not in ("max_delay", "shift") else 0
-        if kind is not str and not least <= value < math.inf:
-            raise InputError(f"setting '{field}' must be {least} or more, not {value!r}")
-        changes[field] = value
-    return dataclasses.replace(settings, **changes)
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made or written in, before any work is done, and without making it."""
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise InputError(f"{folder}: cannot make this folder: {above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot make this folder: {above} cannot be written")
 
 
 def _shape(network: Network) -> str:
@@ -240,5 +207,5 @@ def _shape(network: Network) -> str:
     sizes = "-".join(str(network.size(name)) for name in ("input", *names))
     if [(p.source, p.target) for p in network.projections] == chain:
         return sizes
-    synapses = sum(int(np.count_nonzero(p.synapses.dense()[0])) for p in network.projections)
+    synapses = sum(int(p.synapses.count) for p in network.projections)
     return f"{sizes}, {synapses} synapses"

@@ -12,40 +12,36 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lifline.errors import InputError
-
-from . import datasets, encoders
-from .fit import Data, Recipe, Samples, Settings, split_off
-from .model import SpikingNetwork
-from .neurons import LIF
+from .. import datasets, encoders
+from ..model import SpikingNetwork
+from ..neurons import LIF
+from ..samples import Data, Samples, split_off
+from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting
+from .registry import Task, register
+from .settings import MEMBRANE_BITS, TaskSettings
 
 SIDE = 8  #: pixels of an image's side
 TEST_IMAGES = 360
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DigitsSettings(Settings):
+class DigitsSettings(TaskSettings):
     """The defaults of the digits task, and what only it has."""
 
-    hidden: int = 64  #: neurons of the hidden population
-    ticks: int = 8  #: of a sample
-    max_rate: float = 0.5  #: spikes a tick of the brightest pixels
-    beta: float = 248 / 256  #: of all neurons; 1 − 1/32 is cheap in hardware
-    membrane_bits: int = 13
+    hidden: int = setting(64, "neurons of the hidden population", COUNT)
+    ticks: int = setting(8, "of a sample", COUNT)
+    max_rate: float = setting(0.5, "spikes a tick of the brightest pixels", Range(0, 1, above=True))
+    beta: float = setting(248 / 256, "of all neurons; 1 − 1/32 is cheap in hardware", FRACTION)
+    membrane_bits: int = setting(13, "of all neurons", MEMBRANE_BITS)
     epochs: int = 80
     batch: int = 64
     learning_rate: float = 5e-3
     label_smoothing: float = 0.05
     max_delay: int = 4
-    shift: float = 0.4  #: each epoch shifts each image by up to so many pixels both ways …
-    drop: float = 0.05  #: … and leaves out this fraction of its spikes
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for field in ("max_rate", "beta", "shift", "drop"):
-            value = getattr(self, field)
-            if not 0 <= value <= 1:
-                raise InputError(f"setting '{field}' must be in 0 … 1, not {value}")
+    shift: float = setting(
+        0.4, "each epoch shifts each image by up to so many pixels both ways …", FRACTION
+    )
+    drop: float = setting(0.05, "… and leaves out this fraction of its spikes", BELOW_ONE)
 
 
 def load(settings: DigitsSettings, folder: Path | None = None) -> Data:
@@ -99,4 +95,15 @@ def build(settings: DigitsSettings, data: Data) -> SpikingNetwork:
     )
 
 
-RECIPE = Recipe(load, build, encode, vary)
+register(
+    Task(
+        "digits",
+        "scikit-learn's 8×8 handwritten digits",
+        DigitsSettings(),
+        load,
+        build,
+        encode,
+        vary,
+        data=False,
+    )
+)

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from lifline.neurons import Reset
 from lifline.synapses import MAX_DELAY
 
 from .model import Activity, SpikingNetwork
-from .neurons import LIF
+from .neurons import Trainable
 
 #: A population saturates noticeably where more than this share of its membranes lies at the bounds.
 SATURATED = 0.01
@@ -71,7 +70,7 @@ def of_activity(model: SpikingNetwork, activity: Activity) -> list[Problem]:
 @torch.no_grad()
 def _thresholds(model: SpikingNetwork, name: str, scale: torch.Tensor) -> list[Problem]:
     lif = model.population(name)
-    _, threshold, _ = lif.in_units(scale, torch.round)
+    threshold = lif.in_units(scale, torch.round)["threshold"]
     coarse = threshold.expand(lif.size) < COARSE
     if coarse.float().mean() <= COARSE_SHARE:
         return []
@@ -96,7 +95,7 @@ def _finer(model: SpikingNetwork, names: Iterable[str]) -> str:
 
 
 def _readout(model: SpikingNetwork, name: str) -> bool:
-    return name == model.output and model.population(name).reset is Reset.NONE
+    return name == model.output and model.population(name).readout
 
 
 def of_delays(model: SpikingNetwork) -> list[Problem]:
@@ -157,7 +156,7 @@ def of_end(model: SpikingNetwork, switch: Switch) -> list[Problem]:
     ]
 
 
-def _populations(model: SpikingNetwork) -> list[LIF]:
+def _populations(model: SpikingNetwork) -> list[Trainable]:
     return [model.population(name) for name in model.names]
 
 

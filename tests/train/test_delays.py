@@ -118,7 +118,7 @@ def test_one_rounding_in_training_evaluation_and_export() -> None:
     model = SpikingNetwork(4, {"p": LIF(3, beta=0.8, threshold=0.3)}, [("input", "p", synapses)])
     assert synapses.rounded_delays().tolist() == expected.tolist()
     network = to_network(model)
-    np.testing.assert_array_equal(network.projections[0].delays, expected)
+    np.testing.assert_array_equal(network.projections[0].synapses.delays, expected)
     spikes = (np.random.default_rng(0).random((8, 40, 4)) < 0.4).astype(np.uint8)
     reference = integer_forward(network, spikes)
     for activity in (model.train()(spikes), model.eval()(spikes)):

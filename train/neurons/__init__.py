@@ -1,0 +1,26 @@
+"""Neurons in torch, a file a kind: a module that learns, and a cell that computes the contract's integers.
+
+What a kind registers, by the contract's type, so that nothing else has to know it:
+
+- :func:`integer_cell`: the integer forward, which every kind needs;
+- :func:`largest_integer`: if the cell holds integers in floating-point numbers, how large they can be;
+- :func:`trainable`: the module that :meth:`SpikingNetwork.from_network` makes of a population.
+"""
+
+from .cell import Cell, States, integer_cell, largest_integer
+from .izhikevich import Izhikevich
+from .lif import LIF
+from .trainable import SCALES, Scale, Trainable, trainable
+
+__all__ = [
+    "LIF",
+    "SCALES",
+    "Cell",
+    "Izhikevich",
+    "Scale",
+    "States",
+    "Trainable",
+    "integer_cell",
+    "largest_integer",
+    "trainable",
+]

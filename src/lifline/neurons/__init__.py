@@ -2,7 +2,7 @@
 
 from .izhikevich import PATTERNS, Izhikevich
 from .lif import BETA_BITS, LIF, Adaptation, Noise, Reset
-from .neuron import Neuron, State, xorshift16
+from .neuron import Neuron, State
 
 __all__ = [
     "BETA_BITS",
@@ -14,5 +14,4 @@ __all__ = [
     "Noise",
     "Reset",
     "State",
-    "xorshift16",
 ]

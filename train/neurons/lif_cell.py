@@ -25,6 +25,9 @@ from .cell import Cell, Elementwise, States, rounded_down, stacked
 from .noise import RandomThreshold
 
 
+_STATES = ("membrane", "current", "adaptation", "noise")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LIFCell(Cell):
     """A population of LIF neurons; fractions are in 0 … 1, the rest in the units of the membrane.
@@ -90,7 +93,8 @@ class LIFCell(Cell):
             parameters += (self.rho, self.jump)  # type: ignore[assignment]
             v, s, a = _AdaptiveScan.apply(currents, *parameters, self, offsets)  # type: ignore[no-untyped-call]
             states["adaptation"] = a
-        return {"membrane": v, **states}, s
+        states["membrane"] = v
+        return {state: states[state] for state in _STATES if state in states}, s
 
     def _offsets(self, currents: Tensor, states: States) -> Tensor:
         """What is added to the thresholds in all ticks, (ticks, 1 or samples, size)."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from lifline import Network, demo
 from lifline.errors import LiflineError
-from lifline.train import audio, datasets, fsdd
-from lifline.train.tasks import TASKS, run_task
+from lifline.train import audio, datasets
+from lifline.train.tasks import fsdd, run_task
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
 parser.add_argument("--data", type=Path, help="folder with the clips, by default $LIFLINE_DATA/fsdd")
@@ -28,7 +28,7 @@ options = parser.parse_args()
 
 
 def show(picture: np.ndarray, shades: str, unit: str) -> None:
-    """Print a picture of whole numbers (ticks, channels), a shade for each; two channels to a row."""
+    """Print a picture of counts (ticks, channels), a shade for each; two channels to a row."""
     rows = picture.reshape(len(picture), -1, 2).max(axis=2).T
     for row, values in reversed(list(enumerate(rows))):
         print(f"   {unit} {2 * row:2} {''.join(shades[value] for value in values)}".rstrip())
@@ -41,7 +41,7 @@ def bars(values: np.ndarray, most: float) -> str:
 
 def walk() -> bool:
     """Every step from a wav file to the report; whether all witnesses agree."""
-    settings = TASKS["fsdd"].settings
+    settings = fsdd.FSDDSettings()
 
     clips = datasets.fsdd(options.data)
     learned, test = clips.split()
@@ -79,7 +79,7 @@ def walk() -> bool:
         print(f"\n4. The network was trained before: {options.trained}.")
     else:
         print(
-            "\n4. Training: weights and delays learn at the same time; then weights alone, on whole numbers."
+            "\n4. Training: weights and delays learn at the same time; then weights alone, quantised."
         )
 
         def progress(done: int, total: int, text: str) -> None:

@@ -54,9 +54,7 @@ def expected() -> set[str]:
         if folder.is_dir():
             real = folder.resolve()  # a part is a link
             files |= {folder / file.relative_to(real) for file in real.rglob("*") if file.is_file()}
-    return {
-        f"lifline/{file.relative_to(source)}" for file in files if "__pycache__" not in file.parts
-    }
+    return {f"lifline/{file.relative_to(source)}" for file in files if "__pycache__" not in file.parts}
 
 
 def test_the_parts_are_links_to_the_top_level() -> None:

@@ -22,7 +22,7 @@ import torch
 from lifline.errors import InputError
 
 from . import checkpoint as checkpoints
-from . import distributed, health
+from . import distributed, health, machine
 from .health import Problem, Switch
 from .learner import Learner
 from .losses import find_loss, rate_penalty
@@ -59,6 +59,7 @@ def fit(
     seed: int = 0,
     encode: Encode = lambda values: values,
     vary: Vary | None = None,
+    threads: int | None = 1,
     checkpoint: Path | None = None,
     progress: Progress = lambda done, total, text: None,
     warn: Callable[[str], None] = warnings.warn,
@@ -83,6 +84,8 @@ def fit(
         Values to spikes.
     vary : callable, optional
         The same for learning, from values and a random generator: a bit different each epoch.
+    threads : int, optional
+        For torch, meanwhile: with networks of some hundred neurons one is fastest.  None leaves them as they are.
     checkpoint : path, optional
         Written after each epoch; where it exists, the run that wrote it is carried on.
     progress : callable
@@ -113,7 +116,9 @@ def fit(
     """
     run = _Run(model.to(distributed.device()), _split(data, settings), settings, seed, encode, vary)
     run.check()
-    return run.run(checkpoint, progress, warn)
+    machine.keep_memory()
+    with machine.threads(threads):
+        return run.run(checkpoint, progress, warn)
 
 
 class _Run:
@@ -194,9 +199,7 @@ class _Run:
 
         for epoch in range(done, settings.epochs):
             if epoch == first and not model.quantize:
-                before = self.float_accuracy()
-                _settle(model)
-                self.compare(before, epoch, warn)
+                self.step_to_integers(epoch, warn)
                 learner = Learner(model, settings, self.steps, parts[1])
             if epoch < first:
                 for synapses in self.delays:
@@ -220,8 +223,8 @@ class _Run:
             if len(self.data.validation.labels):
                 text += f", validation {self.curves['validation_accuracy'][-1]:.2%}"
             progress(epoch + 1, settings.epochs, text)
-        if first == settings.epochs:  # the step to integers is export
-            self.compare(self.float_accuracy(), first, warn)
+        if not model.quantize:
+            self.step_to_integers(settings.epochs, warn)
         if self.switch:
             self.switch = dataclasses.replace(self.switch, end=self.accuracy(self.probe))
             self.tell(health.of_end(self.model, self.switch), settings.epochs, warn)
@@ -285,9 +288,9 @@ class _Run:
         self.model.eval()
         return self._accuracy(part)
 
-    def float_accuracy(self) -> float:
-        """Likewise of the floating-point network, on :attr:`probe`, as training has it without dropout."""
-        with health.floating(self.model):
+    def float_accuracy(self, *, rounded_delays: bool) -> float:
+        """Likewise of the floating-point network, on :attr:`probe`; learned delays rounded, or as they are learned."""
+        with health.floating(self.model, rounded_delays=rounded_delays):
             return self._accuracy(self.probe)
 
     @torch.no_grad()
@@ -300,16 +303,22 @@ class _Run:
             right += int((classes == part.labels[start : start + 512]).sum())
         return right / len(part.labels)
 
-    def compare(self, before: float, epoch: int, warn: Callable[[str], None]) -> None:
-        """Note what the step to integers, before `epoch`, has done to accuracy and delays."""
+    def step_to_integers(self, epoch: int, warn: Callable[[str], None]) -> None:
+        """From here on, after `epoch` epochs, the model is quantised; note what that does to accuracy."""
+        before = self.float_accuracy(rounded_delays=False)
+        rounded = self.float_accuracy(rounded_delays=True) if self.model.delayed else before
+        _settle(self.model)
         self.switch = Switch(
             epoch=epoch,
             samples=len(self.probe.labels),
             held_out=bool(len(self.data.validation.labels)),
             floating=before,
+            rounded_delays=rounded,
             quantised=self.accuracy(self.probe),
         )
-        self.tell(health.of_switch(self.model, self.switch) + health.of_delays(self.model), epoch, warn)
+        self.tell(health.of_delays(self.model), epoch, warn)
+        if epoch < self.settings.epochs:  # else there is no more training, and of_end says it
+            self.tell(health.of_switch(self.model, self.switch), epoch, warn)
 
     def tell(self, problems: list[Problem], epoch: int, warn: Callable[[str], None]) -> None:
         """Warn of problems that are new."""

@@ -72,7 +72,7 @@ def _thresholds(model: SpikingNetwork, name: str, scale: torch.Tensor) -> list[P
     lif = model.population(name)
     threshold = lif.in_units(scale, torch.round)["threshold"]
     coarse = threshold.expand(lif.size) < COARSE
-    if coarse.float().mean() <= COARSE_SHARE:
+    if coarse.double().mean() <= COARSE_SHARE:
         return []
     return [
         Problem(
@@ -105,7 +105,7 @@ def of_delays(model: SpikingNetwork) -> list[Problem]:
         if synapses not in model.delayed:
             continue
         low, high = synapses.delay_range
-        share = float((synapses.rounded_delays() == high).float().mean())
+        share = float((synapses.rounded_delays() == high).double().mean())
         if high > low and share > max(PILED_UP, 2 / (high - low + 1)):
             raised = f"raise max_delay above {high}" if high < MAX_DELAY else "let a tick be longer"
             problems.append(
@@ -126,19 +126,27 @@ class Switch:
     samples: int
     held_out: bool  #: whether the samples are the validation's; else they are of the training data
     floating: float  #: accuracy before
+    rounded_delays: float  #: of the floating-point network with its learned delays rounded
     quantised: float  #: right after, before any quantised training
     end: float | None = None  #: of the integer network after the last epoch
 
 
 def of_switch(model: SpikingNetwork, switch: Switch) -> list[Problem]:
-    """Whether accuracy falls by more than :data:`FALL` when integers take the place of floats."""
+    """Whether accuracy falls by more than :data:`FALL` when integers take the place of floats, and why."""
     if switch.floating - switch.quantised <= FALL:
         return []
+    if switch.floating - switch.rounded_delays > switch.rounded_delays - switch.quantised:
+        cause = (
+            f"{switch.rounded_delays:.1%} with rounded delays and {switch.quantised:.1%} with integers"
+        )
+        remedy = "let delays settle first: more epochs, or a shorter annealing"
+    else:
+        cause, remedy = f"{switch.quantised:.1%} with integers", _finer(model, model.names)
     return [
         Problem(
             "quantisation costs accuracy",
-            f"{switch.floating:.1%} in floating point became {switch.quantised:.1%} with integers; if quantised "
-            f"epochs do not win it back, {_finer(model, model.names)}",
+            f"{switch.floating:.1%} in floating point became {cause}; if quantised epochs do not win it back, "
+            f"{remedy}",
         )
     ]
 
@@ -161,7 +169,7 @@ def _populations(model: SpikingNetwork) -> list[Trainable]:
 
 
 @contextlib.contextmanager
-def floating(model: SpikingNetwork) -> Iterator[None]:
+def floating(model: SpikingNetwork, *, rounded_delays: bool) -> Iterator[None]:
     """The floating-point network as it is trained, without what varies: running statistics, no dropout."""
     model.train()
     before = model.quantize, [lif.dropout for lif in _populations(model)]
@@ -169,6 +177,9 @@ def floating(model: SpikingNetwork) -> Iterator[None]:
     for lif in _populations(model):
         lif.dropout = 0.0
         lif.eval()  # batch normalisation takes its running statistics
+    if rounded_delays:
+        for synapses in model.delayed:
+            synapses.eval()
     try:
         yield
     finally:

@@ -98,11 +98,11 @@ class Settings:
     TypeError: Settings.__init__() got an unexpected keyword argument 'dropped'
     """
 
-    epochs: int = setting(50, "times that every training sample is learned from", COUNT)
-    batch: int = setting(128, "samples of a step", COUNT)
+    epochs: int = setting(50, "passes over the training samples", COUNT)
+    batch: int = setting(128, "samples in a step", COUNT)
     learning_rate: float = setting(3e-3, "peak of the one-cycle schedule", POSITIVE)
-    weight_decay: float = setting(0.0, "of Adam, not of delays", NOT_NEGATIVE)
-    loss: str = setting("spike_count", "what is made small", list(LOSSES))
+    weight_decay: float = setting(0.0, "of all parameters but delays", NOT_NEGATIVE)
+    loss: str = setting("spike_count", "what training minimises", list(LOSSES))
     label_smoothing: float = setting(0.0, "share of a label that is spread over all", BELOW_ONE)
     delay_rate: float = setting(
         100.0, "learning rate of delays, times that of the weights", NOT_NEGATIVE
@@ -110,16 +110,20 @@ class Settings:
     annealing: float = setting(
         0.25, "fraction of the epochs in which the Gaussians around learned delays narrow", FRACTION
     )
-    quantised: float = setting(1.0, "fraction of the epochs, at the end, that is quantised", FRACTION)
+    quantised: float = setting(
+        1.0, "fraction of the epochs, at the end, that train quantised", FRACTION
+    )
     quantised_rate: float = setting(
-        0.2, "peak learning rate of these, if others come before, times learning_rate", POSITIVE
+        0.2, "their peak learning rate after a floating-point phase, times learning_rate", POSITIVE
     )
     rate_low: float = setting(0.0, "spikes a tick below which a neuron is urged on", FRACTION)
     rate_high: float = setting(1.0, "spikes a tick above which a neuron is held back", FRACTION)
-    rate_cost: float = setting(0.0, "weight of both in the loss", NOT_NEGATIVE)
-    delay_cost: float = setting(0.0, "cost of a tick of all delay lines, in the loss", NOT_NEGATIVE)
+    rate_cost: float = setting(0.0, "weight of both in the loss (rate_low, rate_high)", NOT_NEGATIVE)
+    delay_cost: float = setting(
+        0.0, "weight of the length of all delay lines in the loss", NOT_NEGATIVE
+    )
     validation: float = setting(
-        0.0, "fraction of the training samples that is held out, to choose settings by", BELOW_ONE
+        0.0, "fraction of the training samples held out, to choose settings by", BELOW_ONE
     )
 
     def __post_init__(self) -> None:
@@ -202,9 +206,12 @@ def _checked(settings: Any, name: str, value: Any) -> Any:
         fits = math.isfinite(value)
     if not fits:
         words = _allowed(kind, metadata)
-        if kind is int:
-            words = f"an integer, {words}"
-        elif not numbers and allowed is not None:
+        if isinstance(allowed, Range):
+            words = f"in {words}" if "…" in words else words
+            words = (
+                f"an integer{' ' if words.startswith('in') else ', '}{words}" if kind is int else words
+            )
+        elif allowed is not None:
             words = f"one of {words}"
         elif kind is bool:
             words = "true or false"

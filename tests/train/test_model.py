@@ -78,7 +78,7 @@ def test_evaluation_is_the_exported_network(
         np.testing.assert_array_equal(trained.spikes[name].detach().numpy(), expected.spikes[name])
         np.testing.assert_array_equal(trained.membrane[name].detach().numpy(), expected.membrane[name])
         assert 0.02 < expected.spikes[name].mean() < 0.98
-        saturated = np.isin(expected.membrane[name], network[name].membrane_range)
+        saturated = np.isin(expected.membrane[name], network[name].neuron.states[0].range)
         if membrane_bits is None:
             assert not saturated.any()
     np.testing.assert_array_equal(evaluated.classes.numpy(), expected.classes)
@@ -249,7 +249,7 @@ def test_the_narrowest_membrane_that_cannot_saturate() -> None:
         synapses = Synapses(len(weights), 1, weights=torch.tensor(weights)[:, None])
         lif = LIF(1, **{"beta": 0.5, "threshold": 1.0, "scale": 1.0, **values})
         network = to_network(SpikingNetwork(len(weights), {"p": lif}, [("input", "p", synapses)]))
-        return network["p"].membrane_bits
+        return network["p"].neuron.membrane_bits
 
     assert bits([1.0]) == 8  # never less
     assert bits([100.0, 27.0]) == 9  # twice 127 is 254

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import dataclasses
 import json
 import os
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +95,8 @@ def run_task(
             f"{checkpoint}: an interrupted run; --resume carries it on, or remove the file to begin anew"
         )
 
-    _keep_memory()
     began = time.perf_counter()
-    with _one_thread(), distributed.processes() as rank:
+    with distributed.processes() as rank:
         sets = task.load(chosen, Path(data) if data is not None else None)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -166,31 +163,6 @@ def run_task(
     return record
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """For networks of these sizes more threads are slower."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _keep_memory() -> None:
-    """Have the C library keep what is freed for the next step, where it is glibc.
-
-    It would give each large tensor back to the system, which then clears its pages anew in every step: half
-    of a step's time.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(m_mmap_max, 0)
-        mallopt(m_trim_threshold, 2**31 - 1)
-        mallopt(m_top_pad, 2**26)
-
-
 def _check_folder(folder: Path) -> None:
     """Refuse a folder that could not be made or written in, before any work is done, and without making it."""
     above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -207,5 +179,5 @@ def _shape(network: Network) -> str:
     sizes = "-".join(str(network.size(name)) for name in ("input", *names))
     if [(p.source, p.target) for p in network.projections] == chain:
         return sizes
-    synapses = sum(int(p.synapses.count) for p in network.projections)
+    synapses = sum(int(np.count_nonzero(p.synapses.dense()[0])) for p in network.projections)
     return f"{sizes}, {synapses} synapses"

@@ -28,28 +28,32 @@ FEW_BITS = 4
 class TaskSettings(Settings):
     """What all tasks depend on, besides the seed; a task adds its own fields and sets its defaults."""
 
-    surrogate: str = setting("fast_sigmoid", "gradient of a spike", list(SURROGATES))
-    slope: float = setting(5.0, "its first parameter, how sharp it is", POSITIVE)
-    dropout: float = setting(0.0, "fraction of hidden neurons held back in a sample", BELOW_ONE)
-    weight_bits: int = setting(8, "width of a weight", Range(2, 16))
+    surrogate: str = setting("fast_sigmoid", "surrogate gradient of a spike", list(SURROGATES))
+    slope: float = setting(5.0, "its sharpness, the first parameter", POSITIVE)
+    dropout: float = setting(
+        0.0, "fraction of hidden neurons left out, others in each sample", BELOW_ONE
+    )
+    weight_bits: int = setting(8, "width of the weights", Range(2, 16))
     scale: str = setting(
         "auto",
-        "of hidden populations; auto: per_neuron up to 4 weight bits, else free",
+        "integers to 1.0 in hidden populations; auto: per_neuron up to 4 weight bits, else free",
         ["auto", *SCALES],
     )
-    delays: str = setting("none", "of synapses of hidden populations", ["learned", "random", "none"])
+    delays: str = setting(
+        "none", "of the synapses to hidden populations", ["learned", "random", "none"]
+    )
     max_delay: int = setting(25, "the longest delay, in ticks", Range(0, MAX_DELAY))
     neuron: str = setting(
         "lif",
-        "hidden neurons; cuba: with synaptic current, alif: adaptive threshold",
+        "hidden neurons: cuba has a synaptic current, alif an adaptive threshold",
         ["lif", "cuba", "alif"],
     )
-    alpha: float = setting(0.5, "of cuba: share of the current that is kept each tick", FRACTION)
-    rho: float = setting(0.95, "of alif: share of the threshold's adaptation kept each tick", FRACTION)
-    jump: float = setting(0.2, "of alif: what a spike adds to its neuron's threshold", NOT_NEGATIVE)
-    learn_alpha: bool = setting(False, "whether each cuba neuron learns its own alpha")
-    learn_rho: bool = setting(False, "whether each alif neuron learns its own rho")
-    learn_jump: bool = setting(False, "whether each alif neuron learns its own jump")
+    alpha: float = setting(0.5, "cuba: share of the current kept each tick", FRACTION)
+    rho: float = setting(0.95, "alif: share of the adaptation kept each tick", FRACTION)
+    jump: float = setting(0.2, "alif: what a spike adds to its neuron's threshold", NOT_NEGATIVE)
+    learn_alpha: bool = setting(False, "cuba: each neuron learns its alpha")
+    learn_rho: bool = setting(False, "alif: each neuron learns its rho")
+    learn_jump: bool = setting(False, "alif: each neuron learns its jump")
 
     def __post_init__(self) -> None:
         super().__post_init__()

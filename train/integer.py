@@ -126,7 +126,7 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
     For LIF neurons that is the largest product of a state and a fraction, such as ``beta·v`` (whose quotient by
     256 is exact, too, since 256 is a power of two), and the largest sum before a saturation, such as ``u + I[t] − θ``,
     where ``|I[t]|`` is at most the bias plus the sum of all weights' magnitudes: so every partial sum is below it,
-    in whatever order it is taken.  Other kinds have bounds of their own (:func:`lifline.train.neurons.largest_integer`).
+    in whatever order it is taken.  Each kind has its own bound (:func:`lifline.train.neurons.largest_integer`).
 
     Parameters
     ----------

@@ -345,7 +345,7 @@ def to_network(
     scales = {target: model._scale(target) for target in model.names}
     projections = []
     for source, target, synapses in model.projections:
-        weights = synapses.weights
+        weights: Tensor = synapses.weights
         if target in scales:
             weights = synapses.in_units(scales[target] * model._gain(source, target))
         with _naming(f"projection {source} -> {target}"):

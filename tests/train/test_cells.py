@@ -12,7 +12,7 @@ from torch import Tensor
 from lifline.neurons import Reset
 from lifline.train.neurons.cell import Cell
 from lifline.train.neurons.lif_cell import LIFCell
-from lifline.train.neurons.noise import Drawn, Generated
+from lifline.train.neurons.noise import Generated
 from lifline.train.surrogate import fast_sigmoid
 
 TICKS, SAMPLES, SIZE = 25, 4, 7

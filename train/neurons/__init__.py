@@ -7,6 +7,8 @@ What a kind registers, by the contract's type, so that nothing else has to know 
 - :func:`trainable`: the module that :meth:`SpikingNetwork.from_network` makes of a population.
 """
 
+from lifline.discovery import import_all
+
 from .cell import Cell, States, integer_cell, largest_integer
 from .izhikevich import Izhikevich
 from .lif import LIF
@@ -24,3 +26,5 @@ __all__ = [
     "largest_integer",
     "trainable",
 ]
+
+import_all(__name__, __path__)  # a kind is a file here, and no edit

@@ -1,8 +1,8 @@
 """LIF neurons, ready to run: tick by tick on a loop, else over all ticks with a hand-written backward pass.
 
 Each optional part costs only where it is there: the synaptic current is a filter of its own in front
-(:class:`_Filter`), the noise of all ticks is drawn before, and only an adaptive threshold, which depends on the spikes, has
-another scan (:class:`_AdaptiveScan`) than plain neurons (:class:`_Scan`).
+(:class:`_Filter`), the noise of all ticks is drawn before, and only an adaptive threshold, which depends on the
+spikes, has another scan (:class:`_AdaptiveScan`) than plain neurons (:class:`_Scan`).
 
 No gradient flows through a reset (F. Zenke and T. P. Vogels, "The Remarkable Robustness of Surrogate Gradient Learning
 for Instilling Complex Function in Spiking Neural Networks", Neural Computation 33(4), 2021), except to a learned
@@ -23,7 +23,6 @@ from lifline.neurons import Reset
 from ..surrogate import step
 from .cell import Cell, Elementwise, States, rounded_down, stacked
 from .noise import RandomThreshold
-
 
 _STATES = ("membrane", "current", "adaptation", "noise")
 

@@ -40,7 +40,7 @@ _PROBE = 500
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What came of a training: the model, and how it learned."""
+    """The result of a training: the model, and how it learned."""
 
     model: SpikingNetwork  #: in evaluation mode: it runs the integer network
     curves: dict[str, list[float]]
@@ -122,7 +122,7 @@ def fit(
 
 
 class _Run:
-    """One training: what does not change while it runs, and what has come of it so far."""
+    """One training: what it is of, and its results so far."""
 
     def __init__(
         self,

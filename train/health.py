@@ -27,8 +27,9 @@ PILED_UP = 0.1
 #: The widest weights of the contract.
 MAX_WEIGHT_BITS = 16
 
-#: Accuracy falls noticeably if it is lower by more than this fraction of the samples.
+#: Accuracy falls noticeably if it is lower by more than this fraction of the samples, and at least so many of them.
 FALL = 0.05
+FALL_SAMPLES = 5
 
 
 class Problem(NamedTuple):
@@ -130,10 +131,15 @@ class Switch:
     quantised: float  #: right after, before any quantised training
     end: float | None = None  #: of the integer network after the last epoch
 
+    def fell(self, accuracy: float) -> bool:
+        """Whether an accuracy is noticeably lower than that of the floating-point network."""
+        fall = self.floating - accuracy
+        return fall > FALL and round(fall * self.samples) >= FALL_SAMPLES
+
 
 def of_switch(model: SpikingNetwork, switch: Switch) -> list[Problem]:
-    """Whether accuracy falls by more than :data:`FALL` when integers take the place of floats, and why."""
-    if switch.floating - switch.quantised <= FALL:
+    """Whether accuracy falls noticeably when integers take the place of floats, and why."""
+    if not switch.fell(switch.quantised):
         return []
     if switch.floating - switch.rounded_delays > switch.rounded_delays - switch.quantised:
         cause = (
@@ -152,8 +158,8 @@ def of_switch(model: SpikingNetwork, switch: Switch) -> list[Problem]:
 
 
 def of_end(model: SpikingNetwork, switch: Switch) -> list[Problem]:
-    """Whether accuracy is still lower by more than :data:`FALL` after the last epoch."""
-    if switch.end is None or switch.floating - switch.end <= FALL:
+    """Whether accuracy is still noticeably lower after the last epoch."""
+    if switch.end is None or not switch.fell(switch.end):
         return []
     return [
         Problem(

@@ -101,6 +101,7 @@ def test_a_fall_of_accuracy_says_where_it_comes_from() -> None:
     )
     assert text.endswith("let delays settle first: more epochs, or a shorter annealing")
     assert health.of_switch(model, Switch(5, 100, False, 0.82, 0.82, 0.77)) == []
+    assert health.of_switch(model, Switch(5, 40, False, 0.82, 0.82, 0.72)) == []  # 4 samples
     assert health.of_end(model, switch) == []  # not known yet
     assert health.of_end(model, Switch(5, 100, False, 0.82, 0.81, 0.26, end=0.8)) == []
     (problem,) = health.of_end(model, Switch(5, 100, False, 0.82, 0.81, 0.26, end=0.7))

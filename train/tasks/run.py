@@ -22,7 +22,7 @@ from lifline.network import Network
 
 from .. import checkpoint as checkpoints
 from .. import distributed
-from ..fitting import Progress, fit
+from ..fitting import Progress, Training, fit
 from ..integer import integer_forward
 from ..model import to_network
 from ..settings import changed
@@ -116,35 +116,16 @@ def run_task(
     if rank:
         return {}
 
-    network = to_network(model, name, {"task": name, "seed": seed})
+    network = to_network(training.model, name, {"task": name, "seed": seed})
     spikes, labels = task.encode(sets.test.values, chosen), sets.test.labels
-    recording = integer_forward(network, spikes)
     record = {
         "task": name,
         "seed": seed,
-        "test_accuracy": float((recording.classes == labels).mean()),
-        "test_samples": len(labels),
+        **_results(network, spikes, labels),
         "train_samples": len(sets.training.labels),
         "validation_samples": len(sets.validation.labels),
-        "network": _shape(network),
-        "events_per_sample": {
-            source: round(float(spikes.sum(axis=(1, 2)).mean()), 3)
-            for source, spikes in {"input": spikes, **recording.spikes}.items()
-        },
         "settings": dataclasses.asdict(chosen),
-        "delays": [
-            {
-                "source": source,
-                "target": target,
-                "before": torch.bincount(synapses.start.flatten()).tolist(),
-                "after": torch.bincount(synapses.rounded_delays().flatten()).tolist(),
-            }
-            for source, target, synapses in model.projections
-            if isinstance(synapses, DelayedLinear)
-        ],
-        "switch": dataclasses.asdict(training.switch) if training.switch else None,
-        "warnings": training.warnings,
-        "curves": training.curves,
+        **_history(training),
         "seconds": round(seconds, 3),
         "versions": {
             "lifline": lifline.__version__,
@@ -161,6 +142,39 @@ def run_task(
         file.write((json.dumps(record, indent=2) + "\n").encode())
     checkpoint.unlink(missing_ok=True)
     return record
+
+
+def _results(network: Network, spikes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """What the integer network does on the test samples."""
+    recording = integer_forward(network, spikes)
+    events = {"input": spikes, **recording.spikes}
+    return {
+        "test_accuracy": float((recording.classes == labels).mean()),
+        "test_samples": len(labels),
+        "network": _shape(network),
+        "events_per_sample": {
+            source: round(float(fired.sum(axis=(1, 2)).mean()), 3) for source, fired in events.items()
+        },
+    }
+
+
+def _history(training: Training) -> dict[str, Any]:
+    """How the network learned."""
+    return {
+        "delays": [
+            {
+                "source": source,
+                "target": target,
+                "before": torch.bincount(synapses.start.flatten()).tolist(),
+                "after": torch.bincount(synapses.rounded_delays().flatten()).tolist(),
+            }
+            for source, target, synapses in training.model.projections
+            if isinstance(synapses, DelayedLinear)
+        ],
+        "switch": dataclasses.asdict(training.switch) if training.switch else None,
+        "warnings": training.warnings,
+        "curves": training.curves,
+    }
 
 
 def _check_folder(folder: Path) -> None:

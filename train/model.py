@@ -359,9 +359,9 @@ def to_network(
         low = high = np.zeros(population.size, np.int64)
         for projection in projections:
             if projection.target == target:
-                weights, _ = projection.synapses.dense()
-                low = low + weights.clip(max=0).sum(axis=0)
-                high = high + weights.clip(min=0).sum(axis=0)
+                dense_weights, _ = projection.synapses.dense()
+                low = low + dense_weights.clip(max=0).sum(axis=0)
+                high = high + dense_weights.clip(min=0).sum(axis=0)
         with _naming(f"population '{target}'"):
             neuron = population.neuron(scales[target], low, high)
         populations.append(Population(target, population.size, neuron))

@@ -20,7 +20,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     snippets = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     for snippet in snippets:
         exec(snippet, names)
-    assert len(snippets) == 3
+    assert len(snippets) == 5
     assert (tmp_path / "network.npz").exists()
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline import Network, demo
+from lifline import Network
+from lifline.app.pipeline import run
+from lifline.app.training import load_training
 from lifline.errors import LiflineError
 from lifline.train import audio, datasets
 from lifline.train.tasks import fsdd, run_task
@@ -91,7 +93,7 @@ def walk() -> bool:
             progress=progress, warn=lambda line: print(f"   {line}"),
         )  # fmt: skip
     folder = options.trained or options.output
-    record, network, *_ = demo.load_training(folder)
+    record, network, *_ = load_training(folder)
     print(f"   {record['test_accuracy']:.2%} of {record['test_samples']} test clips are heard right.")
 
     print(f"\n5. What was trained is a network of integers, {folder / 'network.npz'}:")
@@ -107,7 +109,7 @@ def walk() -> bool:
             print(f"   {when:6} {bars(counts, most)} 0 … {len(counts) - 1} ticks, mean {mean:.1f}")
 
     print("\n7. PyTorch, the golden model and the Verilog, held against each other:")
-    result = demo.run(
+    result = run(
         options.output, trained=folder, samples=options.clips,
         boards=["ulx3s"] if options.build else [], say=lambda line: print(f"   {line}", flush=True),
     )  # fmt: skip
@@ -115,8 +117,8 @@ def walk() -> bool:
     for witness in ("torch", "rtl"):
         different = result["differing"][witness]
         print(
-            f"   {witness}: {different['spikes']} of {compared['spikes']:,} spikes and {different['membranes']} "
-            f"of {compared['membranes']:,} membranes differ from golden's"
+            f"   {witness}: {different['spikes']} of {compared['spikes']:,} spikes and {different['states']} "
+            f"of {compared['states']:,} states differ from golden's"
         )
     print(
         f"   clock cycles of a clip: {cycles['min']:,} … {cycles['max']:,}, mean {cycles['mean']:,.0f}; "

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from lifline.errors import InputError
+from lifline.progress import Progress, silent
 
 from . import checkpoint as checkpoints
 from . import distributed, health, machine
@@ -30,7 +31,6 @@ from .model import SpikingNetwork
 from .samples import Data, Samples, split_off
 from .settings import Settings
 
-Progress = Callable[[int, int, str], None]
 Encode = Callable[[np.ndarray], np.ndarray]
 Vary = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -61,7 +61,7 @@ def fit(
     vary: Vary | None = None,
     threads: int | None = 1,
     checkpoint: Path | None = None,
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Training:
     """Train a model; the same model, data, settings and seed give the same weights on the same kind of machine.

@@ -19,10 +19,11 @@ import lifline
 from lifline.errors import InputError
 from lifline.files import atomic_write, write_npz
 from lifline.network import Network
+from lifline.progress import Progress, silent
 
 from .. import checkpoint as checkpoints
 from .. import distributed
-from ..fitting import Progress, Training, fit
+from ..fitting import Training, fit
 from ..integer import integer_forward
 from ..model import to_network
 from ..settings import changed
@@ -37,7 +38,7 @@ def run_task(
     seed: int = 0,
     epochs: int | None = None,
     data: str | os.PathLike[str] | None = None,
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
     warn: Callable[[str], None] = warnings.warn,
     resume: bool = False,
     **settings: Any,

@@ -21,7 +21,7 @@ from ..synapses import DelayedLinear, Synapses
 MEMBRANE_BITS = Range(8, MAX_BITS)
 
 #: Up to so many bits of a weight, scale="auto" gives each neuron a scale of its own; see docs/training.md.
-FEW_BITS = 4
+FEW_BITS = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class TaskSettings(Settings):
     weight_bits: int = setting(8, "width of the weights", Range(2, 16))
     scale: str = setting(
         "auto",
-        "integers to 1.0 in hidden populations; auto: per_neuron up to 4 weight bits, else free",
+        "integers to 1.0 in hidden populations; auto: per_neuron up to 3 weight bits, else free",
         ["auto", *SCALES],
     )
     delays: str = setting(

@@ -92,6 +92,10 @@ def train(
         )  # fmt: skip
     if not record:  # another process of torchrun reports
         return
-    lines = [f"{name}: {value}" for name, value in record.items() if not isinstance(value, dict | list)]
+    lines = [
+        f"{name}: {value}"
+        for name, value in record.items()
+        if not isinstance(value, dict | list | None)
+    ]
     lines.append(f"wrote {directory}/network.npz, test.npz, train.json")
     output.result(as_json, record, "\n".join(lines))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -336,11 +335,3 @@ def test_state_is_saved_and_loaded() -> None:
     assert to_network(first) != to_network(second)
     second.load_state_dict(first.state_dict())
     assert to_network(first) == to_network(second)
-
-
-def test_the_program_in_the_documentation_runs() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
-    program = "".join(part.split("```")[0] for part in text.split("```python\n")[1:])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        exec(compile(program, "docs/training.md", "exec"), {})

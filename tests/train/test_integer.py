@@ -22,7 +22,7 @@ from lifline import (
     Reset,
 )
 from lifline.golden import reference, simulate
-from lifline.neurons import Neuron
+from lifline.neurons import Neuron, State
 from lifline.train import SpikingNetwork, check_exact, integer, integer_forward, to_network
 from lifline.train.neurons import integer_cell, largest_integer
 
@@ -207,11 +207,15 @@ def test_other_kinds_have_their_own_bounds() -> None:
     assert largest_integer(izhikevich.sized(1, ""), np.array([7])) == 7 * 2**10
     with pytest.raises(NetworkError, match="torch has no Unknown: register a cell for it"):
         integer_cell(Unknown(), 1, torch.zeros(()))
-    assert largest_integer(Unknown(), np.array([7, 9])) == 9
+    assert largest_integer(Unknown(), np.array([7, 9])) == 9 + 2**15 + 255
 
 
 class Unknown(Neuron):
     """A kind without a file in torch."""
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        return State("membrane", 16), State("pause", 8, signed=False)
 
 
 def test_float32_is_refused_while_products_are_less_precise() -> None:

@@ -3,7 +3,7 @@
 What a kind registers, by the contract's type, so that nothing else has to know it:
 
 - :func:`integer_cell`: the integer forward, which every kind needs;
-- :func:`largest_integer`: if the cell holds integers in floating-point numbers, how large they can be;
+- :func:`largest_integer`: how large the integers can be that its cell holds in floating-point numbers;
 - :func:`trainable`: the module that :meth:`SpikingNetwork.from_network` makes of a population.
 """
 

@@ -106,7 +106,8 @@ def integer_cell(neuron: Neuron, size: int, like: Tensor) -> Cell:
 def largest_integer(neuron: Neuron, drive: np.ndarray) -> int:
     """The largest magnitude of an integer that the cell of a kind holds in a floating-point number.
 
-    A kind that registers nothing turns its current into int64 tensors, so that only the current must be exact.
+    By default the current and all states together, which is right for a kind that adds and compares them; one that
+    multiplies in floating point registers its own bound, and so may one that computes in int64 tensors.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def largest_integer(neuron: Neuron, drive: np.ndarray) -> int:
         For each neuron the sum of the magnitudes of all weights that end at it: no partial sum of its current
         is larger.
     """
-    return int(drive.max())
+    return int(drive.max()) + sum(max(-low, high) for low, high in (s.range for s in neuron.states))
 
 
 def gathered(steps: list[tuple[States, Tensor]], start: States, like: Tensor) -> tuple[States, Tensor]:

@@ -13,6 +13,7 @@ from lifline.synapses import MAX_DELAY
 
 from .model import Activity, SpikingNetwork
 from .neurons import Trainable
+from .neurons.trainable import greatest
 
 #: A population saturates noticeably where more than this share of its membranes lies at the bounds.
 SATURATED = 0.01
@@ -54,15 +55,14 @@ def of_activity(model: SpikingNetwork, activity: Activity) -> list[Problem]:
             )
         if not readout:
             problems += _thresholds(model, name, activity.scale[name])
-        if lif.membrane_bits is not None:
-            v = activity.membrane[name]
-            share = float(((v >= lif.high) | (v <= -lif.high - 1)).float().mean())
+        for state, bits in lif.widths.items():
+            values, high = activity.states[name][state], greatest(bits)
+            share = float(((values >= high) | (values <= -high - 1)).float().mean())
             if share > SATURATED:
                 problems.append(
                     Problem(
                         f"population '{name}' saturates",
-                        f"{share:.1%} of its membranes are at the bounds of {lif.membrane_bits} bits; "
-                        "raise membrane_bits",
+                        f"{share:.1%} of its {state}s are at the bounds of {bits} bits; raise {state}_bits",
                     )
                 )
     return problems

@@ -168,10 +168,6 @@ class Izhikevich(Trainable):
         if bias is None and not learn_bias:
             self.bias = exact(self._kind.bias, one)
 
-    @property
-    def high(self) -> int:
-        return self._kind.states[0].range[1]
-
     def in_units(self, scale: float | Tensor, around: Elementwise) -> dict[str, Tensor]:
         _, offset = self.gain_and_offset()
         return {

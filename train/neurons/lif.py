@@ -175,6 +175,15 @@ class LIF(Trainable):
     def readout(self) -> bool:
         return self.reset is Reset.NONE
 
+    @property
+    def widths(self) -> dict[str, int]:
+        given = {
+            "membrane": self.membrane_bits,
+            "current": None if self.alpha is None else self.current_bits,
+            "adaptation": None if self.rho is None else self.adaptation_bits,
+        }
+        return {state: bits for state, bits in given.items() if bits is not None}
+
     def in_units(self, scale: float | Tensor, around: Elementwise) -> dict[str, Tensor]:
         _, offset = self.gain_and_offset()
         values = {
@@ -190,7 +199,7 @@ class LIF(Trainable):
         return values
 
     def least_unit(self) -> Tensor:
-        least = self.threshold / self.high
+        least = self.threshold / greatest(self.membrane_bits)
         if self.jump is not None:
             least = torch.maximum(least, self.jump.abs() / greatest(self.adaptation_bits))
         return least.expand(self.size)
@@ -211,7 +220,7 @@ class LIF(Trainable):
             size=self.size,
             reset=self.reset,
             reset_delay=self.reset_delay,
-            high=self.high if quantised else torch.inf,
+            high=greatest(self.membrane_bits) if quantised else torch.inf,
             current_high=greatest(self.current_bits) if quantised else torch.inf,
             adaptation_high=greatest(self.adaptation_bits) if quantised else torch.inf,
             floor=quantised,

@@ -46,7 +46,6 @@ class Trainable(nn.Module):
     """
 
     bias: Tensor
-    membrane_bits: int | None = None
 
     def __init__(
         self,
@@ -109,9 +108,9 @@ class Trainable(nn.Module):
         return False
 
     @property
-    def high(self) -> int:
-        """The membrane's greatest value in the contract's units."""
-        return greatest(self.membrane_bits)
+    def widths(self) -> dict[str, int]:
+        """The bits of each state that was given a width, and so may saturate."""
+        return {}
 
     def cell(self, scale: Tensor, *, quantised: bool) -> Cell:
         """The population as it is trained: in the contract's units, or in floating point and in the model's.

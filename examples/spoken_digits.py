@@ -24,7 +24,7 @@ parser.add_argument("--data", type=Path, help="folder with the clips, by default
 parser.add_argument("-o", "--output", type=Path, default="spoken_digits", help="folder to write to")
 parser.add_argument("--trained", type=Path, help="folder of `lifline train fsdd`, instead of training")
 parser.add_argument("--epochs", type=int, help="passes over the training clips, by default the task's")
-parser.add_argument("--clips", type=int, default=30, help="test clips to hold the witnesses against")
+parser.add_argument("--clips", type=int, default=30, help="test clips to compare the witnesses on")
 parser.add_argument("--build", action="store_true", help="make a bitstream for the ULX3S")
 options = parser.parse_args()
 
@@ -108,7 +108,7 @@ def walk() -> bool:
             mean = counts @ np.arange(len(counts)) / counts.sum()
             print(f"   {when:6} {bars(counts, most)} 0 … {len(counts) - 1} ticks, mean {mean:.1f}")
 
-    print("\n7. PyTorch, the golden model and the Verilog, held against each other:")
+    print("\n7. PyTorch, the golden model and the Verilog, compared spike by spike:")
     result = run(
         options.output, trained=folder, samples=options.clips,
         boards=["ulx3s"] if options.build else [], say=lambda line: print(f"   {line}", flush=True),
@@ -144,15 +144,16 @@ def walk() -> bool:
 def describe(network: Network) -> None:
     """Print every population and projection."""
     for population in network.order:
+        neuron = population.neuron
         print(
-            f"   {population.name}: {population.size} neurons, beta {population.beta[0]}/256, threshold "
-            f"{population.threshold[0]}, membranes of {population.membrane_bits} bits, "
-            f"reset {population.reset.value}"
+            f"   {population.name}: {population.size} neurons, beta {neuron.beta[0]}/256, threshold "
+            f"{neuron.threshold[0]}, membranes of {neuron.membrane_bits} bits, reset {neuron.reset.value}"
         )
-    for p in network.projections:
+    for projection in network.projections:
+        weights, delays = projection.synapses.dense()
         print(
-            f"   {p}: {p.weights.size:,} weights, {p.weights.min()} … {p.weights.max()} in {p.weight_bits} bits, "
-            f"delays {p.delays.min()} … {p.delays.max()}"
+            f"   {projection}: {weights.size:,} weights, {weights.min()} … {weights.max()} in "
+            f"{projection.synapses.weight_bits} bits, delays {delays.min()} … {delays.max()}"
         )
 
 

@@ -141,18 +141,12 @@ def of_switch(model: SpikingNetwork, switch: Switch) -> list[Problem]:
     """Whether accuracy falls noticeably when integers take the place of floats, and why."""
     if not switch.fell(switch.quantised):
         return []
-    if switch.floating - switch.rounded_delays > switch.rounded_delays - switch.quantised:
-        cause = (
-            f"{switch.rounded_delays:.1%} with rounded delays and {switch.quantised:.1%} with integers"
-        )
-        remedy = "let delays settle first: more epochs, or a shorter annealing"
-    else:
-        cause, remedy = f"{switch.quantised:.1%} with integers", _finer(model, model.names)
+    rounded = f"{switch.rounded_delays:.1%} with rounded delays and " if _by_delays(switch) else ""
     return [
         Problem(
             "quantisation costs accuracy",
-            f"{switch.floating:.1%} in floating point became {cause}; if quantised epochs do not win it back, "
-            f"{remedy}",
+            f"{switch.floating:.1%} in floating point became {rounded}{switch.quantised:.1%} with integers; if "
+            f"quantised epochs do not win it back, {_remedy(model, switch)}",
         )
     ]
 
@@ -164,10 +158,21 @@ def of_end(model: SpikingNetwork, switch: Switch) -> list[Problem]:
     return [
         Problem(
             "accuracy stays below that in floating point",
-            f"{switch.end:.1%} with integers at the end, {switch.floating:.1%} before; {_finer(model, model.names)}, "
-            "or more quantised epochs (quantised)",
+            f"{switch.end:.1%} with integers at the end, {switch.floating:.1%} before; "
+            f"{_remedy(model, switch)}, or more quantised epochs (quantised)",
         )
     ]
+
+
+def _by_delays(switch: Switch) -> bool:
+    """Whether more accuracy is lost by rounding delays than by all else."""
+    return switch.floating - switch.rounded_delays > switch.rounded_delays - switch.quantised
+
+
+def _remedy(model: SpikingNetwork, switch: Switch) -> str:
+    if _by_delays(switch):
+        return "let delays settle first: more epochs, or a shorter annealing"
+    return _finer(model, model.names)
 
 
 def _populations(model: SpikingNetwork) -> list[Trainable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,9 @@ def test_a_fall_of_accuracy_says_where_it_comes_from() -> None:
         text := health.of_switch(model, delays)[0].remedy
     )
     assert text.endswith("let delays settle first: more epochs, or a shorter annealing")
+    assert health.of_end(model, dataclasses.replace(delays, end=0.7))[0].remedy.endswith(
+        "let delays settle first: more epochs, or a shorter annealing, or more quantised epochs (quantised)"
+    )
     assert health.of_switch(model, Switch(5, 100, False, 0.82, 0.82, 0.77)) == []
     assert health.of_switch(model, Switch(5, 40, False, 0.82, 0.82, 0.72)) == []  # 4 samples
     assert health.of_end(model, switch) == []  # not known yet

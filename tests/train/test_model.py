@@ -237,7 +237,9 @@ def test_the_scale_leaves_room_for_the_threshold() -> None:
     synapses = Synapses(1, 1, weights=torch.tensor([[0.001]]))
     model = SpikingNetwork(1, {"p": LIF(1, beta=1.0, membrane_bits=10)}, [("input", "p", synapses)])
     assert to_network(model)["p"].neuron.threshold == 511
-    with pytest.raises(NetworkError, match="population 'p': threshold must be in 0 … 127, not 1000"):
+    with pytest.raises(
+        NetworkError, match="population 'p': LIF: threshold must be in 0 … 127, not 1000"
+    ):
         SpikingNetwork(
             1, {"p": LIF(1, beta=1.0, membrane_bits=8, scale=1000.0)}, [("input", "p", synapses)]
         )

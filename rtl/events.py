@@ -7,8 +7,7 @@ does to one group of neurons: a weight (and a delay) for each lane.
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from .memory import address_bits
-from .plan import ArrayPlan
+from .plan import ArrayPlan, address_bits
 
 
 def event_layout(size: int) -> data.StructLayout:

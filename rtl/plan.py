@@ -12,14 +12,41 @@ from typing import Any
 import numpy as np
 
 from lifline.errors import InputError
-from lifline.network import INPUT, Network, Population, Projection
-
-from .memory import address_bits
+from lifline.network import BETA_BITS, INPUT, Network, Population, Projection, Reset
 
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
 
+#: Ticks for whose spikes an array has room on their way out.
+TICKS = 4
+
 Lanes = int | Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """A memory of the gateware: an instance of a module of ``lifline_memory.v``."""
+
+    kind: str  #: "rom" or "ram": the module is ``lifline_rom`` or ``lifline_ram``
+    name: str  #: the words of a ROM are in ``mem/<name>.mem``
+    width: int  #: bits of a word
+    depth: int  #: words
+
+    def sliced(self, block_bits: int | None) -> tuple[Memory, ...]:
+        """The memory itself, or its slices by width, each as wide as a block of so many bits is at this depth.
+
+        A block is then deep enough for its slice, and no multiplexer follows it.
+        """
+        if block_bits is None:
+            return (self,)
+        most = max(1, block_bits >> address_bits(self.depth))
+        if self.width <= most:
+            return (self,)
+        widths = [min(most, self.width - low) for low in range(0, self.width, most)]
+        return tuple(
+            Memory(self.kind, f"{self.name}.slice_{index}", width, self.depth)
+            for index, width in enumerate(widths)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +67,11 @@ class Channel:
     def ring_delay_bits(self) -> int:
         """Bits of a synapse's delay in memory; 0 where all synapses share one."""
         return 0 if (self.ring_delays == self.ring_delays.flat[0]).all() else _bits(self.ring_delays)
+
+    @property
+    def event_bits(self) -> int:
+        """Bits of an event: an address and the marker."""
+        return address_bits(self.source_size) + 1
 
     @property
     def queue_depth(self) -> int:
@@ -76,6 +108,70 @@ class ArrayPlan:
     def weight_bits(self) -> int:
         """Width of the widest weight."""
         return max((c.projection.weight_bits for c in self.channels if c.projection), default=2)
+
+    @property
+    def state_bits(self) -> int:
+        """Bits that a group keeps from one tick to the next."""
+        late = self.population.reset_delay and self.population.reset is not Reset.NONE
+        return self.lanes * (self.population.membrane_bits + late)
+
+    @property
+    def parameter_bits(self) -> dict[str, int]:
+        """Bits of each of a neuron's parameters."""
+        bias = self.population.bias
+        return {
+            "beta": BETA_BITS + 1,
+            "threshold": self.population.membrane_bits - 1,
+            "bias": signed_bits(int(bias.min()), int(bias.max())),
+        }
+
+    @property
+    def stored_parameters(self) -> tuple[str, ...]:
+        """The parameters that are in memory: those of large arrays whose neurons differ in them."""
+        if self.groups <= REGISTER_GROUPS:
+            return ()
+        fields = {field: getattr(self.population, field) for field in self.parameter_bits}
+        return tuple(field for field, values in fields.items() if (values != values[0]).any())
+
+    def memories(self, block_bits: int | None = None) -> tuple[Memory, ...]:
+        """Every memory of this population's gateware, its queues included.
+
+        Parameters
+        ----------
+        block_bits : int, optional
+            As for :class:`lifline.rtl.Accelerator`.
+        """
+        name, lanes, groups = self.population.name, self.lanes, self.groups
+        result: list[Memory] = []
+        for index, channel in enumerate(self.channels):
+            bank = f"{name}.{index}.from_{channel.source}"
+            result.append(Memory("ram", f"{bank}.queue", channel.event_bits, channel.queue_depth))
+            if channel.projection is None:
+                continue
+            widths = {"weights": channel.projection.weight_bits, "delays": channel.ring_delay_bits}
+            for content, bits in widths.items():
+                if bits:
+                    rows = groups * channel.source_size
+                    result += Memory("rom", f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
+        for field in self.stored_parameters:
+            width = lanes * self.parameter_bits[field]
+            result.append(Memory("rom", f"{name}.{field}", width, groups))
+        if self.ring_ticks > 1:
+            words = ring_slots(self.ring_ticks) * groups
+            result += [
+                Memory("ram", f"{name}.ring_{lane}", self.accumulator_bits, words)
+                for lane in range(lanes)
+            ]
+        elif groups > REGISTER_GROUPS:
+            width = lanes * self.accumulator_bits
+            result += [Memory("ram", f"{name}.sums_{bank}", width, groups) for bank in range(2)]
+        if groups > REGISTER_GROUPS:
+            result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
+        spikes = (
+            address_bits(groups) + lanes + 1
+        )  # the group, a bit a lane, and whether it is the tick's last
+        result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
+        return tuple(result)
 
     def rows(self, matrix: np.ndarray) -> np.ndarray:
         """A synapse matrix (sources, size) as memory rows, int64 (groups · sources, lanes).
@@ -166,7 +262,7 @@ def _split_delays(
     def bits(longest: int) -> int:
         total = 0
         for channel in channels(longest):
-            total += channel.queue_depth * (address_bits(channel.source_size) + 1)
+            total += channel.queue_depth * channel.event_bits
             total += channel.ring_delays.size * channel.ring_delay_bits
         if longest:
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
@@ -178,6 +274,11 @@ def _split_delays(
     longest = min((choice for choice in choices if choice >= shortest), key=lambda c: (bits(c), c))
     chosen = channels(longest)
     return chosen, 1 + max((int(channel.ring_delays.max()) for channel in chosen), default=0)
+
+
+def address_bits(count: int) -> int:
+    """Bits of an address or index below `count`; at least one, so that no signal is empty."""
+    return max(1, (count - 1).bit_length())
 
 
 def ring_slots(ticks: int) -> int:

@@ -12,11 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lifline.network import Network
-
-
-def address_bits(count: int) -> int:
-    """Width of an address that tells `count` things apart; at least 1."""
-    return max(1, (count - 1).bit_length())
+from lifline.rtl.plan import address_bits
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,16 +81,22 @@ def test_manifest_describes_every_file(tmp_path):
         "sha256"
     ]
     assert set(manifest["sources"]) == {name for name in files if name.endswith(".v")}
-    assert {bank["file"] for bank in manifest["banks"]} == {
+    assert {name for bank in manifest["banks"] for name in bank["files"]} == {
         name for name in files if name.endswith(".mem")
     }
     assert manifest["tools"].keys() == {"amaranth", "yosys"}
+    assert re.fullmatch(r"0\.\d+", manifest["tools"]["yosys"])
 
 
 def read_bank(directory: Path, bank: dict) -> np.ndarray:
     """A bank's words as int64 (words, lanes)."""
-    words = [int(line, 16) for line in (directory / bank["file"]).read_text().split()]
-    assert len(words) == bank["words"]
+    words = [0] * bank["words"]
+    low = 0
+    for file in bank["files"]:  # by width, the lowest bits first
+        lines = (directory / file).read_text().split()
+        assert len(lines) == bank["words"]
+        words = [word | int(line, 16) << low for word, line in zip(words, lines, strict=True)]
+        low += min(bank["slice_bits"], bank["word_bits"] - low)
     bits = bank["bits_per_lane"]
     lanes = [
         [word >> (lane * bits) & ((1 << bits) - 1) for lane in range(bank["lanes"])] for word in words
@@ -100,9 +107,11 @@ def read_bank(directory: Path, bank: dict) -> np.ndarray:
     )
 
 
-def test_banks_hold_what_the_manifest_says(tmp_path):
+@pytest.mark.parametrize("block_bits", [None, 64])
+def test_banks_hold_what_the_manifest_says(block_bits, tmp_path):
     net = network(uniform=False)
-    manifest = export(net, tmp_path, {"hidden": 2, "out": 2})
+    manifest = export(net, tmp_path, {"hidden": 2, "out": 2}, block_bits=block_bits)
+    assert max(len(bank["files"]) for bank in manifest["banks"]) == (1 if block_bits is None else 14)
     arrays = {population["name"]: population for population in manifest["populations"]}
     seen = []
     for bank in manifest["banks"]:

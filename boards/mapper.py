@@ -18,9 +18,8 @@ from lifline import rtl
 from lifline.errors import InputError, ToolError
 from lifline.network import INPUT, Network
 
-from .board import Board, find_board
-from .clock import solve_pll
-from .estimate import array_need, fixed_need, total
+from .board import Board, find_board, solve_pll
+from .estimate import Need, array_need, fixed_need, total
 
 #: The share of the look-up tables that a design may need by the estimate, so that it is sure to fit and to route.
 MARGIN = 0.75
@@ -125,7 +124,7 @@ def pareto(
         name: array[:: -(-len(array) // _SAMPLES)] if array.ndim == 3 else array
         for name, array in activity.items()
     }
-    needs: dict[tuple[str, int], dict[str, int]] = {}
+    needs: dict[tuple[str, int], Need] = {}
 
     def design(lanes: dict[str, int]) -> Design:
         arrays = rtl.plan(network, lanes)

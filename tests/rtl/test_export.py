@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline.boards import tools
+from lifline.boards import toolchain
 from lifline.errors import InputError, LiflineError
 from lifline.golden import simulate
 from lifline.network import Network, Population, Projection
@@ -170,7 +170,9 @@ def test_verilog_elaborates_in_yosys(tmp_path):
     manifest = export(network(uniform=False), tmp_path, {"hidden": 2, "out": 3})
     sources = " ".join(manifest["sources"])
     script = f"read_verilog {sources}; hierarchy -check -top lifline_top; proc; check -assert; stat"
-    tools.run(tools.find("yosys"), ["-p", script], tmp_path, tmp_path / "log")  # raises where it fails
+    toolchain.run(
+        toolchain.find("yosys"), ["-p", script], tmp_path, tmp_path / "log"
+    )  # raises where it fails
     assert "lifline_hidden_neurons" in (tmp_path / "log").read_text()
 
 

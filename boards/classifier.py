@@ -15,7 +15,6 @@ from amaranth.hdl import Module, Shape, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.network import Reset
 from lifline.rtl.events import trace_layout
 from lifline.rtl.plan import ArrayPlan
 
@@ -74,7 +73,7 @@ class Classifier(wiring.Component):
         lanes, groups, size = self.array.lanes, self.array.groups, self.array.population.size
         low, high = score_range(self.array.population, self.max_ticks)
         shape = Shape.cast(range(low, high + 1))
-        sum_membranes = self.array.population.reset is Reset.NONE
+        sum_membranes = self.array.population.neuron.readout
 
         trace = self.trace.payload
         ring = [Signal(shape, name=f"score{i}") for i in range(groups * lanes)]
@@ -87,7 +86,7 @@ class Classifier(wiring.Component):
                 ahead = ring[(position + lanes) % len(ring)]
                 lane = position - (len(ring) - lanes)
                 if lane >= 0:
-                    part = trace.membranes[lane] if sum_membranes else trace.spikes[lane]
+                    part = trace.membrane[lane] if sum_membranes else trace.spikes[lane]
                     m.d.sync += score.eq(ahead + part)
                 else:
                     m.d.sync += score.eq(ahead)

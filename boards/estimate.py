@@ -8,6 +8,7 @@ last word.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -15,7 +16,8 @@ import numpy as np
 
 from lifline import rtl
 from lifline.errors import ToolError
-from lifline.network import Network, Population
+from lifline.network import Network
+from lifline.neurons import LIF, Neuron
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
 
 from .board import Board
@@ -88,26 +90,32 @@ def fixed_need(board: Board, output: ArrayPlan) -> Need:
 
 def array_need(board: Board, array: ArrayPlan) -> Need:
     """What one population takes, with its synapses and queues."""
-    sums = array.lanes * (array.population.membrane_bits + array.accumulator_bits)
+    sums = array.lanes * (array.population.neuron.states[0].bits + array.accumulator_bits)
     logic = Logic(
         sums=sums, choices=sums * (array.groups - 1 if array.groups <= REGISTER_GROUPS else 0)
     )
     memories = array.memories(board.family.block_bits)
     blocks = sum(board.family.blocks(memory.kind, memory.width, memory.depth) for memory in memories)
-    return Need(logic + lane_logic(array.population, array), blocks)
+    return Need(logic + lane_logic(array.population.neuron, array), blocks)
 
 
-def lane_logic(population: Population, array: ArrayPlan) -> Logic:
-    """What a neuron's equation takes in all lanes, beyond its sums.
+@functools.singledispatch
+def lane_logic(neuron: Neuron, array: ArrayPlan) -> Logic:
+    """What the equation of a kind of neuron takes in all lanes of an array, beyond its sums."""
+    raise NotImplementedError(f"the estimate does not know {type(neuron).__name__}")
 
-    A leak is one multiplier a lane where neurons that share the lane differ in beta; else it is adders, as many
-    as beta has canonical signed digits, less one.
+
+@lane_logic.register
+def _(neuron: LIF, array: ArrayPlan) -> Logic:
+    """One multiplier a lane where neurons that share the lane differ in beta; else the adders of a constant product.
+
+    These are as many as beta has canonical signed digits, less one.
     """
-    betas = population.beta.tolist()
+    betas = neuron.beta.tolist()
     if array.groups > 1 and len(set(betas)) > 1:
         return Logic(multiplier=array.lanes)
     adders = float(np.mean([max(0, (beta ^ 3 * beta).bit_count() - 1) for beta in betas]))
-    return Logic(adders=array.lanes * population.membrane_bits * adders)
+    return Logic(adders=array.lanes * neuron.membrane_bits * adders)
 
 
 def total(board: Board, needs: Sequence[Need]) -> dict[str, int]:
@@ -122,7 +130,9 @@ def total(board: Board, needs: Sequence[Need]) -> dict[str, int]:
 
 def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
     """Whether a build's multipliers go into DSP blocks: there are some, and the board has as many."""
-    multipliers = sum(lane_logic(array.population, array).multiplier for array in arrays.values())
+    multipliers = sum(
+        lane_logic(array.population.neuron, array).multiplier for array in arrays.values()
+    )
     return 0 < multipliers <= board.dsps
 
 

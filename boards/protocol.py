@@ -28,7 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lifline.files import check_spikes
-from lifline.network import Population, Reset
+from lifline.network import Population
 from lifline.rtl.plan import signed_bits
 
 RESET = READY = 0x80
@@ -62,8 +62,8 @@ class Fault(enum.IntFlag):
 
 
 def score_range(output: Population, max_ticks: int = MAX_TICKS) -> tuple[int, int]:
-    """Least and greatest score of a neuron: its spikes in `max_ticks` ticks, or with Reset.NONE its membranes' sum."""
-    low, high = output.membrane_range if output.reset is Reset.NONE else (0, 1)
+    """Least and greatest score of a neuron: its spikes in `max_ticks` ticks, of a readout its membranes' sum."""
+    low, high = output.neuron.states[0].range if output.neuron.readout else (0, 1)
     return low * max_ticks, high * max_ticks
 
 

@@ -17,7 +17,9 @@ from amaranth.hdl import Signal, Value
 
 from lifline import __version__
 from lifline.errors import InputError
+from lifline.fields import pack
 from lifline.network import Network
+from lifline.neurons import Neuron
 
 from .accelerator import Accelerator
 from .memory import Rom
@@ -77,6 +79,8 @@ def verilog_text(accelerator: Accelerator) -> str:
         for _, _, member in accelerator.signature.flatten(accelerator)
         if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
     ]
+    # Amaranth would take a yosys on PATH first, and the Verilog would be another on another machine.
+    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
     return verilog.convert(
         accelerator,
         name=TOP,
@@ -138,9 +142,7 @@ def _manifest(accelerator: Accelerator, files: dict[str, str], *, yosys: str) ->
                 "size": array.population.size,
                 "lanes": array.lanes,
                 "groups": array.groups,
-                "reset": array.population.reset.value,
-                "reset_delay": array.population.reset_delay,
-                "membrane_bits": array.population.membrane_bits,
+                "neuron": _neuron(array.population.neuron),
                 "accumulator_bits": array.accumulator_bits,
                 "accumulator_range": list(array.accumulator_range),
                 "ring_ticks": array.ring_ticks,
@@ -198,6 +200,16 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
     for field, rom in accelerator.neurons[name].update.roms.items():
         banks.append(bank(rom, content=field, signed=field == "bias", word="group"))
     return banks
+
+
+def _neuron(neuron: Neuron) -> dict[str, Any]:
+    """A population's kind, what its neurons share, and the states of each."""
+    return {
+        **pack(neuron, "", {}),
+        "states": [
+            {"name": state.name, "bits": state.bits, "signed": state.signed} for state in neuron.states
+        ],
+    }
 
 
 def _range(values: np.ndarray) -> list[int]:

@@ -16,14 +16,14 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, s
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.network import BETA_BITS, Reset
+from lifline.neurons import BETA_BITS, Reset
 
 from .accumulator import Accumulator
 from .delays import DelayLine
 from .encoder import SpikeEncoder
 from .events import current_layout, event_layout, row_layout, trace_layout
 from .memory import Ram, Rom
-from .plan import REGISTER_GROUPS, TICKS, ArrayPlan, signed_bits
+from .plan import REGISTER_GROUPS, TICKS, ArrayPlan, parameter_bits, signed_bits
 
 #: A neuron can be updated again after so many cycles.
 UPDATE_INTERVAL = 3
@@ -33,7 +33,7 @@ def parameter_shapes(array: ArrayPlan) -> dict[str, Shape]:
     """Shapes of a neuron's beta, threshold and bias."""
     return {
         field: signed(bits) if field == "bias" else unsigned(bits)
-        for field, bits in array.parameter_bits.items()
+        for field, bits in parameter_bits(array.population.neuron).items()
     }
 
 
@@ -63,7 +63,7 @@ class LIFLane(wiring.Component):
     def __init__(self, array: ArrayPlan, constants: dict[str, int]) -> None:
         self.array = array
         self.constants = constants
-        membrane = signed(array.population.membrane_bits)
+        membrane = signed(array.population.neuron.membrane_bits)
         super().__init__(
             {
                 "current": In(signed(array.accumulator_bits)),
@@ -81,8 +81,8 @@ class LIFLane(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        population = self.array.population
-        reset, late = population.reset, population.reset_delay
+        neuron = self.array.population.neuron
+        reset, late = neuron.reset, neuron.reset_delay
         beta, threshold, bias = (
             Const(self.constants[field], shape) if field in self.constants else getattr(self, field)
             for field, shape in parameter_shapes(self.array).items()
@@ -91,8 +91,8 @@ class LIFLane(wiring.Component):
         # u = floor(beta · v / 256), and I, less θ where a late reset takes it off
         u = Signal.like(self.v)
         low, high = self.array.accumulator_range
-        low += int(population.bias.min()) - int(population.threshold.max())
-        current = Signal(signed(signed_bits(low, high + int(population.bias.max()))))
+        low += int(neuron.bias.min()) - int(neuron.threshold.max())
+        current = Signal(signed(signed_bits(low, high + int(neuron.bias.max()))))
         kept, taken = self.v, 0
         if late and reset is Reset.ZERO:
             kept = Mux(self.s, 0, self.v)
@@ -105,7 +105,7 @@ class LIFLane(wiring.Component):
 
         # x = sat(u + I)
         x = Signal.like(self.v)
-        m.d.sync += x.eq(_saturate(u + current, population.membrane_bits))
+        m.d.sync += x.eq(_saturate(u + current, neuron.membrane_bits))
 
         # s = x > θ, and v as a reset leaves it
         threshold = _delay(m, threshold, self.LATENCY, "threshold")
@@ -136,9 +136,9 @@ class LIFUpdate(wiring.Component):
         self.array = array
         self.roms: dict[str, Rom] = {}
         for field in array.stored_parameters:
-            values = array.by_group(getattr(array.population, field))
+            values = array.by_group(getattr(array.population.neuron, field))
             name = f"{array.population.name}.{field}"
-            self.roms[field] = Rom.of_rows(name, values, array.parameter_bits[field])
+            self.roms[field] = Rom.of_rows(name, values, parameter_shapes(array)[field].width)
         super().__init__(
             {
                 "i": In(stream.Signature(current_layout(array), always_ready=True)),
@@ -158,8 +158,8 @@ class LIFUpdate(wiring.Component):
         last_group = array.groups - 1
 
         # The state of a group: of small arrays in registers, of large ones in memory, two cycles away.
-        kept = {"membranes": trace_layout(array)["membranes"].shape}
-        if population.reset_delay and population.reset is not Reset.NONE:
+        kept = {"membranes": trace_layout(array)["membrane"].shape}
+        if population.neuron.keeps_spike:
             kept["spikes"] = unsigned(lanes)
         layout = data.StructLayout(kept)
         state, new, spikes = Signal(layout), Signal(layout), Signal(lanes)
@@ -226,9 +226,9 @@ class LIFUpdate(wiring.Component):
         """A lane's beta, threshold and bias: the constant ones, and what the others are for `group`."""
         constants, chosen = {}, {}
         for field, shape in parameter_shapes(self.array).items():
-            column = self.array.by_group(getattr(self.array.population, field))[:, lane]
-            if _uniform(getattr(self.array.population, field)):
-                constants[field] = int(getattr(self.array.population, field)[0])
+            column = self.array.by_group(getattr(self.array.population.neuron, field))[:, lane]
+            if _uniform(getattr(self.array.population.neuron, field)):
+                constants[field] = int(getattr(self.array.population.neuron, field)[0])
             elif field in words:
                 chosen[field] = words[field].word_select(lane, shape.width)
             elif _uniform(column):

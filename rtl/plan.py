@@ -6,13 +6,15 @@ The gateware, the cycle model and the export all read these plans, so none of th
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lifline.errors import InputError
-from lifline.network import BETA_BITS, INPUT, Network, Population, Projection, Reset
+from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import BETA_BITS, LIF, Neuron
 
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
@@ -64,6 +66,18 @@ class Channel:
     ring_delays: np.ndarray  #: delays left to the ring, int64 (source size, target size)
 
     @property
+    def weights(self) -> np.ndarray:
+        """Of a channel with a projection: int64 (source size, target size)."""
+        assert self.projection is not None
+        return self.projection.synapses.dense()[0]
+
+    @property
+    def weight_bits(self) -> int:
+        """Of a channel with a projection: the width of its weights."""
+        assert self.projection is not None
+        return self.projection.synapses.weight_bits
+
+    @property
     def ring_delay_bits(self) -> int:
         """Bits of a synapse's delay in memory; 0 where all synapses share one."""
         return 0 if (self.ring_delays == self.ring_delays.flat[0]).all() else _bits(self.ring_delays)
@@ -107,30 +121,21 @@ class ArrayPlan:
     @property
     def weight_bits(self) -> int:
         """Width of the widest weight."""
-        return max((c.projection.weight_bits for c in self.channels if c.projection), default=2)
+        return max((c.weight_bits for c in self.channels if c.projection), default=2)
 
     @property
     def state_bits(self) -> int:
         """Bits that a group keeps from one tick to the next."""
-        late = self.population.reset_delay and self.population.reset is not Reset.NONE
-        return self.lanes * (self.population.membrane_bits + late)
-
-    @property
-    def parameter_bits(self) -> dict[str, int]:
-        """Bits of each of a neuron's parameters."""
-        bias = self.population.bias
-        return {
-            "beta": BETA_BITS + 1,
-            "threshold": self.population.membrane_bits - 1,
-            "bias": signed_bits(int(bias.min()), int(bias.max())),
-        }
+        neuron = self.population.neuron
+        return self.lanes * (sum(state.bits for state in neuron.states) + neuron.keeps_spike)
 
     @property
     def stored_parameters(self) -> tuple[str, ...]:
         """The parameters that are in memory: those of large arrays whose neurons differ in them."""
         if self.groups <= REGISTER_GROUPS:
             return ()
-        fields = {field: getattr(self.population, field) for field in self.parameter_bits}
+        neuron = self.population.neuron
+        fields = {field: getattr(neuron, field) for field in parameter_bits(neuron)}
         return tuple(field for field, values in fields.items() if (values != values[0]).any())
 
     def memories(self, block_bits: int | None = None) -> tuple[Memory, ...]:
@@ -148,13 +153,14 @@ class ArrayPlan:
             result.append(Memory("ram", f"{bank}.queue", channel.event_bits, channel.queue_depth))
             if channel.projection is None:
                 continue
-            widths = {"weights": channel.projection.weight_bits, "delays": channel.ring_delay_bits}
+            widths = {"weights": channel.weight_bits, "delays": channel.ring_delay_bits}
             for content, bits in widths.items():
                 if bits:
                     rows = groups * channel.source_size
                     result += Memory("rom", f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
+        bits_of = parameter_bits(self.population.neuron)
         for field in self.stored_parameters:
-            width = lanes * self.parameter_bits[field]
+            width = lanes * bits_of[field]
             result.append(Memory("rom", f"{name}.{field}", width, groups))
         if self.ring_ticks > 1:
             words = ring_slots(self.ring_ticks) * groups
@@ -167,9 +173,7 @@ class ArrayPlan:
             result += [Memory("ram", f"{name}.sums_{bank}", width, groups) for bank in range(2)]
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
-        spikes = (
-            address_bits(groups) + lanes + 1
-        )  # the group, a bit a lane, and whether it is the tick's last
+        spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
         result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
         return tuple(result)
 
@@ -187,6 +191,21 @@ class ArrayPlan:
     def by_group(self, values: np.ndarray) -> np.ndarray:
         """One value a neuron, (size,), as int64 (groups, lanes); lanes without a neuron hold 0."""
         return self.rows(values[None])
+
+
+@functools.singledispatch
+def parameter_bits(neuron: Neuron) -> dict[str, int]:
+    """Bits of each parameter of a kind of neuron that a memory can hold, by its field."""
+    raise NotImplementedError(f"the gateware does not know {type(neuron).__name__}")
+
+
+@parameter_bits.register
+def _(neuron: LIF) -> dict[str, int]:
+    return {
+        "beta": BETA_BITS + 1,
+        "threshold": neuron.membrane_bits - 1,
+        "bias": signed_bits(int(neuron.bias.min()), int(neuron.bias.max())),
+    }
 
 
 def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
@@ -219,7 +238,7 @@ def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
 
 def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPlan:
     incoming = network.incoming(population.name)
-    matrices = [projection.weights for projection in incoming]
+    matrices = [projection.synapses.dense()[0] for projection in incoming]
     low = int(np.min(sum(np.minimum(m, 0).sum(axis=0) for m in matrices)))
     high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
     without_ring = ArrayPlan(population, lanes, (), (low, high), 1)
@@ -246,7 +265,7 @@ def _split_delays(
     def channels(longest: int) -> list[Channel]:
         result = []
         for projection in incoming:
-            least, most = int(projection.delays.min()), int(projection.delays.max())
+            least, most = projection.synapses.delay_range
             lag = max(min(least, 1), most - longest)
             result.append(
                 Channel(
@@ -254,7 +273,7 @@ def _split_delays(
                     network.size(projection.source),
                     projection,
                     lag,
-                    projection.delays - lag,
+                    projection.synapses.dense()[1] - lag,
                 )
             )
         return result
@@ -268,7 +287,7 @@ def _split_delays(
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
         return total
 
-    spans = [(int(p.delays.min()), int(p.delays.max())) for p in incoming]
+    spans = [p.synapses.delay_range for p in incoming]
     shortest = max((most - least for least, most in spans), default=0)
     choices = {shortest} | {most - min(least, 1) for least, most in spans}
     longest = min((choice for choice in choices if choice >= shortest), key=lambda c: (bits(c), c))
@@ -297,7 +316,8 @@ def _downstream(network: Network, name: str, within_tick: bool = False) -> set[s
     frontier = [name]
     while frontier:
         for projection in network.outgoing(frontier.pop()):
-            if projection.target not in reached and not (within_tick and projection.delays.all()):
+            late = within_tick and projection.synapses.delay_range[0] > 0
+            if projection.target not in reached and not late:
                 reached.add(projection.target)
                 frontier.append(projection.target)
     return reached

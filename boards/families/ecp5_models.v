@@ -224,8 +224,8 @@ module DP16KD(
         if (RSTB) read_b <= 0;
     end
 
-    function [17:0] merge(input [17:0] before, input [17:0] after, input [17:0] which);
-        merge = (before & ~which) | (after & which);
+    function [17:0] merge(input [17:0] kept, input [17:0] put, input [17:0] which);
+        merge = (kept & ~which) | (put & which);
     endfunction
 
     // A port B of 36 bits gives its low half on DOA.

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from lifline import Network, Population, Projection, Reset
+from lifline import LIF, Network, Population, Projection, Reset
 from lifline.boards.classifier import Classifier
 from lifline.rtl import plan
 
 
 def output_array(size, lanes, reset, membrane_bits=16):
     population = Population(
-        "out", size, beta=256, threshold=1, reset=reset, membrane_bits=membrane_bits
+        "out", size, LIF(beta=256, threshold=1, reset=reset, membrane_bits=membrane_bits)
     )
     network = Network(1, [population], [Projection("input", "out", np.ones((1, size), int))], "out")
     return plan(network, lanes)["out"]
@@ -38,7 +38,7 @@ def run_scenario(array, spikes, membranes, *, rng, max_ticks=4095, stall=0.0):
                     ctx.set(dut.trace.payload.group, group)
                     ctx.set(dut.trace.payload.spikes, int((s[tick, part] << np.arange(lanes)).sum()))
                     for lane, value in enumerate(v[tick, part]):
-                        ctx.set(dut.trace.payload.membranes[lane], int(value))
+                        ctx.set(dut.trace.payload.membrane[lane], int(value))
                     ctx.set(dut.trace.valid, 1)
                     await ctx.tick()
                     ctx.set(dut.trace.valid, 0)

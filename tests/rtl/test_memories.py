@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline.network import Network, Population, Projection
+from lifline import LIF, Network, Population, Projection
 from lifline.rtl import Memory, export, lanes_of, plan
 
 from ..networks import random_network
@@ -57,7 +57,10 @@ def test_memories_of_a_network_by_name(tmp_path):
     rng = np.random.default_rng(0)
     network = Network(
         6,
-        [Population("a", 12, rng.integers(0, 257, 12), 60), Population("b", 3, 240, 50, "zero", True)],
+        [
+            Population("a", 12, LIF(rng.integers(0, 257, 12), 60)),
+            Population("b", 3, LIF(240, 50, "zero", True)),
+        ],
         [
             Projection("input", "a", rng.integers(-30, 60, (6, 12)), weight_bits=7),
             Projection("a", "b", rng.integers(-90, 90, (12, 3)), rng.integers(0, 4, (12, 3))),
@@ -88,9 +91,9 @@ def test_memories_of_a_network_by_name(tmp_path):
 def test_the_plan_needs_no_amaranth():
     code = (
         "import sys; sys.modules['amaranth'] = None\n"
-        "from lifline import Network, Population, Projection, rtl\n"
+        "from lifline import LIF, Network, Population, Projection, rtl\n"
         "from lifline.rtl.plan import plan\n"
-        "net = Network(1, [Population('p', 1, 0, 0)], [Projection('input', 'p', [[1]])], 'p')\n"
+        "net = Network(1, [Population('p', 1, LIF(0, 0))], [Projection('input', 'p', [[1]])], 'p')\n"
         "print([memory.name for memory in plan(net)['p'].memories()])\n"
         "rtl.export(net, 'none')"
     )

@@ -4,7 +4,7 @@ The netlist is that of the build itself, before it is placed.  Its cells are sim
 yosys has none (PLLs, the ECP5's block RAM and multiplier) by those in ``boards/families``.  The bytes are a host's,
 :mod:`lifline.boards.protocol`, in real time: the crystal's clock at its pin, the PLL's made of it by its
 dividers.  So the check covers the exported Verilog, the board's own part, the UART's timing and yosys; it does not
-cover place and route.
+cover place and route.  What it compares are classes; ``lifline verify`` compares every state of the exported Verilog.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from lifline.errors import CheckError, ToolError
 
+from .families import Family
 from .host import BoardError, answers
 from .protocol import CREDIT, CREDIT_BYTES, READY, RESET, WINDOW, encode
 from .synthesis import NAME, NETLIST, Design
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from lifline.network import Network
     from lifline.sim.tools import Icarus
 
-#: Samples that are simulated, and bytes of all of them together: a byte is 10 µs, some thousand clock cycles of
-#: every cell.  A sample that is too long for them is cut after a tick.
-SAMPLES, BYTES = 3, 300
+#: Samples that are simulated, and those from which they are chosen.
+SAMPLES, _CANDIDATES = 3, 100
+
+#: Bytes of all samples together: so many that the flip-flops see this many clock edges, some minutes of simulation,
+#: but no fewer and no more than these.  A sample that is too long is cut after a tick.
+EDGES, FEWEST, MOST = 150_000_000, 90, 400
 
 #: Without an answer for so long, in µs of simulated time, the board is taken to be stuck.
 _PATIENCE = 20_000
@@ -109,7 +113,7 @@ def check(
         Whose models are used.
     simulator : Icarus
     spikes : (samples, ticks, inputs), optional
-        The first `SAMPLES` of them, as far as `BYTES` go; by default random ones.
+        Of which :func:`stimulus` chooses `SAMPLES`; by default random ones.
 
     Returns
     -------
@@ -123,10 +127,7 @@ def check(
     ToolError
         If the simulator fails.
     """
-    from lifline import golden
-
-    samples = stimulus(design.network, spikes)
-    expected = [int(golden.simulate(design.network, sample[None]).classes[0]) for sample in samples]
+    samples, expected = stimulus(design.network, most_bytes(design), spikes)
     classes = _classes(simulate(design, yosys, samples), len(samples))
     if classes != expected:
         raise CheckError(
@@ -142,19 +143,41 @@ def check(
     }
 
 
-def stimulus(network: Network, spikes: np.ndarray | None = None) -> list[np.ndarray]:
-    """The samples of a check, uint8 (ticks, inputs) each: those given, else random ones of several densities."""
+def most_bytes(design: Design) -> int:
+    """How many bytes of samples are simulated, by the size of the design and the clock cycles of a byte."""
+    prefix = design.board.family.ff_cells
+    ffs = sum(count for cell, count in design.cells.items() if cell.startswith(prefix))
+    cycles = 10 * design.clock_mhz * 1e6 / design.board.baud
+    return int(np.clip(EDGES / (cycles * max(1, ffs)), FEWEST, MOST))
+
+
+def stimulus(
+    network: Network, most: int, spikes: np.ndarray | None = None
+) -> tuple[list[np.ndarray], list[int]]:
+    """The samples of a check, uint8 (ticks, inputs) each, and the golden model's classes of them.
+
+    Of those given, else of random ones, each cut after a tick so that all together are `most` bytes; such that
+    their classes differ, where they can.
+    """
+    from lifline import golden
+
     if spikes is None or spikes.ndim != 3 or not len(spikes):
         rng = np.random.default_rng(0)
-        few = min(0.5, 6 / network.inputs)  # so that a tick is some bytes
-        density = few * np.array([0.3, 1.0, 2.0])[:SAMPLES, None, None]
-        spikes = (rng.random((SAMPLES, 16, network.inputs)) < density).astype(np.uint8)
-    budget = BYTES // min(SAMPLES, len(spikes))
-    samples = []
-    for sample in spikes[:SAMPLES]:
-        ticks = np.cumsum([len(encode(tick[None])) - 1 for tick in sample])
-        samples.append(sample[: max(1, int((ticks <= budget).sum()))])
-    return samples
+        density = rng.uniform(0.2, 4.0, (_CANDIDATES, 1, 1)) * min(0.2, 4 / network.inputs)
+        spikes = (rng.random((_CANDIDATES, 16, network.inputs)) < density).astype(np.uint8)
+    chosen: dict[int, tuple[np.ndarray, int]] = {}  # by number
+    seen: set[int] = set()
+    for number, sample in enumerate(spikes[:_CANDIDATES]):
+        bytes_so_far = np.cumsum([len(encode(tick[None])) - 1 for tick in sample])
+        sample = sample[: max(1, int((bytes_so_far <= most // SAMPLES).sum()))]
+        found = int(golden.simulate(network, sample[None]).classes[0])
+        if found not in seen or number < SAMPLES:
+            chosen[number] = (sample, found)
+            seen.add(found)
+    repeated = [n for n, (_, c) in chosen.items() if c in {d for m, (_, d) in chosen.items() if m < n}]
+    while len(chosen) > SAMPLES:
+        del chosen[repeated.pop() if repeated else max(chosen)]
+    return [sample for sample, _ in chosen.values()], [found for _, found in chosen.values()]
 
 
 def simulate(design: Design, yosys: Found, samples: Sequence[np.ndarray]) -> bytes:
@@ -178,21 +201,41 @@ def simulate(design: Design, yosys: Found, samples: Sequence[np.ndarray]) -> byt
         patience=_PATIENCE,
     )
     (folder / "testbench.v").write_text(text)
-    (folder / "cells.v").write_text(models(design, yosys))
+    printed = run_icarus(folder, ["testbench.v", NETLIST], family, yosys)
+    return bytes(int(byte, 16) for byte in re.findall(r"received ([0-9a-f]{2})\b", printed))
+
+
+def run_icarus(folder: Path, sources: Sequence[str], family: Family, yosys: Found) -> str:
+    """Simulate the module ``testbench`` of `sources` in a folder, with a family's cells; what it prints.
+
+    Raises
+    ------
+    ToolError
+        If Icarus fails.
+    """
+    (folder / "cells.v").write_text(models(family, yosys))
     defines = [f"-D{name}" for name in family.defines]
-    include = str((share(yosys) / family.models).parent)
-    log = folder / "simulation.log"
-    with log.open("wb") as output:
-        for what, command in (
-            ("iverilog", ["iverilog", "-g2012", *defines, "-I", include, "-s", "testbench", "-o", "netlist.vvp",
-                          "testbench.v", NETLIST, "cells.v"]),
-            ("vvp", ["vvp", "-n", "netlist.vvp"]),
-        ):  # fmt: skip
-            done = subprocess.run(command, cwd=folder, stdout=output, stderr=output, check=False)
-            if done.returncode:
-                lines = log.read_text(errors="replace").strip().splitlines()
-                raise ToolError(f"{what} failed on the netlist: {lines[-1] if lines else 'no output'}")
-    return bytes(int(byte, 16) for byte in re.findall(r"received ([0-9a-f]{2})\b", log.read_text()))
+    options = ["-g2012", *defines, "-s", "testbench"]
+    printed = ""
+    for command in (
+        ["iverilog", *options, "-o", "testbench.vvp", *sources, "cells.v"],
+        ["vvp", "-n", "testbench.vvp"],
+    ):
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        printed = done.stdout
+        if done.returncode:
+            lines = printed.strip().splitlines()
+            raise ToolError(
+                f"{command[0]} failed on the netlist: {lines[-1] if lines else 'no output'}"
+            )
+    return printed
 
 
 class _Received:
@@ -223,13 +266,33 @@ def _classes(received: bytes, samples: int) -> list[int]:
     return classes
 
 
-def models(design: Design, yosys: Found) -> str:
-    """Simulation models of a family's cells: yosys's, and lifline's for those that yosys leaves empty."""
-    family = design.board.family
-    text = (share(yosys) / family.models).read_text()
-    text = re.sub(r"\(\* *blackbox *\*\).*?\bendmodule\b", "", text, flags=re.DOTALL)
-    own = importlib.resources.files("lifline.boards.families")
-    return "\n".join([text, *((own / name).read_text() for name in ("pll_model.v", family.own_models))])
+def models(family: Family, yosys: Found) -> str:
+    """Simulation models of a family's cells: lifline's own, and yosys's of all others that do something."""
+    package = importlib.resources.files("lifline.boards.families")
+    own = "\n".join((package / name).read_text() for name in ("pll_model.v", family.own_models))
+    replaced = {*re.findall(r"^module (\w+)", own, re.MULTILINE), *family.unread}
+
+    def kept(match: re.Match[str]) -> str:
+        attributes, name = match.groups()
+        return "" if "blackbox" in attributes or name in replaced else match[0]
+
+    text = re.sub(r"//[^\n]*", "", _with_includes(share(yosys) / family.models, set()))
+    text = re.sub(
+        r"((?:\(\*[^\n]*?\*\)\s*)*)\bmodule\s+(\\?[\w$]+).*?\bendmodule\b", kept, text, flags=re.DOTALL
+    )
+    return f"{text}\n{own}"
+
+
+def _with_includes(path: Path, seen: set[str]) -> str:
+    """A Verilog file with those that it includes, each once."""
+
+    def included(match: re.Match[str]) -> str:
+        if match[1] in seen:
+            return ""
+        seen.add(match[1])
+        return _with_includes(path.parent / match[1], seen)
+
+    return re.sub(r'`include "(.*?)"', included, path.read_text())
 
 
 def share(yosys: Found) -> Path:

@@ -92,4 +92,5 @@ ECP5 = Family(
     area=Area(base=2430, sums=3.04, choices=1.52, adders=1.7, multiplier=180, ffs=0.65),
     models="ecp5/cells_sim.v",
     own_models="ecp5_models.v",
+    unread=("TRELLIS_COMB",),
 )

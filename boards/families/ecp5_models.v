@@ -1,5 +1,35 @@
 // Simulation models of the ECP5 cells that yosys's files leave empty and lifline's boards use.
 
+// A flip-flop, as yosys uses it.  Its own model sets the initial value from a wire, which may come too late.
+module TRELLIS_FF #(
+    parameter GSR = "ENABLED",
+    parameter CEMUX = "1",
+    parameter CLKMUX = "CLK",
+    parameter LSRMUX = "LSR",
+    parameter SRMODE = "LSR_OVER_CE",
+    parameter REGSET = "RESET"
+) (
+    input wire CLK, LSR, CE, DI, M,
+    output reg Q
+);
+    localparam SET = REGSET == "SET";
+    wire clock = CLKMUX == "INV" ? ~CLK : CLK;
+    wire reset = LSRMUX == "INV" ? ~LSR : LSR;
+    wire enable = CEMUX == "1" ? 1'b1 : CEMUX == "0" ? 1'b0 : CEMUX == "INV" ? ~CE : CE;
+    initial Q = SET;
+    generate
+        if (SRMODE == "ASYNC") begin : asynchronous
+            always @(posedge clock, posedge reset)
+                if (reset) Q <= SET;
+                else if (enable) Q <= DI;
+        end else begin : synchronous
+            always @(posedge clock)
+                if (reset) Q <= SET;
+                else if (enable) Q <= DI;
+        end
+    endgenerate
+endmodule
+
 // The reset of all flip-flops at start-up; yosys's models start them by themselves.
 module GSR(input wire GSR);
 endmodule
@@ -152,6 +182,8 @@ module DP16KD(
     reg [17:0] words[0:1023];
     reg [35:0] read_a;
     reg [35:0] read_b;
+    reg [35:0] put_a;
+    reg [35:0] put_b;
     integer i;
     initial begin
         read_a = 0;
@@ -162,71 +194,64 @@ module DP16KD(
     wire [13:0] address_a = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
     wire [13:0] address_b = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
     wire [35:0] data_a = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0, DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
-    wire [17:0] data_b = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
-    // Bits of a word that a port writes: those that its byte enables, or its address, choose.
-    wire [35:0] mask_a = mask(DATA_WIDTH_A, address_a);
-    wire [35:0] mask_b = mask(DATA_WIDTH_B, address_b);
-    wire write_a = CEA & WEA;
-    wire write_b = CEB & WEB;
-
-    function [35:0] mask(input integer width, input [13:0] address);
-        case (width)
-            36: mask = {{9{address[3]}}, {9{address[2]}}, {9{address[1]}}, {9{address[0]}}};
-            18: mask = {18'b0, {9{address[1]}}, {9{address[0]}}};
-            9: mask = 36'h1ff << low(width, address);
-            4: mask = 36'hf << low(width, address);
-            2: mask = 36'h3 << low(width, address);
-            default: mask = 36'h1 << low(width, address);
-        endcase
-    endfunction
-
-    // The lowest bit that a port narrower than a word addresses.
-    function [4:0] low(input integer width, input [13:0] address);
-        low = (address[3] ? 9 : 0) + (width == 9 ? 0 : width == 4 ? {address[2], 2'b0} : width == 2 ? {address[2:1], 1'b0} : address[2:0]);
-    endfunction
-
-    // What a port reads; of a wide port both words.
-    function [35:0] read(input integer width, input [13:0] address);
-        case (width)
-            36: read = {words[{address[13:5], 1'b1}], words[{address[13:5], 1'b0}]};
-            18: read = {18'b0, words[address[13:4]]};
-            default: read = words[address[13:4]] >> low(width, address);
-        endcase
-    endfunction
-
-    function same(input [13:0] one, input [13:0] other);
-        same = DATA_WIDTH_A == 36 || DATA_WIDTH_B == 36 ? one[13:5] == other[13:5] : one[13:4] == other[13:4];
-    endfunction
-
+    wire [35:0] data_b = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
     wire clock_a = CLKA ^ (CLKAMUX == "INV");
     wire clock_b = CLKB ^ (CLKBMUX == "INV");
-    wire collision = clock_a === clock_b && same(address_a, address_b);
+    // What a port reaches of two neighbouring words, and what of that its byte enables let it write.
+    wire [35:0] reach_a = reach(DATA_WIDTH_A, address_a);
+    wire [35:0] reach_b = reach(DATA_WIDTH_B, address_b);
+    wire [35:0] written_a = CEA & WEA ? reach_a & enabled(DATA_WIDTH_A, address_a) : 36'b0;
+    wire [35:0] written_b = CEB & WEB ? reach_b & enabled(DATA_WIDTH_B, address_b) : 36'b0;
+    wire collision = clock_a === clock_b && address_a[13:5] == address_b[13:5];
+
+    // The lowest bit that a port reaches.
+    function [5:0] low(input integer width, input [13:0] address);
+        case (width)
+            36: low = 0;
+            18: low = 18 * address[4];
+            9: low = 18 * address[4] + 9 * address[3];
+            4: low = 18 * address[4] + 9 * address[3] + 4 * address[2];
+            2: low = 18 * address[4] + 9 * address[3] + 2 * address[2:1];
+            default: low = 18 * address[4] + 9 * address[3] + address[2:0];
+        endcase
+    endfunction
+
+    function [35:0] reach(input integer width, input [13:0] address);
+        reach = (36'hfffffffff >> (36 - width)) << low(width, address);
+    endfunction
+
+    function [35:0] enabled(input integer width, input [13:0] address);
+        case (width)
+            36: enabled = {{9{address[3]}}, {9{address[2]}}, {9{address[1]}}, {9{address[0]}}};
+            18: enabled = {{9{address[1]}}, {9{address[0]}}, {9{address[1]}}, {9{address[0]}}};
+            default: enabled = 36'hfffffffff;
+        endcase
+    endfunction
+
+    function [35:0] pair(input [13:0] address);
+        pair = {words[{address[13:5], 1'b1}], words[{address[13:5], 1'b0}]};
+    endfunction
 
     always @(posedge clock_a) begin
-        if (write_a) begin
-            if (DATA_WIDTH_A == 36) begin
-                words[{address_a[13:5], 1'b0}] <= merge(words[{address_a[13:5], 1'b0}], data_a[17:0], mask_a[17:0]);
-                words[{address_a[13:5], 1'b1}] <= merge(words[{address_a[13:5], 1'b1}], data_a[35:18], mask_a[35:18]);
-            end else
-                words[address_a[13:4]] <= merge(words[address_a[13:4]], data_a[17:0] << (DATA_WIDTH_A < 18 ? low(DATA_WIDTH_A, address_a) : 0), mask_a[17:0]);
-        end
         if (CEA && !(WEA && WRITEMODE_A == "NORMAL"))
-            read_a <= read(DATA_WIDTH_A, address_a);
-        if (CEA && collision && write_b && (DATA_WIDTH_A == 36 || |(mask_a & mask_b))) read_a <= 36'bx;
+            read_a <= collision && |(reach_a & written_b) ? 36'bx : pair(address_a) >> low(DATA_WIDTH_A, address_a);
         if (RSTA) read_a <= 0;
+        if (|written_a) begin
+            put_a = (pair(address_a) & ~written_a) | ((data_a << low(DATA_WIDTH_A, address_a)) & written_a);
+            words[{address_a[13:5], 1'b0}] <= put_a[17:0];
+            words[{address_a[13:5], 1'b1}] <= put_a[35:18];
+        end
     end
     always @(posedge clock_b) begin
-        if (write_b)
-            words[address_b[13:4]] <= merge(words[address_b[13:4]], data_b << (DATA_WIDTH_B < 18 ? low(DATA_WIDTH_B, address_b) : 0), mask_b[17:0]);
         if (CEB && !(WEB && WRITEMODE_B == "NORMAL"))
-            read_b <= read(DATA_WIDTH_B, address_b);
-        if (CEB && collision && write_a) read_b <= 36'bx;
+            read_b <= collision && |(reach_b & written_a) ? 36'bx : pair(address_b) >> low(DATA_WIDTH_B, address_b);
         if (RSTB) read_b <= 0;
+        if (|written_b) begin
+            put_b = (pair(address_b) & ~written_b) | ((data_b << low(DATA_WIDTH_B, address_b)) & written_b);
+            words[{address_b[13:5], 1'b0}] <= put_b[17:0];
+            words[{address_b[13:5], 1'b1}] <= put_b[35:18];
+        end
     end
-
-    function [17:0] merge(input [17:0] kept, input [17:0] put, input [17:0] which);
-        merge = (kept & ~which) | (put & which);
-    endfunction
 
     // A port B of 36 bits gives its low half on DOA.
     assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = DATA_WIDTH_B == 36 ? read_b[17:0] : read_a[17:0];

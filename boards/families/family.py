@@ -65,8 +65,9 @@ class Family:
     rom_bits: int  #: the same where it is read-only
     area: Area
     models: str  #: yosys's simulation models of the cells, a file in its share folder
-    own_models: str  #: lifline's, for cells that yosys leaves empty: a file in this package
+    own_models: str  #: lifline's, that stand in for yosys's or fill empty ones: a file in this package
     defines: tuple[str, ...] = ()  #: macros for those models
+    unread: tuple[str, ...] = ()  #: those of yosys that no netlist has and Icarus cannot read
 
     def blocks(self, kind: str, width: int, depth: int) -> int:
         """Block RAMs of a memory ("rom" or "ram"); 0 where yosys makes it of logic, as they would be near empty."""

@@ -93,7 +93,7 @@ def test_argmax(size, lanes, reset):
 @pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.NONE])
 def test_scores_never_overflow(reset, membrane_bits):
     array = output_array(3, 2, reset, membrane_bits)
-    low, high = array.population.membrane_range
+    low, high = array.population.neuron.states[0].range
     ticks = 16
     spikes = np.zeros((2, ticks, 4), int)
     membranes = np.zeros((2, ticks, 4), int)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -77,9 +77,13 @@ def estimate(network: Network, board: Board, lanes: Lanes) -> dict[str, int]:
     InputError
         If `lanes` is not possible.
     """
-    arrays = rtl.plan(network, lanes)
-    needs = [array_need(board, array) for array in arrays.values()]
-    return total(board, [fixed_need(board, arrays[network.output]), *needs])
+    return total(board, design_need(board, rtl.plan(network, lanes), network.output))
+
+
+def design_need(board: Board, arrays: Mapping[str, ArrayPlan], output: str) -> Need:
+    """What a whole design takes, its arrays by population."""
+    needs = (array_need(board, array) for array in arrays.values())
+    return sum(needs, start=fixed_need(board, arrays[output]))
 
 
 def fixed_need(board: Board, output: ArrayPlan) -> Need:
@@ -118,9 +122,8 @@ def _(neuron: LIF, array: ArrayPlan) -> Logic:
     return Logic(adders=array.lanes * neuron.membrane_bits * adders)
 
 
-def total(board: Board, needs: Sequence[Need]) -> dict[str, int]:
-    """The sum of `needs`, multipliers in logic where there are too few DSPs for all: luts, ffs, brams, dsps."""
-    need = sum(needs[1:], start=needs[0])
+def total(board: Board, need: Need) -> dict[str, int]:
+    """`need` in what a board has, multipliers in logic where there are too few DSPs for all: luts, ffs, brams, dsps."""
     dsps = int(need.logic.multiplier)
     fit = dsps <= board.dsps
     luts = int(need.logic.luts(board.family.area, dsps=fit))

@@ -131,10 +131,9 @@ def pareto(
         for name, array in arrays.items():
             if (name, array.lanes) not in needs:
                 needs[name, array.lanes] = array_need(board, array)
+        fixed = fixed_need(board, arrays[network.output])
         need = total(
-            board,
-            [fixed_need(board, arrays[network.output])]
-            + [needs[name, array.lanes] for name, array in arrays.items()],
+            board, sum((needs[name, array.lanes] for name, array in arrays.items()), start=fixed)
         )
         cycles = float(np.mean(rtl.cycles(network, lanes, activity)))
         return Design(lanes, cycles, cycles / clock_mhz, need)

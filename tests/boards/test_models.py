@@ -32,7 +32,8 @@ def cells(folder: Path) -> set[str]:
 
 
 MEMORY = """
-module memory(input wire clk, input wire en, input wire [{a}:0] address, output wire [{w}:0] rom, output wire [{w}:0] ram,
+module memory(input wire clk, input wire en, input wire [{a}:0] address,
+              output wire [{w}:0] rom, output wire [{w}:0] ram,
               input wire write, input wire [{a}:0] write_address, input wire [{w}:0] write_data);
     lifline_rom #(.WIDTH({width}), .DEPTH({depth}), .ADDRESS({bits}), .FILE("rom.mem")) one (
         .clk(clk), .en(en), .address(address), .data(rom));
@@ -65,7 +66,8 @@ module testbench;
             if (write_address >= {depth}) write_address = 0;
             if (en & write & address == write_address) hits = hits + 1;
             @(posedge clk); #1;
-            if (^rom !== 1'bx && rom !== rom_ || ^ram !== 1'bx && ram !== ram_) $display("differs %h %h %h %h", rom, rom_, ram, ram_);
+            if (^rom !== 1'bx && rom !== rom_ || ^ram !== 1'bx && ram !== ram_)
+                $display("differs %h %h %h %h", rom, rom_, ram, ram_);
         end
         $display("done %0d", hits > 100);
         $finish;

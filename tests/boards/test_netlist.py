@@ -42,7 +42,7 @@ def small_network(*, reset: Reset = Reset.SUBTRACT) -> Network:
 
 
 def some_spikes() -> np.ndarray:
-    return (np.random.default_rng(SEED).random((5, 6, 70)) < 0.06).astype(np.uint8)
+    return (np.random.default_rng(SEED).random((12, 6, 70)) < 0.08).astype(np.uint8)
 
 
 @pytest.mark.synth

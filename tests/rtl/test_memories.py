@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline import LIF, Network, Population, Projection
+from lifline import LIF, Dense, Network, Population, Projection
 from lifline.rtl import Memory, export, lanes_of, plan
 
 from ..networks import random_network
@@ -36,6 +37,18 @@ def planned(memories: list[Memory]) -> Counter[tuple[str, int, int, str]]:
     return Counter((m.kind, m.width, m.depth, m.name if m.kind == "rom" else "") for m in memories)
 
 
+def plain(network: Network) -> Network:
+    """The network without the optional parts of its neurons."""
+    populations = [
+        dataclasses.replace(
+            population,
+            neuron=dataclasses.replace(population.neuron, alpha=None, adaptation=None, noise=None),
+        )
+        for population in network.populations
+    ]
+    return dataclasses.replace(network, populations=populations)
+
+
 def check(network: Network, lanes: int | dict[str, int], block_bits: int | None, folder: Path) -> None:
     manifest = export(network, folder, lanes, block_bits=block_bits)
     memories = [m for array in plan(network, lanes).values() for m in array.memories(block_bits)]
@@ -48,7 +61,7 @@ def check(network: Network, lanes: int | dict[str, int], block_bits: int | None,
 @pytest.mark.parametrize("seed", range(20))
 def test_the_plan_lists_the_memories_of_the_verilog(seed, tmp_path):
     rng = np.random.default_rng(seed)
-    network = random_network(rng, max_size=24)
+    network = plain(random_network(rng, max_size=24, kinds=(LIF,)))
     lanes = lanes_of(network, int(rng.integers(1, 7)))
     check(network, lanes, [None, 64, 4096, 16384][seed % 4], tmp_path)
 
@@ -62,8 +75,8 @@ def test_memories_of_a_network_by_name(tmp_path):
             Population("b", 3, LIF(240, 50, "zero", True)),
         ],
         [
-            Projection("input", "a", rng.integers(-30, 60, (6, 12)), weight_bits=7),
-            Projection("a", "b", rng.integers(-90, 90, (12, 3)), rng.integers(0, 4, (12, 3))),
+            Projection("input", "a", Dense(rng.integers(-30, 60, (6, 12)), weight_bits=7)),
+            Projection("a", "b", Dense(rng.integers(-90, 90, (12, 3)), rng.integers(0, 4, (12, 3)))),
         ],
         "b",
     )
@@ -91,7 +104,7 @@ def test_memories_of_a_network_by_name(tmp_path):
 def test_the_plan_needs_no_amaranth():
     code = (
         "import sys; sys.modules['amaranth'] = None\n"
-        "from lifline import LIF, Network, Population, Projection, rtl\n"
+        "from lifline import LIF, Dense, Network, Population, Projection, rtl\n"
         "from lifline.rtl.plan import plan\n"
         "net = Network(1, [Population('p', 1, LIF(0, 0))], [Projection('input', 'p', [[1]])], 'p')\n"
         "print([memory.name for memory in plan(net)['p'].memories()])\n"

@@ -161,6 +161,11 @@ _lanes = functools.partial(
     type=Lanes(),
     help="Neurons updated per cycle: a number for all populations, or hidden=4,output=2.",
 )
+_as_for_board = click.option(
+    "--board",
+    default=None,
+    help="As a build for this board has it: memories sliced by its block RAMs, with traces.",
+)
 _directory = click.option(
     "-o",
     "--output",
@@ -390,6 +395,7 @@ def simulate(
 @_network_argument
 @click.option("--backend", type=click.Choice(BACKENDS[1:]), default="verilator", show_default=True)
 @_lanes(default=None, show_default="1")
+@_as_for_board
 @click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="Random samples.")
 @click.option("--ticks", type=click.IntRange(1), default=32, show_default=True, help="Ticks of each.")
 @_seed(default=0, type=click.IntRange(0), help="Seed of the spikes and stalls.")
@@ -401,6 +407,7 @@ def verify(
     network: Path,
     backend: str,
     lanes: int | dict[str, int] | None,
+    board: str | None,
     samples: int,
     ticks: int,
     seed: int,
@@ -419,6 +426,7 @@ def verify(
             samples=samples,
             ticks=ticks,
             seed=seed,
+            block_bits=_block_bits(board),
             progress=progress,
         )
     values = {"passed": bool(result.passed), "backend": backend, "seed": seed, "text": result.text}
@@ -430,11 +438,17 @@ def verify(
 @_network_argument
 @_directory
 @_lanes(default=None, show_default="1")
+@_as_for_board
 @_json
-def export(network: Path, directory: Path, lanes: int | dict[str, int] | None, as_json: bool) -> None:
+def export(
+    network: Path, directory: Path, lanes: int | dict[str, int] | None, board: str | None, as_json: bool
+) -> None:
     """Write NETWORK as Verilog, block RAM init files and a manifest."""
     net = Network.load(network)
-    manifest = _part("rtl").export(net, directory, lanes=lanes or 1)
+    block_bits = _block_bits(board)
+    manifest = _part("rtl").export(
+        net, directory, lanes=lanes or 1, trace=board is not None, block_bits=block_bits
+    )
     sources, memories = len(manifest["sources"]), len(list((directory / "mem").glob("*.mem")))
     text = f"wrote {sources} Verilog files, {memories} memory files and manifest.json to {directory}"
     _report(as_json, manifest, f"{text}\ntop module: {manifest['top']}")
@@ -472,6 +486,11 @@ def export(network: Path, directory: Path, lanes: int | dict[str, int] | None, a
     default=None,
     help="SPIKES.npz whose cycles and rate are reported, and by which auto chooses.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Simulate the synthesised netlist, and compare its classes with golden's.",
+)
 @_json
 def build(
     network: Path,
@@ -483,6 +502,7 @@ def build(
     seed: int,
     tries: int,
     input_file: Path | None,
+    check: bool,
     as_json: bool,
 ) -> None:
     """Build the bitstream of NETWORK for BOARD, and report.json."""
@@ -507,7 +527,13 @@ def build(
         if not as_json:
             _print_mapping(mapping)
     with _progress(not as_json) as progress:
-        options = {"clock_mhz": clock, "seed": seed, "tries": tries, "activity": activity}
+        options = {
+            "clock_mhz": clock,
+            "seed": seed,
+            "tries": tries,
+            "activity": activity,
+            "check": check,
+        }
         result = boards.build(net, board, directory, lanes=lanes, progress=progress, **options)
     if mapping:
         result["mapping"] = mapping
@@ -519,6 +545,14 @@ def build(
             click.echo(f"lifline: no pareto.svg: {error}", err=True)
     lines = [f"{name}: {value}" for name, value in result.items() if not isinstance(value, dict | list)]
     _report(as_json, result, "\n".join(lines))
+
+
+def _block_bits(board: str | None) -> int | None:
+    """Bits of a board's block RAMs."""
+    if board is None:
+        return None
+    bits: int = _part("boards").find_board(board).family.block_bits
+    return bits
 
 
 def _mapping(board: Any, chosen: Any, front: list[Any], activity: str) -> dict[str, Any]:

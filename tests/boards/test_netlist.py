@@ -13,6 +13,7 @@ from lifline.boards.netlist import check, find_simulator, stimulus
 from lifline.boards.protocol import CLASS, CREDIT, ERROR, READY, encode
 from lifline.boards.synthesis import write_design
 from lifline.boards.toolchain import find
+from lifline.cli import main
 from lifline.golden import simulate
 from lifline.rtl import export, lanes_of
 from lifline.sim import verify
@@ -186,3 +187,47 @@ def test_a_failed_check_delivers_nothing(received, fake_tools, tmp_path):
     with pytest.raises(CheckError, match=r"gives 3 samples the classes \[.*\], the golden model \["):
         build(small_network(), "icebreaker", tmp_path / "out", lanes=2, check=True)
     assert not Path("out").exists()
+
+
+@pytest.mark.icarus
+def test_the_command_fails_with_status_1(fake_tools, tmp_path, capsys):
+    fake_tools(answer([5, 5, 5]))
+    small_network().save("network.npz")
+    arguments = [
+        "build",
+        "network.npz",
+        "--board",
+        "icebreaker",
+        "-o",
+        "out",
+        "--lanes",
+        "2",
+        "--check",
+    ]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(
+        "lifline: the synthesised netlist gives 3 samples the classes [5, 5, 5]"
+    )
+    assert captured.err.count("\n") == 1
+    assert not Path("out").exists()
+
+
+def test_the_exported_verilog_is_that_of_a_build(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = small_network()
+    network.save("network.npz")
+    arguments = ["export", "network.npz", "-o", "out", "--lanes", "2", "--board", "icebreaker"]
+    assert main(arguments) == 0
+    design = write_design(
+        network, find_board("icebreaker"), lanes_of(network, 2), 12, tmp_path / "build"
+    )
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    assert manifest == json.loads((design.folder / "manifest.json").read_text())
+    assert any("slice_1" in name for name in manifest["sha256"])
+    for name in manifest["sha256"]:
+        assert Path("out", name).read_bytes() == (design.folder / name).read_bytes()
+    assert all(
+        f"read_verilog -defer {name}\n" in (design.folder / "top.ys").read_text()
+        for name in manifest["sources"]
+    )

@@ -127,7 +127,7 @@ def test_banks_hold_what_the_manifest_says(block_bits, tmp_path):
             (projection,) = [p for p in net.incoming(name) if p.source == bank["source"]]
             by_group = values.reshape(groups, bank["source_size"], lanes).transpose(1, 0, 2)
             matrix = by_group.reshape(bank["source_size"], groups * lanes)
-            expected = getattr(projection, bank["content"])
+            expected = getattr(projection.synapses, bank["content"])
             assert matrix[:, :size].tolist() == expected.tolist()
             assert not matrix[:, size:].any()
         seen.append((name, bank["content"], bank.get("source")))

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import lifline
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.network import INPUT, Network
+from lifline.progress import Progress, no_progress
 
 from .board import Board, find_board, solve_pll
 from .protocol import MAX_CLASSES
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 #: Of the clock: a design that reaches less will not reach it with another seed, which moves it by some percent.
 CLOSE = 0.9
-
-#: Called as ``progress(done, total, text)``.
-Progress = Callable[[int, int, str], object]
 
 
 def build(

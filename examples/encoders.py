@@ -207,7 +207,7 @@ if options.output:
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
 
-    from lifline.report import BLUE, INK, LINE, MUTED, ORANGE
+    from lifline.app.report.style import BLUE, INK, LINE, MUTED, ORANGE
 
     matplotlib.rcParams.update({
         "figure.constrained_layout.use": True, "figure.dpi": 110, "font.size": 9, "legend.frameon": False,

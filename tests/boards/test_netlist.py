@@ -13,7 +13,7 @@ from lifline.boards.netlist import check, find_simulator, stimulus
 from lifline.boards.protocol import CLASS, CREDIT, ERROR, READY, encode
 from lifline.boards.synthesis import write_design
 from lifline.boards.toolchain import find
-from lifline.cli import main
+from lifline.app.main import main
 from lifline.golden import simulate
 from lifline.rtl import export, lanes_of
 from lifline.sim import verify

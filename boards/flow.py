@@ -17,7 +17,7 @@ import numpy as np
 import lifline
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.network import INPUT, Network
-from lifline.progress import Progress, no_progress
+from lifline.progress import Progress, silent
 
 from .board import Board, find_board, solve_pll
 from .protocol import MAX_CLASSES
@@ -43,7 +43,7 @@ def build(
     tries: int = 4,
     activity: Mapping[str, Any] | None = None,
     check: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
 
@@ -151,7 +151,7 @@ class _Tools:
 class _Steps:
     """Tells `progress` of the steps of a build as they begin."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
+    def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
         self._total = total
         self._done = -1
@@ -165,8 +165,7 @@ class _Steps:
         """The same step, once more."""
         if tool is not None and tool.first_run:
             text += " (YoWASP compiles it first, once: about a minute)"
-        if self._progress is not None:
-            self._progress(self._done, self._total, text)
+        self._progress(self._done, self._total, text)
 
 
 def _check_options(network: Network, target: Path, seed: int, tries: int) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from .toolchain import Found, find
 
 if TYPE_CHECKING:
     from lifline.rtl.plan import Lanes
+    from lifline.sim.tools import Icarus
 
     from .synthesis import Design
 
@@ -89,55 +90,14 @@ def build(
     MissingExtra
         If amaranth-boards is not installed.
     """
-    chosen = find_board(board)
-    clock = float(clock_mhz) if clock_mhz is not None else chosen.clocks_mhz[0]
     target = Path(directory)
     _check_options(network, target, seed, tries)
-    try:
-        from lifline import rtl
-
-        from . import netlist
-        from .estimate import choose_lanes
-        from .synthesis import write_design
-        from .uart import divisor
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "amaranth", "boards") from None
-
-    chosen.make_platform()
-    solve_pll(chosen, clock)
-    divisor(clock * 1e6, chosen.baud)
-    tools = _Tools(*(find(n) for n in ("yosys", chosen.family.nextpnr, chosen.family.pack)))
-    simulator = netlist.find_simulator() if check else None
-    chosen_lanes = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, chosen)
-    cycles = None
-    if activity is not None:
-        cycles = float(np.mean(rtl.cycles(network, chosen_lanes, activity)))
-    steps = _Steps(progress, 5 if check else 4)
-
+    seeds = range(seed, seed + tries)
+    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check)
     with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
         work = Path(temporary)
-        steps.begin("writing the design")
-        design = write_design(network, chosen, chosen_lanes, clock, work, netlist=check)
-        steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
-        design.synthesise(tools.yosys)
-        checked = {}
-        if simulator is not None:
-            steps.begin(f"Icarus Verilog {simulator.version}: the netlist against the golden model")
-            samples = None if activity is None else np.asarray(activity[INPUT])
-            checked["check"] = netlist.check(design, tools.yosys, simulator, samples)
-        placed, tried = _place(design, tools.nextpnr, range(seed, seed + tries), steps)
-        steps.begin(f"{tools.pack.name}: bitstream", tools.pack)
-        design.pack(tools.pack)
-        report = {**_report(design, placed, cycles, tools, tried), **checked}
-        (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        files = {
-            design.bitstream: report["bitstream"],
-            "yosys.log": "yosys.log",
-            "nextpnr.log": "nextpnr.log",
-            "report.json": "report.json",
-        }
-        _deliver(work, target, files)
-    steps.begin("done")
+        report = _make(network, plan, work, _Steps(progress, 5 if check else 4))
+        _deliver(work, target, [report["bitstream"], "yosys.log", "nextpnr.log", "report.json"])
     return report
 
 
@@ -146,6 +106,76 @@ class _Tools:
     yosys: Found
     nextpnr: Found
     pack: Found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What a build will be, before any tool runs."""
+
+    board: Board
+    clock_mhz: float
+    lanes: dict[str, int]
+    cycles: float | None  #: of a sample
+    seeds: range  #: to try
+    tools: _Tools
+    simulator: Icarus | None  #: where the netlist is to be checked
+    samples: np.ndarray | None  #: for that
+
+
+def _plan(
+    network: Network,
+    board: Board,
+    clock_mhz: float | None,
+    lanes: Lanes | None,
+    activity: Mapping[str, Any] | None,
+    seeds: range,
+    check: bool,
+) -> _Plan:
+    try:
+        from lifline import rtl
+
+        from .estimate import choose_lanes
+        from .netlist import find_simulator
+        from .uart import divisor
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "amaranth", "boards") from None
+
+    board.make_platform()
+    clock = float(clock_mhz) if clock_mhz is not None else board.clocks_mhz[0]
+    solve_pll(board, clock)
+    divisor(clock * 1e6, board.baud)
+    tools = _Tools(*(find(name) for name in ("yosys", board.family.nextpnr, board.family.pack)))
+    simulator = find_simulator() if check else None
+    chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
+    cycles = samples = None
+    if activity is not None:
+        cycles = float(np.mean(rtl.cycles(network, chosen, activity)))
+        samples = np.asarray(activity[INPUT])
+    return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples)
+
+
+def _make(network: Network, plan: _Plan, work: Path, steps: _Steps) -> dict[str, Any]:
+    """Run the tools in a folder; the report, which is written there, too."""
+    from .netlist import check
+    from .synthesis import write_design
+
+    tools = plan.tools
+    steps.begin("writing the design")
+    checked = plan.simulator is not None
+    design = write_design(network, plan.board, plan.lanes, plan.clock_mhz, work, netlist=checked)
+    steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
+    design.synthesise(tools.yosys)
+    found = {}
+    if plan.simulator is not None:
+        steps.begin(f"Icarus Verilog {plan.simulator.version}: the netlist against the golden model")
+        found["check"] = check(design, tools.yosys, plan.simulator, plan.samples)
+    placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
+    steps.begin(f"{tools.pack.name}: bitstream", tools.pack)
+    report = {**_report(design, placed, plan.cycles, tools, seed), **found}
+    design.pack(tools.pack, report["bitstream"])
+    (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    steps.begin("done")
+    return report
 
 
 class _Steps:
@@ -258,13 +288,13 @@ def _too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:
     )
 
 
-def _deliver(work: Path, target: Path, files: Mapping[str, str]) -> None:
+def _deliver(work: Path, target: Path, names: Sequence[str]) -> None:
     """Move finished files into `target`, the report last, each whole."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for name, final in files.items():
-            partial = target / f".{final}.partial"
+        for name in names:
+            partial = target / f".{name}.partial"
             shutil.copyfile(work / name, partial)
-            partial.replace(target / final)
+            partial.replace(target / name)
     except OSError as error:
         raise InputError(f"{target}: cannot write there: {error.strerror}") from None

@@ -50,11 +50,6 @@ class Design:
     pins: Pins
     arguments: dict[str, list[str]]  #: of each tool
 
-    @property
-    def bitstream(self) -> str:
-        """The bitstream's file in the folder."""
-        return f"{NAME}{self.board.family.suffix}"
-
     def synthesise(self, yosys: Found) -> None:
         """Run yosys; its output goes to ``yosys.log``."""
         run(yosys, self.arguments["yosys"], self.folder, self.folder / "yosys.log")
@@ -100,9 +95,10 @@ class Design:
         run(nextpnr, [*self.arguments[nextpnr.name], "--pack-only"], self.folder, log)
         return self.resources(_utilisation(log), self.cells)
 
-    def pack(self, pack: Found) -> None:
-        """Make the bitstream."""
+    def pack(self, pack: Found, name: str) -> None:
+        """Make the bitstream, a file of that name."""
         run(pack, self.arguments[pack.name], self.folder, self.folder / "pack.log")
+        (self.folder / f"{NAME}{self.board.family.suffix}").replace(self.folder / name)
 
     def resources(self, used: Mapping[str, int], cells: Mapping[str, int]) -> dict[str, int]:
         """What nextpnr has used, by lifline's names; flip-flops are yosys's where nextpnr does not count them."""

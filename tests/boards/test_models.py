@@ -78,7 +78,7 @@ endmodule
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "depth, width", [(512, 36), (1000, 18), (2048, 9), (4096, 4), (8192, 2), (9000, 1), (300, 40)]
+    ("depth", "width"), [(512, 36), (1000, 18), (2048, 9), (4096, 4), (8192, 2), (9000, 1), (300, 40)]
 )
 def test_memories(depth, width, tmp_path):
     """Every shape of the ECP5's block RAM, as ROM and as RAM, read in the cycle of a write, too."""

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from lifline import LIF, CheckError, Dense, Network, Population, Projection, Reset
+from lifline.app.main import main
 from lifline.boards import build, netlist
 from lifline.boards.board import find_board
 from lifline.boards.netlist import check, find_simulator, stimulus
 from lifline.boards.protocol import CLASS, CREDIT, ERROR, READY, encode
 from lifline.boards.synthesis import write_design
 from lifline.boards.toolchain import find
-from lifline.app.main import main
 from lifline.golden import simulate
 from lifline.rtl import export, lanes_of
 from lifline.sim import verify

@@ -138,7 +138,8 @@ def _plan(
         from .netlist import find_simulator
         from .uart import divisor
     except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "amaranth", "boards") from None
+        package = (error.name or "amaranth").partition(".")[0]
+        raise MissingExtra(package, "boards") from None
 
     board.make_platform()
     clock = float(clock_mhz) if clock_mhz is not None else board.clocks_mhz[0]

@@ -52,7 +52,9 @@ if TYPE_CHECKING:
     help="SPIKES.npz whose cycles and rate are reported, and by which auto chooses.",
 )
 @click.option(
-    "--check", is_flag=True, help="Simulate the synthesised netlist, and compare its classes with golden's."
+    "--check",
+    is_flag=True,
+    help="Simulate the synthesised netlist, and compare its classes with golden's.",
 )
 @options.json_option
 def build(
@@ -73,7 +75,7 @@ def build(
         raise click.UsageError("--target-us needs --lanes auto, which chooses lanes by it")
     net = Network.load(network)
     boards = part("boards")
-    boards.find_board(board)
+    found = boards.find_board(board)
     activity = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs)
@@ -86,7 +88,7 @@ def build(
         )
         lanes = chosen.lanes
         known = mapper.ASSUMPTION if activity is None else "of --input"
-        mapping = _mapping(boards.BOARDS[board], chosen, front, known)
+        mapping = _mapping(found, chosen, front, known)
         if not as_json:
             output.show(_table(mapping))
             output.say(f"activity {known}; ► chosen, ✗ does not fit; area is an estimate")
@@ -98,9 +100,7 @@ def build(
     if mapping:
         report["mapping"] = mapping
         try:
-            part("boards.plot").write_plot(
-                directory / "pareto.svg", boards.BOARDS[board], front, chosen
-            )
+            part("boards.plot").write_plot(directory / "pareto.svg", found, front, chosen)
         except MissingExtra as error:
             click.echo(f"lifline: no pareto.svg: {error}", err=True)
     lines = [f"{name}: {value}" for name, value in report.items() if not isinstance(value, dict | list)]

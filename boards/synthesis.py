@@ -92,7 +92,9 @@ class Design:
     def area(self, nextpnr: Found) -> dict[str, int]:
         """What nextpnr packs the design into, without placing it: luts, ffs, brams, dsps."""
         log = self.folder / "nextpnr.log"
-        run(nextpnr, [*self.arguments[nextpnr.name], "--pack-only"], self.folder, log)
+        arguments = self.arguments[nextpnr.name]
+        routed = arguments.index(self.board.family.routed)  # nextpnr would write it all the same, and fail
+        run(nextpnr, [*arguments[:routed], *arguments[routed + 2 :], "--pack-only"], self.folder, log)
         return self.resources(_utilisation(log), self.cells)
 
     def pack(self, pack: Found, name: str) -> None:

@@ -75,6 +75,7 @@ class ECP5PLL(PLL):
 ECP5 = Family(
     name="ecp5",
     nextpnr="nextpnr-ecp5",
+    routed="--textcfg",
     # With 64 wide block RAMs the one reached 108, 109 and 116 MHz with three seeds, the other 100, 107 and 110.
     placers=("static", "heap"),
     pack="ecppack",

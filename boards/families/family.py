@@ -51,6 +51,7 @@ class Family:
 
     name: str
     nextpnr: str
+    routed: str  #: nextpnr's option that names the routed design
     placers: tuple[str, ...]  #: nextpnr's, the next where one fails
     pack: str
     suffix: str  #: of the bitstream's file

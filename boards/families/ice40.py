@@ -83,6 +83,7 @@ class ICE40PLL(PLL):
 ICE40 = Family(
     name="ice40",
     nextpnr="nextpnr-ice40",
+    routed="--asc",
     placers=("heap",),
     pack="icepack",
     suffix=".bin",

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline import LIF, Network, Population, Projection, golden
-from lifline.train import encoders
+from lifline import LIF, Network, Population, Projection, encoders, golden
 
 TICKS, SERIES_TICKS, FIELDS, STEP, LEVELS, SENSOR = 32, 240, 8, 0.05, 8, 34
 

@@ -8,7 +8,9 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("torch", "train") from None
 
-from . import audio, datasets, encoders, losses, surrogate
+from lifline import encoders
+
+from . import audio, datasets, losses, surrogate
 from .fitting import Training, fit
 from .integer import check_exact, integer_forward
 from .model import Activity, SpikingNetwork, to_network

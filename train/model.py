@@ -260,7 +260,7 @@ class SpikingNetwork(nn.Module):
             if inputs.dtype is torch.uint8
             else torch.equal(inputs, (inputs != 0).to(inputs))
         ):
-            raise InputError("spikes must be 0 or 1; see lifline.train.encoders for other data")
+            raise InputError("spikes must be 0 or 1; see lifline.encoders for other data")
         if not self.training:
             scales = {name: self._scale(name) for name in self.names}
             spiked, membrane = evaluate(to_network(self), inputs)

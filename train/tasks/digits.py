@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import datasets, encoders
+from lifline import encoders
+
+from .. import datasets
 from ..model import SpikingNetwork
 from ..neurons import LIF
 from ..samples import Data, Samples, split_off

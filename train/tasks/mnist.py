@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from .. import datasets, encoders
+from lifline import encoders
+
+from .. import datasets
 from ..model import SpikingNetwork
 from ..samples import Data, Samples, split_off
 from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting

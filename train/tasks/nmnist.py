@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import datasets, encoders
+from lifline import encoders
+
+from .. import datasets
 from ..model import SpikingNetwork
 from ..samples import Data, Samples, split_off
 from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting

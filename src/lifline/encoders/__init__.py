@@ -4,6 +4,7 @@ Static values (samples, inputs) and series (samples, ticks, channels) are NumPy 
 event cameras are arrays of events.  Only :func:`rate` uses chance, from the generator that it is given.
 """
 
+from .camera import bin_events
 from .changes import (
     change_threshold,
     decode_level_crossing,
@@ -15,7 +16,6 @@ from .changes import (
     threshold_based,
 )
 from .deconvolution import bsa, decode_fir, hsa, lowpass
-from .events import bin_events
 from .static import (
     decode_latency,
     decode_rank_order,

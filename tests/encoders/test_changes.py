@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lifline import InputError
-from lifline.train.encoders import (
+from lifline.encoders import (
     change_threshold,
     decode_level_crossing,
     decode_steps,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lifline import InputError
-from lifline.train.encoders import (
+from lifline.encoders import (
     decode_latency,
     decode_rank_order,
     decode_rate,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lifline import InputError
-from lifline.train.encoders import bsa, decode_fir, hsa, lowpass
+from lifline.encoders import bsa, decode_fir, hsa, lowpass
 
 FIR = np.array([1.0, 2.0, 1.0]) / 4
 

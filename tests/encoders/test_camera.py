@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lifline import InputError
-from lifline.train.encoders import bin_events
+from lifline.encoders import bin_events
 
 DTYPE = [("x", "u1"), ("y", "u1"), ("p", "u1"), ("t", "<u4")]
 

@@ -144,6 +144,21 @@ def test_whatever_happens_there_is_no_traceback(
     assert not Path("out.npz").exists()
 
 
+@pytest.mark.parametrize("name", ["\ud800", "out-\udcff"])
+def test_names_that_are_no_text(plain: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
+    """The first cannot be a file's name; the second is one of bytes that are not UTF-8."""
+    status = main(["export", "network.npz", "-o", name])
+    out, error = capfd.readouterr()
+    if status:
+        assert (out, error) == (
+            "", f"lifline: {name!a} is not text that can be encoded: use another name\n"
+        )  # fmt: skip
+    else:
+        assert Path(name, "manifest.json").exists()
+        assert "manifest.json to out-" in out
+    assert status == (2 if name == "\ud800" else 0)
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"lifline {lifline.__version__}\n"

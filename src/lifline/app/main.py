@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{where}{error.strerror or error}")
+    except UnicodeEncodeError as error:
+        return _refuse(f"{error.object!a} is not text that can be encoded: use another name")
     except MemoryError:
         return _refuse("not enough memory: use fewer samples or ticks at a time")
     except Exception as error:

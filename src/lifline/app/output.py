@@ -34,8 +34,10 @@ def prepare() -> None:
     if sys.stdout is None:
         raise InputError("standard output is closed: send it to a file, or to /dev/null")
     reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None and not speaks_unicode():
-        reconfigure(errors="replace")  # an ASCII locale shows µ and … as ?
+    if (
+        reconfigure is not None
+    ):  # an ASCII locale shows µ as ?, and any a name of bytes that are no text
+        reconfigure(errors="replace")
 
 
 def speaks_unicode() -> bool:

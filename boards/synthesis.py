@@ -93,7 +93,9 @@ class Design:
         """What nextpnr packs the design into, without placing it: luts, ffs, brams, dsps."""
         log = self.folder / "nextpnr.log"
         arguments = self.arguments[nextpnr.name]
-        routed = arguments.index(self.board.family.routed)  # nextpnr would write it all the same, and fail
+        routed = arguments.index(
+            self.board.family.routed
+        )  # nextpnr would write it all the same, and fail
         run(nextpnr, [*arguments[:routed], *arguments[routed + 2 :], "--pack-only"], self.folder, log)
         return self.resources(_utilisation(log), self.cells)
 

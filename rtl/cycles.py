@@ -26,9 +26,8 @@ from lifline.network import INPUT, Network
 
 from .accumulator import Accumulator
 from .delays import DelayLine
-from .encoder import TICKS
 from .neurons import LIFArray
-from .plan import ArrayPlan, Lanes, plan
+from .plan import TICKS, ArrayPlan, Lanes, plan
 from .router import Queue
 
 _NEVER = -(1 << 60)  # the time of what has always been

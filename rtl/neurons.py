@@ -20,10 +20,10 @@ from lifline.neurons import BETA_BITS, Reset
 
 from .accumulator import Accumulator
 from .delays import DelayLine
-from .encoder import TICKS, SpikeEncoder
+from .encoder import SpikeEncoder
 from .events import current_layout, event_layout, row_layout, trace_layout
 from .memory import Ram, Rom
-from .plan import REGISTER_GROUPS, ArrayPlan, signed_bits
+from .plan import REGISTER_GROUPS, TICKS, ArrayPlan, parameter_bits, signed_bits
 
 #: A neuron can be updated again after so many cycles.
 UPDATE_INTERVAL = 3
@@ -31,11 +31,9 @@ UPDATE_INTERVAL = 3
 
 def parameter_shapes(array: ArrayPlan) -> dict[str, Shape]:
     """Shapes of a neuron's beta, threshold and bias."""
-    bias = array.population.neuron.bias
     return {
-        "beta": unsigned(BETA_BITS + 1),
-        "threshold": unsigned(array.population.neuron.membrane_bits - 1),
-        "bias": signed(signed_bits(int(bias.min()), int(bias.max()))),
+        field: signed(bits) if field == "bias" else unsigned(bits)
+        for field, bits in parameter_bits(array.population.neuron).items()
     }
 
 
@@ -137,11 +135,10 @@ class LIFUpdate(wiring.Component):
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
         self.roms: dict[str, Rom] = {}
-        for field, shape in parameter_shapes(array).items():
-            values = getattr(array.population.neuron, field)
-            if array.groups > REGISTER_GROUPS and not _uniform(values):
-                name = f"{array.population.name}.{field}"
-                self.roms[field] = Rom.of_rows(name, array.by_group(values), shape.width)
+        for field in array.stored_parameters:
+            values = array.by_group(getattr(array.population.neuron, field))
+            name = f"{array.population.name}.{field}"
+            self.roms[field] = Rom.of_rows(name, values, parameter_shapes(array)[field].width)
         super().__init__(
             {
                 "i": In(stream.Signature(current_layout(array), always_ready=True)),

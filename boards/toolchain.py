@@ -10,15 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from lifline.errors import ToolError
 from lifline.tool import Tool
 
 _REMEDY = "pip install 'lifline[boards]'"
-
-Progress = Callable[[int, int, str], object]
 
 
 @dataclasses.dataclass(frozen=True)

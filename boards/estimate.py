@@ -17,7 +17,7 @@ from amaranth.hdl import Fragment, Instance
 from lifline import rtl
 from lifline.errors import ToolError
 from lifline.network import Network
-from lifline.rtl.neurons import LIFArray
+from lifline.rtl.array import NeuronArray
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
 from lifline.rtl.router import SpikeQueue
 from lifline.rtl.synapses import SynapseMemory
@@ -68,7 +68,11 @@ def array_need(board: Board, array: ArrayPlan) -> dict[str, int]:
     sums = family.sum_luts + family.choice_luts * choices
     sums *= membrane_bits + array.accumulator_bits
     leak = family.leak_luts * membrane_bits * _leak_adders(array)
-    parts = [SynapseMemory(array, family.block_bits), LIFArray(array), *map(SpikeQueue, array.channels)]
+    parts = [
+        SynapseMemory(array, family.block_bits),
+        NeuronArray(array),
+        *map(SpikeQueue, array.channels),
+    ]
     memories = [shape for part in parts for shape in _memories(Fragment.get(part, object()))]
     return {
         "luts": int(array.lanes * (sums + leak)),

@@ -25,9 +25,9 @@ from lifline.errors import InputError
 from lifline.network import INPUT, Network
 
 from .accumulator import Accumulator
+from .array import NeuronArray
 from .delays import DelayLine
 from .encoder import TICKS
-from .neurons import LIFArray
 from .plan import ArrayPlan, Lanes, plan
 from .router import Queue
 
@@ -81,7 +81,7 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
         for name in sources:  # the input first, then the order of evaluation
             ready = np.zeros(samples, np.int64)
             if name != INPUT:
-                ready = sinks[name].sweep(t, sources) + LIFArray.sweep_latency(arrays[name])
+                ready = sinks[name].sweep(t, sources) + NeuronArray.sweep_latency(arrays[name])
             room = [sink.taken[index][t - 2] + 1 for sink, index in consumers[name] if t >= 2]
             sources[name].send(np.maximum.reduce([ready, *room]), counts[name][:, t])
     total = sources[network.output].marker[-1] - sources[INPUT].first[0] + 1
@@ -154,7 +154,7 @@ class _Array:
         start = np.maximum.reduce(
             [
                 self._accepted + 1,
-                self._after(self.starts, t - 1, LIFArray.interval(array)),
+                self._after(self.starts, t - 1, NeuronArray.interval(array)),
                 self._after(sources[array.population.name].marker, t - TICKS, 1),
             ]
         )

@@ -159,14 +159,14 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
     """The memory files of a population: what each word holds."""
     array = accelerator.arrays[name]
 
-    def bank(rom: Rom, **content: Any) -> dict[str, Any]:
+    def bank(rom: Rom, lanes: int = array.lanes, **content: Any) -> dict[str, Any]:
         return {
             "file": rom.path,
             "population": name,
             "words": len(rom.words),
             "word_bits": rom.width,
-            "bits_per_lane": rom.width // array.lanes,
-            "lanes": array.lanes,
+            "bits_per_lane": rom.width // lanes,
+            "lanes": lanes,
             **content,
         }
 
@@ -185,8 +185,11 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
                     source_size=channel.source_size,
                 )
             )
-    for field, rom in accelerator.neurons[name].update.roms.items():
-        banks.append(bank(rom, content=field, signed=field == "bias", word="group"))
+    update = accelerator.neurons[name].update
+    for field, rom in update.roms.items():
+        banks.append(bank(rom, content=field, signed=array.stored[field].signed, word="group"))
+    for field, rom in update.tables.items():  # every lane reads the same file
+        banks.append(bank(rom, 1, content=field, signed=True, word="entry"))
     return banks
 
 

@@ -6,16 +6,21 @@ The gateware, the cycle model and the export all read these plans, so none of th
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lifline.errors import InputError
+from lifline.fields import bound
 from lifline.network import INPUT, Network, Population, Projection
 
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
+
+#: Tables of up to this many entries are logic, a LUT or two for each bit; larger ones are in memory.
+TABLE_ENTRIES = 16
 
 Lanes = int | Mapping[str, int]
 
@@ -63,6 +68,37 @@ class Channel:
 
 
 @dataclasses.dataclass(frozen=True)
+class Parameter:
+    """What the gateware knows of each neuron: a parameter of its kind, or a state's value before the first tick."""
+
+    values: np.ndarray  #: int64 (size,)
+    bits: int
+    signed: bool
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all neurons have the same value: it is a constant then."""
+        return bool((self.values == self.values[0]).all())
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What the gateware looks up for all neurons alike: an array of the kind that is not per neuron."""
+
+    values: np.ndarray  #: int64 (entries,)
+
+    @property
+    def bits(self) -> int:
+        """Width of an entry in two's complement."""
+        return signed_bits(int(self.values.min()), int(self.values.max()))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is a memory of each lane, rather than logic."""
+        return len(self.values) > TABLE_ENTRIES
+
+
+@dataclasses.dataclass(frozen=True)
 class ArrayPlan:
     """The shape of one population's gateware."""
 
@@ -86,6 +122,65 @@ class ArrayPlan:
     def weight_bits(self) -> int:
         """Width of the widest weight."""
         return max((c.weight_bits for c in self.channels if c.projection), default=2)
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters of each neuron by the names of their fields, those of a part as ``part.field``.
+
+        A parameter is as wide as its field's range, so that a file of other values fits, or if that is wider than
+        any state, as its values.
+        """
+        neuron, found = self.population.neuron, {}
+        widest = max(state.bits for state in neuron.states)
+        for name, field, values in neuron.arrays():
+            if field.per != "neuron" or any(values is state.initial for state in neuron.states):
+                continue
+            owner = functools.reduce(getattr, name.split(".")[:-1], neuron)
+            low, high = bound(field.low, owner), bound(field.high, owner)
+            negative = low < 0
+            if _integer_bits(low, high, negative) > widest:
+                low, high = int(values.min()), int(values.max())
+            found[name] = Parameter(values, _integer_bits(low, high, negative), negative)
+        return found
+
+    @functools.cached_property
+    def initial(self) -> dict[str, Parameter]:
+        """The value of each state before the first tick, by the state's name."""
+        return {
+            state.name: Parameter(
+                np.broadcast_to(np.asarray(state.initial, np.int64), self.population.size),
+                state.bits,
+                state.signed,
+            )
+            for state in self.population.neuron.states
+        }
+
+    @functools.cached_property
+    def tables(self) -> dict[str, Table]:
+        """The arrays of the kind that are not per neuron, by the names of their fields."""
+        arrays = self.population.neuron.arrays()
+        return {name: Table(values) for name, field, values in arrays if field.per != "neuron"}
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether states, and parameters that are not uniform, are in memory rather than in registers and logic."""
+        return self.groups > REGISTER_GROUPS
+
+    @property
+    def stored(self) -> dict[str, Parameter]:
+        """What is in memories with a word a group, by name; that of a state's initial value is ``initial.<state>``."""
+        initial = {f"initial.{name}": parameter for name, parameter in self.initial.items()}
+        return {
+            name: parameter
+            for name, parameter in (self.parameters | initial).items()
+            if self.in_memory and not parameter.uniform
+        }
+
+    @property
+    def state_bits(self) -> int:
+        """Bits that a group keeps from one tick to the next."""
+        neuron = self.population.neuron
+        return self.lanes * (sum(state.bits for state in neuron.states) + neuron.keeps_spike)
 
     def rows(self, matrix: np.ndarray) -> np.ndarray:
         """A synapse matrix (sources, size) as memory rows, int64 (groups · sources, lanes).
@@ -203,6 +298,11 @@ def address_bits(depth: int) -> int:
 def signed_bits(low: int, high: int) -> int:
     """Bits of the two's complement numbers low … high."""
     return max(high.bit_length() if high >= 0 else 0, (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+def _integer_bits(low: int, high: int, signed: bool) -> int:
+    """Bits of the numbers low … high, at least one."""
+    return signed_bits(low, high) if signed else max(1, high.bit_length())
 
 
 def _downstream(network: Network, name: str, within_tick: bool = False) -> set[str]:

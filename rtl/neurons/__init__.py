@@ -1,0 +1,7 @@
+"""The circuits of the neurons: a file a kind, each a :class:`Lane` that :func:`lane` finds by the neuron's type."""
+
+from .izhikevich import IzhikevichLane
+from .lane import Lane, lane
+from .lif import LIFLane
+
+__all__ = ["IzhikevichLane", "LIFLane", "Lane", "lane"]

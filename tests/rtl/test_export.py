@@ -113,12 +113,12 @@ def test_banks_hold_what_the_manifest_says(tmp_path):
         values, name = read_bank(tmp_path, bank), bank["population"]
         size, groups, lanes = arrays[name]["size"], arrays[name]["groups"], arrays[name]["lanes"]
         if bank["content"] == "beta":
-            assert values.ravel()[:size].tolist() == net[name].beta.tolist()
+            assert values.ravel()[:size].tolist() == net[name].neuron.beta.tolist()
         else:
             (projection,) = [p for p in net.incoming(name) if p.source == bank["source"]]
             by_group = values.reshape(groups, bank["source_size"], lanes).transpose(1, 0, 2)
             matrix = by_group.reshape(bank["source_size"], groups * lanes)
-            expected = getattr(projection, bank["content"])
+            expected = getattr(projection.synapses, bank["content"])
             assert matrix[:, :size].tolist() == expected.tolist()
             assert not matrix[:, size:].any()
         seen.append((name, bank["content"], bank.get("source")))
@@ -186,13 +186,19 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
     other = Network(
         6,
         [
-            Population("hidden", 12, LIF(other["hidden"].beta, 60, bias=3)),
+            Population("hidden", 12, LIF(other["hidden"].neuron.beta, 60, bias=3)),
             one["out"],
         ],
         [
-            Projection("input", "hidden", Dense(other.projections[0].weights, weight_bits=7)),
-            Projection("hidden", "hidden", Dense(other.projections[1].weights, 1, weight_bits=4)),
-            Projection("hidden", "out", Dense(other.projections[2].weights, one.projections[2].delays)),
+            Projection("input", "hidden", Dense(other.projections[0].synapses.weights, weight_bits=7)),
+            Projection(
+                "hidden", "hidden", Dense(other.projections[1].synapses.weights, 1, weight_bits=4)
+            ),
+            Projection(
+                "hidden",
+                "out",
+                Dense(other.projections[2].synapses.weights, one.projections[2].synapses.delays),
+            ),
         ],
         "out",
     )

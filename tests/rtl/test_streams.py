@@ -168,7 +168,9 @@ def test_synapse_memory_gives_the_rows_of_each_event(size, lanes, stall):
         for lane in range(lanes):
             neuron = group * lanes + lane
             inside = neuron < size
-            assert row["weights"][lane] == (channel.projection.weights[source, neuron] if inside else 0)
+            assert row["weights"][lane] == (
+                channel.projection.synapses.weights[source, neuron] if inside else 0
+            )
             if inside:
                 assert row["delays"][lane] == channel.ring_delays[source, neuron]
 

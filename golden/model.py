@@ -1,7 +1,7 @@
 """The golden model's engine: whole batches at once, exactly as :mod:`lifline.golden.reference` has it.
 
-Every number is an integer.  Floats hold them, since those are what NumPy multiplies fast, of a kind that
-holds them exactly: see :func:`lifline.golden.neurons.float_for`.
+Every number is an integer.  Floats hold them, since those are what NumPy multiplies fast, of a kind
+that holds them exactly: see :func:`lifline.golden.neurons.float_for`.
 """
 
 from __future__ import annotations

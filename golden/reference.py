@@ -1,7 +1,7 @@
 """The specification: the contract in plain Python integers, a neuron at a time.
 
-Read it beside ``docs/contract.md``.  It is slow, and nothing in it is clever; every other witness is checked against it.
-A kind of neuron is one function, registered with :func:`tick` by its type.
+Read it beside ``docs/contract.md``.  It is slow, and nothing in it is clever; every other witness is
+checked against it. A kind of neuron is one function, registered with :func:`tick` by its type.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The trace of a population as the accelerator shows it: one word for each group of neurons and tick.
 
-A word holds, from its low end: the group, a spike bit for each lane, then for each state of the kind a number for each lane.  In
-files and in comparisons it is bytes, little endian.
+A word holds, from its low end: the group, a spike bit for each lane, then for each state of the kind a
+number for each lane.  In files and in comparisons it is bytes, little endian.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lifline import LIF, Adaptation, Dense, Izhikevich, Noise, Reset
-from lifline.fields import Array, Choice, Flag, Integer, Part, bound
+from lifline.fields import Array, Choice, Flag, Part, Ranged, bound
 from lifline.network import INPUT, Network, Population, Projection
 from lifline.neurons import Neuron
 
@@ -226,7 +226,7 @@ def _any(kind: type[Any], rng: np.random.Generator, size: int) -> Any:
         owner = type("Drawn", (), values)
         if field.optional and rng.random() < 0.5:
             values[name] = None
-        elif isinstance(field, Integer):
+        elif isinstance(field, Ranged):
             low, high = bound(field.low, owner), bound(field.high, owner)
             if not isinstance(field, Array):
                 values[name] = int(rng.integers(low, high + 1))

@@ -1,9 +1,10 @@
 """Typed fields: what a field of a kind holds, said in one place.
 
-A *kind* (a neuron model, a synapse structure, a plasticity rule) is a frozen dataclass whose fields are made with
-:func:`integer`, :func:`per_neuron`, :func:`array`, :func:`choice`, :func:`flag` and :func:`part`.  Each carries its range, its shape and a
-one-line meaning.  Validation, files, summaries, first-divergence reports, random test networks and the tables of
-``docs/contract.md`` read them, so that a new kind needs none of these to be changed::
+A *kind* (a neuron model, a synapse structure, a plasticity rule) is a frozen dataclass whose fields are
+made with :func:`integer`, :func:`per_neuron`, :func:`array`, :func:`choice`, :func:`flag` and
+:func:`part`.  Each carries its range, its shape and a one-line meaning.  Validation, files, summaries,
+first-divergence reports, random test networks and the tables of ``docs/contract.md`` read them, so that
+a new kind needs none of these to be changed::
 
     @dataclasses.dataclass(frozen=True, eq=False, repr=False)
     class Perfect(Neuron):
@@ -64,8 +65,8 @@ class Field:
 
 
 @dataclasses.dataclass(frozen=True)
-class Integer(Field):
-    """One integer for all neurons."""
+class Ranged(Field):
+    """Integers within a range."""
 
     low: Bound = 0
     high: Bound = 0
@@ -78,12 +79,17 @@ class Integer(Field):
     def late(self) -> bool:
         return callable(self.low) or callable(self.high)
 
+
+@dataclasses.dataclass(frozen=True)
+class Integer(Ranged):
+    """One integer for all neurons."""
+
     def check(self, where: str, value: Any, owner: Kind) -> int:
         return check_integer(where, value, bound(self.low, owner), bound(self.high, owner))
 
 
 @dataclasses.dataclass(frozen=True)
-class Array(Integer):
+class Array(Ranged):
     """An array of integers; read-only int64 once its owner is made."""
 
     per: str = "neuron"  #: what there is a number for: a neuron, a synapse, an entry of a table
@@ -96,7 +102,9 @@ class Array(Integer):
         low, high = bound(self.low, owner), bound(self.high, owner)
         values = check_array(where, value, low=low, high=high)
         if values.ndim != self.axes and not (self.one and values.ndim == 0):
-            shape = {"neuron": "(size,)", "synapse": "(source size, target size)"}.get(self.per, "(entries,)")
+            shape = {"neuron": "(size,)", "synapse": "(source size, target size)"}.get(
+                self.per, "(entries,)"
+            )
             one = "be one integer or " if self.one else ""
             raise NetworkError(f"{where} must {one}have the shape {shape}, not {values.shape}")
         if values.ndim and 0 in values.shape:
@@ -197,7 +205,7 @@ def array(
     unit: str = "",
     storage: str = "int32",
 ) -> Any:
-    """A field: an array of integers with so many axes, one `per` "synapse" or table "entry"; one for all if it has a default."""
+    """A field: an array of integers, one `per` "synapse" or table "entry"; with a default, one for all will do."""
     one = default is not _MISSING
     return _field(Array(meaning, False, low, high, per, axes, one, unit, storage), default)
 
@@ -269,9 +277,9 @@ class Kind:
                 yield name, field, value
 
     def sized(self: Self, size: int, where: str) -> Self:
-        """The same with each array per neuron of the shape (size,); `where` begins the message if one does not fit."""
+        """The same with each array per neuron of the shape (size,); `where` begins a message."""
         changes: dict[str, Any] = {}
-        for name, field in self.fields().items():
+        for name in self.fields():
             value = getattr(self, name)
             if isinstance(value, Kind):
                 changes[name] = value.sized(size, f"{where}: {name}")

@@ -1,12 +1,14 @@
 """The contract: an integer spiking network, which every part of lifline runs bit for bit alike.
 
-Time is discrete: ticks t = 0, 1, ….  At the start of a sample every state is 0, or what its kind says, and no spike is in
-flight.  The current of neuron i of a population at tick t is, exactly, in unbounded integers::
+Time is discrete: ticks t = 0, 1, ….  At the start of a sample every state is 0, or what its kind says,
+and no spike is in flight.  The current of neuron i of a population at tick t is, exactly, in unbounded
+integers::
 
     Σ over projections, Σ over j:  w[j,i] · s_source[j][t − d[j,i]]          (s at t < 0 is 0)
 
-and what it does to the neuron is said by the neuron's kind, in :mod:`lifline.neurons`.  A projection of zero delay delivers in
-the same tick, so populations are evaluated in topological order.  ``docs/contract.md`` has all equations, and the reasons.
+and what it does to the neuron is said by the neuron's kind, in :mod:`lifline.neurons`.  A projection of
+zero delay delivers in the same tick, so populations are evaluated in topological order.
+``docs/contract.md`` has all equations, and the reasons.
 """
 
 from __future__ import annotations
@@ -45,10 +47,11 @@ class Population:
     name : str
         A letter, then letters, digits or ``_``; not ``"input"``.
     size : int or (height, width, channels)
-        Number of neurons, ≥ 1.  Of a shape, neuron (y, x, c) has the index (y · width + x) · channels + c.
+        Number of neurons, ≥ 1.  Of a shape, neuron (y, x, c) has the index (y · width + x) · channels
+        + c.
     neuron : Neuron
-        Its kind and parameters; each parameter per neuron is one integer for all, or has the shape (size,).  Afterwards all of
-        them are int64[size], read-only.
+        Its kind and parameters; each parameter per neuron is one integer for all, or has the shape
+        (size,).  Afterwards all of them are int64[size], read-only.
     shape : (height, width, channels), optional
         The shape, where `size` does not say it.
 
@@ -61,7 +64,7 @@ class Population:
     name: str
     size: Any  # after __post_init__: int
     neuron: Neuron
-    shape: tuple[int, ...] | None = None  # after __post_init__: (size,), or (height, width, channels)
+    shape: Any = None  # after __post_init__: (size,), or (height, width, channels)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -82,7 +85,6 @@ class Population:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        assert self.shape is not None
         size = self.size if len(self.shape) == 1 else self.shape
         return f"Population({self.name!r}, {size}, {self.neuron!r})"
 
@@ -173,7 +175,7 @@ class Network:
     name: str = ""
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
     input_bits: int = 1
-    input_shape: tuple[int, ...] | None = None  # after __post_init__, as Population.shape
+    input_shape: Any = None  # after __post_init__, as Population.shape
 
     def __post_init__(self) -> None:
         inputs, input_shape = _size("network: inputs", self.inputs, self.input_shape)

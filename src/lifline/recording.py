@@ -49,12 +49,13 @@ class Recording:
     spikes : dict of str to uint8 (samples, ticks, size)
         s[t] of each population.
     states : dict of str to dict of str to int32 (samples, ticks, size)
-        For each population its states at the end of each tick: ``membrane`` v[t], and what else its kind keeps.
+        For each population its states at the end of each tick: ``membrane`` v[t], and what else its
+        kind keeps.
     classes : int64 (samples,)
         By :func:`classify`.
     cycles : int64 (samples,), optional
-        Of the gateware: from the clock cycle in which a sample's first event (or marker) is accepted to the one in which the
-        output's last marker is, both counted.
+        Of the gateware: from the clock cycle in which a sample's first event (or marker) is accepted to
+        the one in which the output's last marker is, both counted.
     """
 
     spikes: dict[str, np.ndarray]
@@ -183,8 +184,8 @@ def classify(
 ) -> np.ndarray:
     """The class of each sample, int64 (samples,) or ().
 
-    The output neuron with the most spikes or, where the output is a readout, with the highest membrane summed over the ticks; a tie
-    goes to the lower index.
+    The output neuron with the most spikes or, where the output is a readout, with the highest membrane
+    summed over the ticks; a tie goes to the lower index.
 
     Parameters
     ----------

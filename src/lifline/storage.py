@@ -1,7 +1,7 @@
 """A network as named arrays, as ``network.npz`` holds them: a JSON header, and an array for each field that has one.
 
-Kinds are read and written by their typed fields (:mod:`lifline.fields`), so a new kind needs no change here.
-``docs/formats.md`` describes the file.
+Kinds are read and written by their typed fields (:mod:`lifline.fields`), so a new kind needs no change
+here. ``docs/formats.md`` describes the file.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ def _totals(network: Network) -> str:
     return f"{neurons:,} neurons, {synapses:,} synapses in {math.ceil(memory / 8192):,} KiB"
 
 
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return " × ".join(f"{n:,}" for n in shape or ())
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(f"{n:,}" for n in shape)
 
 
 def _kind(neuron: Kind) -> str:

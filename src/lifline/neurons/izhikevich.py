@@ -41,7 +41,9 @@ def _highest_recovery(neuron: Izhikevich) -> int:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Izhikevich(Neuron):
-    """Izhikevich's neuron, v' = 0.04 v² + 5 v + 140 − u + I, u' = a (b v − u), by Euler steps of 2^−step_bits ms a tick.
+    """A quadratic membrane and its recovery: v' = 0.04 v² + 5 v + 140 − u + I, u' = a (b v − u).
+
+    A tick is one Euler step of 2^−step_bits ms.
 
     v, u and I are in 2^−fraction_bits mV (F below), a in 1/4096, b in 1/1024::
 
@@ -51,8 +53,9 @@ class Izhikevich(Neuron):
         r = sat_u( u[t−1] + floor(a · (floor(b · v[t−1] / 1024) − u[t−1]) / 2^(12 + step_bits)) )
         s[t] = x > threshold;   v[t] = c if s[t] else x;   u[t] = sat_u(r + d) if s[t] else r
 
-    ``sat`` clips to membrane_bits, ``sat_u`` to recovery_bits.  :meth:`of` takes the parameters in mV and ms, as papers give them.
-    Source: E. M. Izhikevich, "Simple Model of Spiking Neurons", IEEE Transactions on Neural Networks 14(6), 2003.
+    ``sat`` clips to membrane_bits, ``sat_u`` to recovery_bits.  :meth:`of` takes the parameters in mV
+    and ms, as papers give them.  Source: E. M. Izhikevich, "Simple Model of Spiking Neurons", IEEE
+    Transactions on Neural Networks 14(6), 2003.
     """
 
     a: Any = per_neuron("the rate of the recovery", low=0, high=2**A_BITS, unit="1/4096")

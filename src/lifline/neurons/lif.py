@@ -37,8 +37,8 @@ def _highest_membrane(neuron: LIF) -> int:
 class Adaptation(Kind):
     """A threshold that rises with each spike and decays: a[t] = sat_a(floor(rho · a[t−1] / 256) + jump · s[t−1]).
 
-    Source: G. Bellec, D. Salaj, A. Subramoney, R. Legenstein and W. Maass, "Long short-term memory and learning-to-learn in
-    networks of spiking neurons", NeurIPS 2018.
+    Source: G. Bellec, D. Salaj, A. Subramoney, R. Legenstein and W. Maass, "Long short-term memory and
+    learning-to-learn in networks of spiking neurons", NeurIPS 2018.
     """
 
     rho: Any = per_neuron(
@@ -52,9 +52,10 @@ class Adaptation(Kind):
 class Noise(Kind):
     """Escape noise: table[top k bits of r[t]] is added to the threshold, r[t] = xorshift16(r[t−1]), r[−1] = seed.
 
-    With a table of logistic quantiles (:meth:`logistic`) a neuron spikes with probability σ((x − θ) / scale).
-    Source: W. Gerstner and W. M. Kistler, "Spiking Neuron Models", 2002, chapter 5.3; the generator is
-    :func:`lifline.neurons.xorshift16`.
+    xorshift16, in 16 bits, is r ^= r << 7, r ^= r >> 9, r ^= r << 8; its period is 65,535.  With a
+    table of logistic quantiles (:meth:`logistic`) a neuron spikes with probability σ((x − threshold) /
+    scale).  Sources: W. Gerstner and W. M. Kistler, "Spiking Neuron Models", 2002, chapter 5.3; G.
+    Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003.
 
     Neurons with one seed draw the same numbers; :meth:`seeds` makes one for each.
     """
@@ -92,7 +93,8 @@ class Noise(Kind):
         seed : int
             Of the seeds.
         index_bits : int
-            The table has 2^index_bits entries, 1 … 16: the probability is exact to 1 / 2^(index_bits + 1).
+            The table has 2^index_bits entries, 1 … 16: the probability is exact to 1 / 2^(index_bits
+            + 1).
         """
         if not 0 < scale < math.inf:
             raise NetworkError(f"Noise: scale must be a number above 0, not {scale!r}")
@@ -124,9 +126,10 @@ class LIF(Neuron):
                                ZERO:     x = sat(floor(beta · (0 if s[t−1] else v[t−1]) / 256) + c[t])
                                s[t] = x > θ[t];  v[t] = x         (with NONE, reset_delay changes nothing)
 
-    ``sat`` clips to membrane_bits, ``sat_c`` to current_bits.  A reset takes the bare threshold off, and changes neither c nor a.
-    `alpha` makes it a current-based (CUBA) neuron, as snnTorch's ``Synaptic`` and NIR's ``CubaLIF``; `adaptation` an
-    adaptive one (ALIF, LSNN); `noise` a probabilistic one.  What is None is absent, and costs no logic.
+    ``sat`` clips to membrane_bits, ``sat_c`` to current_bits.  A reset takes the bare threshold off,
+    and changes neither c nor a.  `alpha` makes it a current-based (CUBA) neuron, as snnTorch's
+    ``Synaptic`` and NIR's ``CubaLIF``; `adaptation` an adaptive one (ALIF, LSNN); `noise` a
+    probabilistic one.  What is None is absent, and costs no logic.
     """
 
     beta: Any = per_neuron(

@@ -32,9 +32,10 @@ class State:
 class Neuron(Family):
     """A neuron model: from a tick's current and the states of the tick before to a spike and new states.
 
-    A subclass is a frozen dataclass of typed fields (:mod:`lifline.fields`) with its equation in its docstring.  Each witness
-    has its own implementation, found by the type: ``golden.reference.tick``, ``golden.neurons.vectorised``
-    (optional), ``train.neurons.integer_cell``, ``rtl.neurons.lane``.  README, "How to add a neuron", shows all of them.
+    A subclass is a frozen dataclass of typed fields (:mod:`lifline.fields`) with its equation in its
+    docstring.  Each witness has its own implementation, found by the type: ``golden.reference.tick``,
+    ``golden.neurons.vectorised`` (optional), ``train.neurons.integer_cell``, ``rtl.neurons.lane``.
+    README, "How to add a neuron", shows all of them.
     """
 
     @property
@@ -51,14 +52,3 @@ class Neuron(Family):
     def readout(self) -> bool:
         """Whether a spike resets nothing, so that a population of these answers by its membranes."""
         return False
-
-
-def xorshift16(r: int | np.ndarray) -> int | np.ndarray:
-    """The definition of the noise generator's step, for documentation, tests and tables of seeds.
-
-    r ^= r << 7 (16 bits), r ^= r >> 9, r ^= r << 8 (16 bits); its period is 65,535 (G. Marsaglia, "Xorshift RNGs",
-    Journal of Statistical Software 8(14), 2003).  No witness runs this function: each has its own.
-    """
-    r = r ^ ((r << 7) & 0xFFFF)
-    r = r ^ (r >> 9)
-    return r ^ ((r << 8) & 0xFFFF)

@@ -27,7 +27,9 @@ def _highest(synapses: Dense) -> int:
 class Dense(Synapses):
     """I[t, i] = Σ_j w[j, i] · s[t − d[j, i], j]: a matrix of weights, and a delay for each or for all."""
 
-    weights: Any = array("two's complement", per="synapse", axes=2, low=_lowest, high=_highest, storage="int16")
+    weights: Any = array(
+        "two's complement", per="synapse", axes=2, low=_lowest, high=_highest, storage="int16"
+    )
     delays: Any = array(
         "ticks that a spike takes", per="synapse", axes=2, low=0, high=MAX_DELAY, default=0,
         unit="ticks", storage="uint8",

@@ -12,8 +12,9 @@ MAX_DELAY = 255
 class Synapses(Family):
     """All synapses from one source to one target.
 
-    A subclass is a frozen dataclass of typed fields (:mod:`lifline.fields`).  By :meth:`dense` and :meth:`synapse` the reference
-    and torch can run any structure; the gateware needs an address generator for it.
+    A subclass is a frozen dataclass of typed fields (:mod:`lifline.fields`).  By :meth:`dense` and
+    :meth:`synapse` the reference and torch can run any structure; the gateware needs an address
+    generator for it.
     """
 
     weight_bits: int

@@ -34,7 +34,7 @@ class Accelerator(wiring.Component):
         Whether there are streams that show every spike and membrane.
     block_bits : int, optional
         Bits of the FPGA's block RAMs: synapse memories are then sliced by width, a block each, so that they
-        need no multiplexers.  The files of a sliced memory are no longer those that the manifest describes.
+        need no multiplexers.
 
     Members
     -------
@@ -65,6 +65,7 @@ class Accelerator(wiring.Component):
     ) -> None:
         self.network = network
         self.trace = bool(trace)
+        self.block_bits = block_bits
         self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
         self.router = SpikeRouter(network, self.arrays)
         self.synapses = {name: SynapseMemory(array, block_bits) for name, array in self.arrays.items()}

@@ -17,10 +17,10 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulator import Accumulator
 from .delays import DelayLine
-from .encoder import TICKS, SpikeEncoder
+from .encoder import SpikeEncoder
 from .events import event_layout, row_layout, trace_layout
 from .memory import Rom
-from .plan import ArrayPlan
+from .plan import TICKS, ArrayPlan
 from .update import NeuronUpdate
 
 

@@ -27,8 +27,7 @@ from lifline.network import INPUT, Network
 from .accumulator import Accumulator
 from .array import NeuronArray
 from .delays import DelayLine
-from .encoder import TICKS
-from .plan import ArrayPlan, Lanes, plan
+from .plan import TICKS, ArrayPlan, Lanes, plan
 from .router import Queue
 
 _NEVER = -(1 << 60)  # the time of what has always been

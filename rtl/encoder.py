@@ -16,14 +16,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .events import event_layout, trace_layout
-from .plan import ArrayPlan, address_bits
+from .plan import TICKS, ArrayPlan, address_bits
 from .router import Queue
 
 #: Bits, or blocks of bits, among which one encoder finds the first in a cycle.
 RADIX = 16
-
-#: Ticks for which there is room.
-TICKS = 4
 
 
 class BlockEncoder(wiring.Component):

@@ -13,7 +13,7 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .plan import address_bits
+from .plan import Memory, address_bits
 
 #: Name and text of the Verilog file that every design with a memory needs.
 VERILOG_NAME = "lifline_memory.v"
@@ -55,16 +55,14 @@ class Rom(wiring.Component):
         self.words = [int(word) for word in words]
         #: From the lowest bits up; empty where the memory is whole.
         self.slices: list[Rom] = []
-        if block_bits is not None and width > (bits := max(1, block_bits >> address_bits(len(words)))):
-            for low in range(0, width, bits):
-                part = min(bits, width - low)
-                self.slices.append(
-                    Rom(
-                        name=f"{name}.slice_{len(self.slices)}",
-                        width=part,
-                        words=[word >> low & ((1 << part) - 1) for word in self.words],
-                    )
-                )
+        parts = Memory("rom", name, width, len(self.words)).sliced(block_bits)
+        if len(parts) > 1:
+            low = 0
+            for part in parts:
+                mask = (1 << part.width) - 1
+                words = [word >> low & mask for word in self.words]
+                self.slices.append(Rom(name=part.name, width=part.width, words=words))
+                low += part.width
         super().__init__(
             {"en": In(1), "address": In(address_bits(len(self.words))), "data": Out(width)}
         )

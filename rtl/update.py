@@ -17,7 +17,7 @@ from .events import current_layout, trace_layout
 from .memory import Ram, Rom
 from .neurons import Lane, lane
 from .neurons.lane import member_name
-from .plan import ArrayPlan
+from .plan import REGISTER_GROUPS, ArrayPlan
 
 
 class NeuronUpdate(wiring.Component):
@@ -59,7 +59,7 @@ class NeuronUpdate(wiring.Component):
     @staticmethod
     def fetch(array: ArrayPlan) -> int:
         """Cycles from a group's sums to its states."""
-        return 2 if array.in_memory else 0
+        return 2 if (array.groups > REGISTER_GROUPS) else 0
 
     @staticmethod
     def latency(array: ArrayPlan) -> int:
@@ -91,7 +91,7 @@ class NeuronUpdate(wiring.Component):
         spikes = Signal(array.lanes)
         group = Signal.like(self.i.payload.group)  # of `new` and `spikes`
         valid = Signal()  # whether they are there
-        store = self._in_memory if array.in_memory else self._in_registers
+        store = self._in_memory if (array.groups > REGISTER_GROUPS) else self._in_registers
         i_valid, i, words = store(m, latency, old, new, group, valid)
         m.d.comb += [
             group.eq(delay(m, i.group, latency, "group")),

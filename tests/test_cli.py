@@ -287,7 +287,7 @@ def test_output_folder_is_missing(folder: Path, fails: Callable[..., str]) -> No
         (["build", "network.npz", "-o", "out"], "Missing option '--board'. (see lifline build --help)"),
         (
             ["build", "network.npz", "--board", "vaporware", "-o", "out"],
-            "there is no board 'vaporware'; lifline",
+            "unknown board 'vaporware': choose one of",
         ),
         (["export", "network.npz"], "Missing option '-o' / '--output'. (see lifline export --help)"),
         (

@@ -14,7 +14,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from lifline.neurons import BETA_BITS, LIF, Reset
 
 from ..arithmetic import delay, saturate, times
-from ..plan import signed_bits
+from ..parameters import signed_bits
 from .lane import Lane, lane
 
 

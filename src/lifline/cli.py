@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except LiflineError as error:
-        return _refuse(str(error))
+        return _refuse(str(error), error.status)
     except ImportError as error:
         return _refuse(str(MissingExtra(error.name or str(error), "all")))
     except OSError as error:
@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 2) -> int:
     click.echo(f"lifline: {' '.join(message.split())}", err=True)
-    return 2
+    return status
 
 
 def _part(name: str) -> ModuleType:
@@ -490,8 +490,7 @@ def build(
         raise click.UsageError("--target-us needs --lanes auto, which chooses lanes by it")
     net = Network.load(network)
     boards = _part("boards")
-    if board not in boards.BOARDS:
-        raise InputError(f"there is no board '{board}'; lifline builds for {', '.join(boards.BOARDS)}")
+    boards.find_board(board)
     activity = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs)
@@ -561,10 +560,10 @@ def _print_mapping(mapping: dict[str, Any]) -> None:
 def doctor(as_json: bool) -> int:
     """List the tools and Python packages that lifline uses, and what is missing."""
     found = []
-    for name in ("sim", "boards"):
+    for name in ("sim.tools", "boards.toolchain"):
         # A part whose own packages are missing cannot say what it needs; the packages' rows say it.
         with contextlib.suppress(ImportError):
-            found += _part(f"{name}.tools").tools()
+            found += _part(name).tools()
     found = _packages({tool.name for tool in found}) + found
     missing = [tool for tool in found if tool.version is None]
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline.boards import tools
+from lifline.boards import toolchain
 from lifline.errors import InputError, LiflineError
 from lifline.golden import simulate
 from lifline.network import Network, Population, Projection
@@ -84,16 +85,22 @@ def test_manifest_describes_every_file(tmp_path):
         "sha256"
     ]
     assert set(manifest["sources"]) == {name for name in files if name.endswith(".v")}
-    assert {bank["file"] for bank in manifest["banks"]} == {
+    assert {name for bank in manifest["banks"] for name in bank["files"]} == {
         name for name in files if name.endswith(".mem")
     }
     assert manifest["tools"].keys() == {"amaranth", "yosys"}
+    assert re.fullmatch(r"0\.\d+", manifest["tools"]["yosys"])
 
 
 def read_bank(directory: Path, bank: dict) -> np.ndarray:
     """A bank's words as int64 (words, lanes)."""
-    words = [int(line, 16) for line in (directory / bank["file"]).read_text().split()]
-    assert len(words) == bank["words"]
+    words = [0] * bank["words"]
+    low = 0
+    for file in bank["files"]:  # by width, the lowest bits first
+        lines = (directory / file).read_text().split()
+        assert len(lines) == bank["words"]
+        words = [word | int(line, 16) << low for word, line in zip(words, lines, strict=True)]
+        low += min(bank["slice_bits"], bank["word_bits"] - low)
     bits = bank["bits_per_lane"]
     lanes = [
         [word >> (lane * bits) & ((1 << bits) - 1) for lane in range(bank["lanes"])] for word in words
@@ -104,9 +111,11 @@ def read_bank(directory: Path, bank: dict) -> np.ndarray:
     )
 
 
-def test_banks_hold_what_the_manifest_says(tmp_path):
+@pytest.mark.parametrize("block_bits", [None, 64])
+def test_banks_hold_what_the_manifest_says(block_bits, tmp_path):
     net = network(uniform=False)
-    manifest = export(net, tmp_path, {"hidden": 2, "out": 2})
+    manifest = export(net, tmp_path, {"hidden": 2, "out": 2}, block_bits=block_bits)
+    assert max(len(bank["files"]) for bank in manifest["banks"]) == (1 if block_bits is None else 14)
     arrays = {population["name"]: population for population in manifest["populations"]}
     seen = []
     for bank in manifest["banks"]:
@@ -165,7 +174,9 @@ def test_verilog_elaborates_in_yosys(tmp_path):
     manifest = export(network(uniform=False), tmp_path, {"hidden": 2, "out": 3})
     sources = " ".join(manifest["sources"])
     script = f"read_verilog {sources}; hierarchy -check -top lifline_top; proc; check -assert; stat"
-    tools.run(tools.find("yosys"), ["-p", script], tmp_path, tmp_path / "log")  # raises where it fails
+    toolchain.run(
+        toolchain.find("yosys"), ["-p", script], tmp_path, tmp_path / "log"
+    )  # raises where it fails
     assert "lifline_hidden_neurons" in (tmp_path / "log").read_text()
 
 

@@ -206,8 +206,8 @@ def test_states_return_in_time(kind: type[Neuron], groups: int) -> None:
 class Counter(Neuron):
     """v[t] = sat(v[t−1] + I[t]), from a start of its own;  s[t] = v[t] > threshold."""
 
-    threshold: Any = per_neuron("a neuron spikes above", low=0, high=2**15 - 1)  # noqa: RUF009
-    start: Any = per_neuron("before the first tick", low=-100, high=100)  # noqa: RUF009
+    threshold: Any = per_neuron("a neuron spikes above", low=0, high=2**15 - 1)
+    start: Any = per_neuron("before the first tick", low=-100, high=100)
     membrane_bits: int = integer("width of the membrane", low=8, high=24, default=16)
 
     @property

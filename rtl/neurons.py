@@ -11,6 +11,8 @@ fewer than `TICKS` ticks are on their way out.  From there on nothing can stall,
 needs no handshake.
 """
 
+from typing import Any
+
 import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
@@ -22,11 +24,8 @@ from .accumulator import Accumulator
 from .delays import DelayLine
 from .encoder import TICKS, SpikeEncoder
 from .events import current_layout, event_layout, row_layout, trace_layout
-from .memory import Ram, Rom
+from .memory import Ram, RegisterFile, Rom, address_bits
 from .plan import REGISTER_GROUPS, ArrayPlan, signed_bits
-
-#: A neuron can be updated again after so many cycles.
-UPDATE_INTERVAL = 3
 
 
 def parameter_shapes(array: ArrayPlan) -> dict[str, Shape]:
@@ -91,10 +90,11 @@ class LIFLane(wiring.Component):
         )
 
         # u = floor(beta · v / 256), and I, less θ where a late reset takes it off
-        u = Signal.like(self.v)
+        u = Signal.like(self.v, reset_less=True)
         low, high = self.array.accumulator_range
         low += int(population.bias.min()) - int(population.threshold.max())
-        current = Signal(signed(signed_bits(low, high + int(population.bias.max()))))
+        high += int(population.bias.max())
+        current = Signal(signed(signed_bits(low, high)), reset_less=True)
         kept, taken = self.v, 0
         if late and reset is Reset.ZERO:
             kept = Mux(self.s, 0, self.v)
@@ -106,7 +106,7 @@ class LIFLane(wiring.Component):
         ]
 
         # x = sat(u + I)
-        x = Signal.like(self.v)
+        x = Signal.like(self.v, reset_less=True)
         m.d.sync += x.eq(_saturate(u + current, population.membrane_bits))
 
         # s = x > θ, and v as a reset leaves it
@@ -128,11 +128,16 @@ class LIFUpdate(wiring.Component):
 
     Members
     -------
+    coming : In(stream of group, always ready)
+        The groups of `i`, `FETCH` cycles before.
     i : In(stream of current_layout(array), always ready)
-        Groups in order; the same group again after `UPDATE_INTERVAL` cycles or more.
+        Groups in order; the first one again after `interval(array)` cycles or more.
     o : Out(stream of trace_layout(array), always ready)
-        The same groups, `latency(array)` cycles later.
+        The same groups, `LATENCY` cycles later.
     """
+
+    FETCH = 2
+    LATENCY = LIFLane.LATENCY + 1
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
@@ -144,50 +149,54 @@ class LIFUpdate(wiring.Component):
                 self.roms[field] = Rom.of_rows(name, array.by_group(values), shape.width)
         super().__init__(
             {
+                "coming": In(stream.Signature(unsigned(address_bits(array.groups)), always_ready=True)),
                 "i": In(stream.Signature(current_layout(array), always_ready=True)),
                 "o": Out(stream.Signature(trace_layout(array), always_ready=True)),
             }
         )
 
-    @staticmethod
-    def latency(array: ArrayPlan) -> int:
-        """Cycles from a group's sums to its spikes and membranes."""
-        fetch = 0 if array.groups <= REGISTER_GROUPS else 2
-        return fetch + LIFLane.LATENCY + 1
+    @classmethod
+    def interval(cls, array: ArrayPlan) -> int:
+        """Least cycles from a tick's first group to the next tick's, whose state has been written by then."""
+        written = LIFLane.LATENCY + 1
+        read = 0 if array.groups == 1 else 1 if array.groups <= REGISTER_GROUPS else cls.FETCH
+        return max(array.groups, written + read)
 
     def elaborate(self, platform):
         m = Module()
         array, population, lanes = self.array, self.array.population, self.array.lanes
         last_group = array.groups - 1
 
-        # The state of a group: of small arrays in registers, of large ones in memory, two cycles away.
+        # The state of a group: all of it in one register, or in memory.
         kept = {"membranes": trace_layout(array)["membranes"].shape}
         if population.reset_delay and population.reset is not Reset.NONE:
             kept["spikes"] = unsigned(lanes)
         layout = data.StructLayout(kept)
-        state, new, spikes = Signal(layout), Signal(layout), Signal(lanes)
+        state = Signal(layout, reset_less=True)
+        new = Signal(layout)
+        spikes = Signal(lanes)
         words = {}  # of the parameters that are in memory
-        i_valid, i = self.i.valid, self.i.payload
+        i = self.i.payload
+        coming_1 = Signal()
+        coming_group_1 = Signal.like(self.coming.payload, reset_less=True)
+        started = Signal()  # a whole tick has gone by: the state is not from before the sample
+        m.d.sync += [coming_1.eq(self.coming.valid), coming_group_1.eq(self.coming.payload)]
+        with m.If(coming_1 & (coming_group_1 == last_group)):
+            m.d.sync += started.eq(1)
+        states: Any = None
         if array.groups > REGISTER_GROUPS:
-            m.submodules.states = states = Ram(width=layout.size, depth=array.groups)
-            m.d.comb += [states.en.eq(1), states.address.eq(i.group)]
-            fetched = _delay(m, states.data, 1, "fetched")
-            for field, rom in self.roms.items():
-                m.submodules[field] = rom
-                m.d.comb += [rom.en.eq(1), rom.address.eq(i.group)]
-                words[field] = _delay(m, rom.data, 1, f"{field}_word")
-            i_valid = _delay(m, i_valid, 2, "i_valid")
-            i = _delay(m, i, 2, "i")
-            started = Signal()  # a whole tick has gone by: the state is not from before the sample
-            with m.If(i_valid & (i.group == last_group)):
-                m.d.sync += started.eq(1)
-            m.d.comb += state.eq(Mux(started, fetched, 0))
-        else:
-            states = Array([Signal(layout.size, name=f"state_{g}") for g in range(array.groups)])
-            m.d.comb += state.eq(states[i.group])
+            states = Ram(width=layout.size, depth=array.groups)
+            m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
+        elif array.groups > 1:
+            states = RegisterFile(width=layout.size, depth=array.groups)
+            m.d.comb += states.address.eq(coming_group_1)
+        for field, rom in self.roms.items():
+            m.submodules[field] = rom
+            m.d.comb += [rom.en.eq(1), rom.address.eq(self.coming.payload)]
+            words[field] = _delay(m, rom.data, 1, f"{field}_word")
 
         group = _delay(m, i.group, LIFLane.LATENCY, "group")
-        valid = _delay(m, i_valid, LIFLane.LATENCY, "valid")
+        valid = _delay(m, self.i.valid, LIFLane.LATENCY, "valid", reset_less=False)
         for index in range(lanes):
             constants, chosen = self._parameters(index, i.group, words)
             m.submodules[f"lane_{index}"] = lane = LIFLane(array, constants)
@@ -206,23 +215,22 @@ class LIFUpdate(wiring.Component):
         if "spikes" in kept:
             m.d.comb += new.spikes.eq(spikes)
 
-        if array.groups > REGISTER_GROUPS:
+        if states is None:
+            with m.If(~started):
+                m.d.sync += state.eq(0)
+            with m.Elif(valid):
+                m.d.sync += state.eq(new)
+        else:
+            m.submodules.states = states
+            m.d.sync += state.eq(Mux(started, states.data, 0))
             m.d.comb += [
                 states.write.eq(valid),
                 states.write_address.eq(group),
                 states.write_data.eq(new),
             ]
-        else:
-            # A bit for each group, so that each register's enable comes straight from another.
-            writes = Cat(i_valid & (i.group == g) for g in range(array.groups))
-            writes = _delay(m, writes, LIFLane.LATENCY, "writes")
-            for g, kept_state in enumerate(states):
-                with m.If(writes[g]):
-                    m.d.sync += kept_state.eq(new)
-        m.d.sync += [
-            self.o.valid.eq(valid),
-            self.o.payload.eq(Cat(group, spikes, new.membranes)),
-        ]
+        o = Signal(self.o.payload.shape(), reset_less=True)
+        m.d.sync += [self.o.valid.eq(valid), o.eq(Cat(group, spikes, new.membranes))]
+        m.d.comb += self.o.payload.eq(o)
         return m
 
     def _parameters(self, lane, group, words):
@@ -261,7 +269,7 @@ class LIFArray(wiring.Component):
 
     Latency: the first event or marker of a tick leaves ``latency(array)`` cycles after the tick's marker
     has come in, if the array was idle.  Throughput: one row a cycle; a tick at most every
-    ``max(groups, UPDATE_INTERVAL)`` cycles; one spike or marker a cycle.
+    ``interval(array)`` cycles; one spike or marker a cycle.
     """
 
     def __init__(self, array: ArrayPlan) -> None:
@@ -281,13 +289,13 @@ class LIFArray(wiring.Component):
     @staticmethod
     def interval(array: ArrayPlan) -> int:
         """Least cycles from the start of one sweep to the next."""
-        return max(array.groups, UPDATE_INTERVAL)
+        return LIFUpdate.interval(array)
 
     @staticmethod
     def sweep_latency(array: ArrayPlan) -> int:
         """Cycles from the start of a sweep to the first event or marker of its tick."""
         sums = DelayLine if array.ring_ticks > 1 else Accumulator
-        return array.groups - 1 + sums.LATENCY + LIFUpdate.latency(array) + SpikeEncoder.latency(array)
+        return array.groups - 1 + sums.LATENCY + LIFUpdate.LATENCY + SpikeEncoder.latency(array)
 
     @classmethod
     def latency(cls, array: ArrayPlan) -> int:
@@ -321,6 +329,7 @@ class LIFArray(wiring.Component):
             m.d.sync += pause.eq(pause - 1)
 
         wiring.connect(m, wiring.flipped(self.i), sums.i)
+        wiring.connect(m, sums.coming, update.coming)
         wiring.connect(m, sums.o, update.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
         m.d.comb += [
@@ -337,12 +346,12 @@ def _uniform(values: np.ndarray) -> bool:
     return bool((values == values[0]).all())
 
 
-def _delay(m, value, cycles, name):
+def _delay(m, value, cycles, name, reset_less=True):
     """`value`, so many cycles later; a constant is the same at all times."""
     if isinstance(value, Const):
         return value
     for cycle in range(cycles):
-        later = Signal(value.shape(), name=f"{name}_{cycle + 1}")
+        later = Signal(value.shape(), name=f"{name}_{cycle + 1}", reset_less=reset_less)
         m.d.sync += later.eq(value)
         value = later
     return value

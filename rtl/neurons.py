@@ -111,7 +111,12 @@ class LIFLane(wiring.Component):
 
         # s = x > θ, and v as a reset leaves it
         threshold = _delay(m, threshold, self.LATENCY, "threshold")
-        m.d.comb += [self.new_s.eq(x > threshold), self.new_v.eq(x)]
+        margin = Signal(signed(population.membrane_bits + 1))  # its sign is the comparison: one carry chain
+        m.d.comb += [
+            margin.eq(threshold - x),
+            self.new_s.eq(margin < 0),
+            self.new_v.eq(x),
+        ]
         if not late and reset is Reset.SUBTRACT:
             m.d.comb += self.new_v.eq(Mux(self.new_s, x - threshold, x))
         elif not late and reset is Reset.ZERO:
@@ -158,9 +163,8 @@ class LIFUpdate(wiring.Component):
     @classmethod
     def interval(cls, array: ArrayPlan) -> int:
         """Least cycles from a tick's first group to the next tick's, whose state has been written by then."""
-        written = LIFLane.LATENCY + 1
-        read = 0 if array.groups == 1 else 1 if array.groups <= REGISTER_GROUPS else cls.FETCH
-        return max(array.groups, written + read)
+        read = 0 if array.groups == 1 else 2 if array.groups <= REGISTER_GROUPS else 3
+        return max(array.groups, cls.LATENCY + read)
 
     def elaborate(self, platform):
         m = Module()
@@ -172,24 +176,19 @@ class LIFUpdate(wiring.Component):
         if population.reset_delay and population.reset is not Reset.NONE:
             kept["spikes"] = unsigned(lanes)
         layout = data.StructLayout(kept)
-        state = Signal(layout, reset_less=True)
-        new = Signal(layout)
+        state = Signal(layout)
+        kept_by_o = Signal(layout)
+        o = Signal(self.o.payload.shape(), reset_less=True)
+        new_v = Signal(o.membranes.shape())
         spikes = Signal(lanes)
         words = {}  # of the parameters that are in memory
         i = self.i.payload
-        coming_1 = Signal()
-        coming_group_1 = Signal.like(self.coming.payload, reset_less=True)
+        coming_valid = Signal()
+        coming_group = Signal.like(self.coming.payload, reset_less=True)
         started = Signal()  # a whole tick has gone by: the state is not from before the sample
-        m.d.sync += [coming_1.eq(self.coming.valid), coming_group_1.eq(self.coming.payload)]
-        with m.If(coming_1 & (coming_group_1 == last_group)):
+        m.d.sync += [coming_valid.eq(self.coming.valid), coming_group.eq(self.coming.payload)]
+        with m.If(coming_valid & (coming_group == last_group)):
             m.d.sync += started.eq(1)
-        states: Any = None
-        if array.groups > REGISTER_GROUPS:
-            states = Ram(width=layout.size, depth=array.groups)
-            m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
-        elif array.groups > 1:
-            states = RegisterFile(width=layout.size, depth=array.groups)
-            m.d.comb += states.address.eq(coming_group_1)
         for field, rom in self.roms.items():
             m.submodules[field] = rom
             m.d.comb += [rom.en.eq(1), rom.address.eq(self.coming.payload)]
@@ -207,30 +206,38 @@ class LIFUpdate(wiring.Component):
                 *(getattr(lane, field).eq(value) for field, value in chosen.items()),
                 lane.current.eq(i["values"][index]),
                 lane.v.eq(state.membranes[index]),
-                new.membranes[index].eq(lane.new_v),
+                new_v[index].eq(lane.new_v),
                 spikes[index].eq(fired),
             ]
             if "spikes" in kept:
                 m.d.comb += lane.s.eq(state.spikes[index])
+        # States are written from the output's register, so that the path to it is short.
+        m.d.sync += self.o.valid.eq(valid)
+        m.d.comb += [self.o.payload.eq(o), kept_by_o.membranes.eq(o.membranes)]
         if "spikes" in kept:
-            m.d.comb += new.spikes.eq(spikes)
-
-        if states is None:
+            m.d.comb += kept_by_o.spikes.eq(o.spikes)
+        if array.groups == 1:  # that register is the memory
+            m.d.comb += state.eq(kept_by_o)
             with m.If(~started):
-                m.d.sync += state.eq(0)
+                m.d.sync += o.eq(0)
             with m.Elif(valid):
-                m.d.sync += state.eq(new)
+                m.d.sync += o.eq(Cat(group, spikes, new_v))
+            return m
+        if array.groups <= REGISTER_GROUPS:
+            states = RegisterFile(width=layout.size, depth=array.groups)
+            m.d.comb += states.address.eq(coming_group)
         else:
-            m.submodules.states = states
-            m.d.sync += state.eq(Mux(started, states.data, 0))
-            m.d.comb += [
-                states.write.eq(valid),
-                states.write_address.eq(group),
-                states.write_data.eq(new),
-            ]
-        o = Signal(self.o.payload.shape(), reset_less=True)
-        m.d.sync += [self.o.valid.eq(valid), o.eq(Cat(group, spikes, new.membranes))]
-        m.d.comb += self.o.payload.eq(o)
+            states = Ram(width=layout.size, depth=array.groups)
+            m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
+        m.submodules.states = states
+        fetched = Signal(layout, reset_less=True)
+        m.d.sync += [fetched.eq(Mux(started, states.data, 0)), o.eq(Cat(group, spikes, new_v))]
+        m.d.comb += [
+            state.eq(fetched),
+            states.write.eq(self.o.valid),
+            states.write_address.eq(o.group),
+            states.write_data.eq(kept_by_o),
+        ]
         return m
 
     def _parameters(self, lane, group, words):

@@ -15,6 +15,8 @@ import numpy as np
 
 from lifline import golden, rtl
 from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import LIF
+from lifline.synapses import Dense
 
 from . import gateware
 from .measure import SEED, Options, Result
@@ -76,10 +78,12 @@ def _network(neurons: int, delays: int) -> Network:
     shape = (INPUTS, neurons)
     return Network(
         INPUTS,
-        [Population("output", neurons, beta=243, threshold=1000)],
+        [Population("output", neurons, LIF(beta=243, threshold=1000))],
         [
             Projection(
-                INPUT, "output", rng.integers(-128, 128, shape), rng.integers(0, delays + 1, shape)
+                INPUT,
+                "output",
+                Dense(rng.integers(-128, 128, shape), rng.integers(0, delays + 1, shape)),
             )
         ],
         output="output",

@@ -65,7 +65,7 @@ def _layers(network: Network) -> list[torch.nn.Linear]:
     """The network's weights as linear layers, for thresholds of 1."""
     layers = []
     for projection in network.projections:
-        weights = projection.weights / network[projection.target].threshold
+        weights = projection.synapses.weights / network[projection.target].neuron.threshold
         layer = torch.nn.Linear(weights.shape[0], weights.shape[1], bias=False)
         layer.weight.data = torch.tensor(weights.T, dtype=torch.float32).contiguous()
         layers.append(layer)

@@ -8,6 +8,8 @@ import numpy as np
 
 from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import LIF
+from lifline.synapses import Dense
 
 
 def feed_forward(rng: np.random.Generator, *sizes: int, bits: int = 8, max_delay: int = 0) -> Network:
@@ -21,16 +23,20 @@ def feed_forward(rng: np.random.Generator, *sizes: int, bits: int = 8, max_delay
     return Network(
         inputs=sizes[0],
         populations=[
-            Population(name, size, beta=243, threshold=int(limit * before**0.5) // 2, reset_delay=True)
+            Population(
+                name, size, LIF(beta=243, threshold=int(limit * before**0.5) // 2, reset_delay=True)
+            )
             for _, name, before, size in layers
         ],
         projections=[
             Projection(
                 source,
                 name,
-                rng.integers(-limit, limit, (before, size)),
-                rng.integers(0, max_delay + 1, (before, size)),
-                bits,
+                Dense(
+                    rng.integers(-limit, limit, (before, size)),
+                    rng.integers(0, max_delay + 1, (before, size)),
+                    bits,
+                ),
             )
             for source, name, before, size in layers
         ],

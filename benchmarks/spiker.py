@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from lifline.errors import ToolError
-from lifline.network import INPUT, Network, Population, Projection, Reset
+from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import LIF, Reset
+from lifline.synapses import Dense
 
 from . import gateware
 from .measure import SEED, Options, Result
@@ -98,12 +100,12 @@ def _network(weights: list[np.ndarray]) -> Network:
     return Network(
         INPUTS,
         [
-            Population("hidden", HIDDEN, beta=240, threshold=one),
-            Population("output", OUTPUTS, beta=240, threshold=one, reset=Reset.NONE),
+            Population("hidden", HIDDEN, LIF(beta=240, threshold=one)),
+            Population("output", OUTPUTS, LIF(beta=240, threshold=one, reset=Reset.NONE)),
         ],
         [
-            Projection(INPUT, "hidden", weights[0], weight_bits=BITS),
-            Projection("hidden", "output", weights[1], weight_bits=BITS),
+            Projection(INPUT, "hidden", Dense(weights[0], weight_bits=BITS)),
+            Projection("hidden", "output", Dense(weights[1], weight_bits=BITS)),
         ],
         output="output",
         name="40-128-10",

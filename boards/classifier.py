@@ -15,7 +15,6 @@ from amaranth.hdl import Module, Shape, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.network import Reset
 from lifline.rtl.events import trace_layout
 from lifline.rtl.plan import ArrayPlan
 
@@ -25,8 +24,8 @@ from .protocol import MAX_TICKS
 def score_shape(array: ArrayPlan, max_ticks: int = MAX_TICKS) -> Shape:
     """Holds the score of any neuron after `max_ticks` ticks, exactly."""
     low, high = 0, 1
-    if array.population.reset is Reset.NONE:
-        low, high = array.population.membrane_range
+    if array.population.neuron.readout:
+        low, high = array.population.neuron.states[0].range
     return Shape.cast(range(low * max_ticks, high * max_ticks + 1))
 
 
@@ -81,7 +80,7 @@ class Classifier(wiring.Component):
         m = Module()
         lanes, groups, size = self.array.lanes, self.array.groups, self.array.population.size
         shape = score_shape(self.array, self.max_ticks)
-        sum_membranes = self.array.population.reset is Reset.NONE
+        sum_membranes = self.array.population.neuron.readout
 
         trace = self.trace.payload
         ring = [Signal(shape, name=f"score{i}") for i in range(groups * lanes)]
@@ -94,7 +93,7 @@ class Classifier(wiring.Component):
                 ahead = ring[(position + lanes) % len(ring)]
                 lane = position - (len(ring) - lanes)
                 if lane >= 0:
-                    part = trace.membranes[lane] if sum_membranes else trace.spikes[lane]
+                    part = trace.membrane[lane] if sum_membranes else trace.spikes[lane]
                     m.d.sync += score.eq(ahead + part)
                 else:
                     m.d.sync += score.eq(ahead)

@@ -63,7 +63,7 @@ def fixed_need(board: Board, output: ArrayPlan) -> dict[str, int]:
 def array_need(board: Board, array: ArrayPlan) -> dict[str, int]:
     """What one population takes, with its synapses and queues: luts, brams, dsps."""
     family = board.family
-    membrane_bits = array.population.membrane_bits
+    membrane_bits = array.population.neuron.membrane_bits
     choices = array.groups - 1 if array.groups <= REGISTER_GROUPS else 0
     sums = family.sum_luts + family.choice_luts * choices
     sums *= membrane_bits + array.accumulator_bits
@@ -91,7 +91,7 @@ def multipliers(arrays: Iterable[ArrayPlan]) -> int:
 
 
 def _multiplies(array: ArrayPlan) -> bool:
-    return array.groups > 1 and len(set(array.population.beta.tolist())) > 1
+    return array.groups > 1 and len(set(array.population.neuron.beta.tolist())) > 1
 
 
 def _leak_adders(array: ArrayPlan) -> float:
@@ -99,7 +99,12 @@ def _leak_adders(array: ArrayPlan) -> float:
     if _multiplies(array):
         return 0.0
     return float(
-        np.mean([max(0, (beta ^ 3 * beta).bit_count() - 1) for beta in array.population.beta.tolist()])
+        np.mean(
+            [
+                max(0, (beta ^ 3 * beta).bit_count() - 1)
+                for beta in array.population.neuron.beta.tolist()
+            ]
+        )
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline import Network, Population, Projection, golden
+from lifline import LIF, Dense, Network, Population, Projection, golden
 
 NEURONS, TICKS = 8, 40
 
@@ -18,10 +18,10 @@ ring = np.roll(np.eye(NEURONS, dtype=int), 1, axis=1) * 100
 start = np.eye(1, NEURONS, dtype=int) * 100
 network = Network(
     inputs=1,
-    populations=[Population("ring", size=NEURONS, beta=0, threshold=50, reset="zero")],
+    populations=[Population("ring", size=NEURONS, neuron=LIF(beta=0, threshold=50, reset="zero"))],
     projections=[
-        Projection("input", "ring", weights=start),
-        Projection("ring", "ring", weights=ring, delays=2),
+        Projection("input", "ring", start),
+        Projection("ring", "ring", Dense(ring, delays=2)),
     ],
     output="ring",
     name="ring",

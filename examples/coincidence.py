@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from lifline import Network, Population, Projection, golden
+from lifline import LIF, Dense, Network, Population, Projection, golden
 
 NEURONS = 9
 FARTHEST = NEURONS - 1  # the greatest difference in time, in ticks
@@ -19,8 +19,10 @@ FARTHEST = NEURONS - 1  # the greatest difference in time, in ticks
 delays = np.array([np.arange(NEURONS), np.arange(NEURONS)[::-1]])  # (ears, neurons)
 network = Network(
     inputs=2,
-    populations=[Population("direction", size=NEURONS, beta=0, threshold=150, reset="zero")],
-    projections=[Projection("input", "direction", weights=np.full((2, NEURONS), 100), delays=delays)],
+    populations=[
+        Population("direction", size=NEURONS, neuron=LIF(beta=0, threshold=150, reset="zero"))
+    ],
+    projections=[Projection("input", "direction", Dense(np.full((2, NEURONS), 100), delays=delays))],
     output="direction",
 )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline import Network, Population, Projection, golden
+from lifline import LIF, Network, Population, Projection, golden
 from lifline.train import encoders
 
 TICKS, SERIES_TICKS, FIELDS, STEP, LEVELS, SENSOR = 32, 240, 8, 0.05, 8, 34
@@ -110,8 +110,10 @@ for example in gallery:
 # What decodes steps is a neuron without leak and reset: its membrane counts on spikes up and off spikes down.
 network = Network(
     inputs=2,
-    populations=[Population("decoder", size=1, beta=256, threshold=2**15 - 1, reset="none")],
-    projections=[Projection("input", "decoder", weights=[[1], [-1]])],
+    populations=[
+        Population("decoder", size=1, neuron=LIF(beta=256, threshold=2**15 - 1, reset="none"))
+    ],
+    projections=[Projection("input", "decoder", [[1], [-1]])],
     output="decoder",
 )
 expected = golden.simulate(network, forward)

@@ -1,7 +1,6 @@
-"""The golden model: the contract in NumPy, integers only."""
+"""The golden model: the contract in NumPy, integers only; :mod:`.reference` is the specification that it follows."""
 
-from lifline.recording import Recording
-
+from . import reference
 from .model import Model, simulate
 
-__all__ = ["Model", "Recording", "simulate"]
+__all__ = ["Model", "reference", "simulate"]

@@ -1,7 +1,7 @@
 """Exact products of spikes and weights, in whichever of three ways is the least work.
 
-All add the same integers, so all give the same sums; only the time depends on which one it is.  One of them needs
-SciPy, and is left out where that is not installed.
+All add the same integers, so all give the same sums; only the time depends on which one it is.  One of
+them needs SciPy, and is left out where that is not installed.
 """
 
 from __future__ import annotations

@@ -135,9 +135,7 @@ class _Array:
             items = count * groups + is_last  # that go through the synapse memory
             # The first item of a tick waits in the output stage until the sums take rows; those after it
             # wait for it.
-            start = np.where(
-                items > 0, np.maximum(begin, np.where(begun, opened, stage_free)), begin
-            )
+            start = np.where(items > 0, np.maximum(begin, np.where(begun, opened, stage_free)), begin)
             blocked = ~begun & (items > 1)
             end = np.where(blocked, np.maximum(start + 1, opened) - 1, start) + items
             if is_last:

@@ -16,8 +16,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .events import event_layout, trace_layout
-from .memory import address_bits
-from .plan import ArrayPlan
+from .plan import ArrayPlan, address_bits
 from .router import Queue
 
 #: Bits, or blocks of bits, among which one encoder finds the first in a cycle.

@@ -4,11 +4,10 @@ An *event* is a spike, named by its address, or the marker that ends a tick.  A 
 does to one group of neurons: a weight (and a delay) for each lane.
 """
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
-from .memory import address_bits
-from .plan import ArrayPlan
+from .plan import ArrayPlan, address_bits
 
 
 def event_layout(size: int) -> data.StructLayout:
@@ -66,12 +65,12 @@ def current_layout(array: ArrayPlan) -> data.StructLayout:
 def trace_layout(array: ArrayPlan) -> data.StructLayout:
     """What one group of neurons did in a tick.
 
-    Members: ``group``; ``spikes``, a bit a lane; ``membranes``, v[t] of each lane, signed.
+    Members: ``group``; ``spikes``, a bit a lane; and each state of the kind (``membrane``, …), a number a lane.
     """
+    states = {
+        state.name: data.ArrayLayout(Shape(state.bits, state.signed), array.lanes)
+        for state in array.population.neuron.states
+    }
     return data.StructLayout(
-        {
-            "group": unsigned(address_bits(array.groups)),
-            "spikes": unsigned(array.lanes),
-            "membranes": data.ArrayLayout(signed(array.population.membrane_bits), array.lanes),
-        }
+        {"group": unsigned(address_bits(array.groups)), "spikes": unsigned(array.lanes), **states}
     )

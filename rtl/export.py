@@ -18,7 +18,9 @@ from amaranth.hdl import Signal, Value
 
 from lifline import __version__
 from lifline.errors import InputError
+from lifline.fields import pack
 from lifline.network import Network
+from lifline.neurons import Neuron
 
 from .accelerator import Accelerator
 from .memory import Rom
@@ -129,9 +131,7 @@ def _manifest(accelerator: Accelerator, files: dict[str, str]) -> dict[str, Any]
                 "size": array.population.size,
                 "lanes": array.lanes,
                 "groups": array.groups,
-                "reset": array.population.reset.value,
-                "reset_delay": array.population.reset_delay,
-                "membrane_bits": array.population.membrane_bits,
+                "neuron": _neuron(array.population.neuron),
                 "accumulator_bits": array.accumulator_bits,
                 "accumulator_range": list(array.accumulator_range),
                 "ring_ticks": array.ring_ticks,
@@ -188,6 +188,16 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
     for field, rom in accelerator.neurons[name].update.roms.items():
         banks.append(bank(rom, content=field, signed=field == "bias", word="group"))
     return banks
+
+
+def _neuron(neuron: Neuron) -> dict[str, Any]:
+    """A population's kind, what its neurons share, and the states of each."""
+    return {
+        **pack(neuron, "", {}),
+        "states": [
+            {"name": state.name, "bits": state.bits, "signed": state.signed} for state in neuron.states
+        ],
+    }
 
 
 def _range(values: np.ndarray) -> list[int]:

@@ -13,6 +13,8 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from .plan import address_bits
+
 #: Name and text of the Verilog file that every design with a memory needs.
 VERILOG_NAME = "lifline_memory.v"
 
@@ -20,11 +22,6 @@ VERILOG_NAME = "lifline_memory.v"
 def verilog() -> str:
     """The text of ``lifline_memory.v``."""
     return importlib.resources.files(__package__).joinpath(VERILOG_NAME).read_text()
-
-
-def address_bits(depth: int) -> int:
-    """Bits of an address or index below `depth`; at least one, so that no signal is empty."""
-    return max(1, (depth - 1).bit_length())
 
 
 class Rom(wiring.Component):

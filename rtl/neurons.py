@@ -11,14 +11,13 @@ fewer than `TICKS` ticks are on their way out.  From there on nothing can stall,
 needs no handshake.
 """
 
-from typing import Any
 
 import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.network import BETA_BITS, Reset
+from lifline.neurons import BETA_BITS, Reset
 
 from .accumulator import Accumulator
 from .delays import DelayLine
@@ -30,10 +29,10 @@ from .plan import REGISTER_GROUPS, ArrayPlan, signed_bits
 
 def parameter_shapes(array: ArrayPlan) -> dict[str, Shape]:
     """Shapes of a neuron's beta, threshold and bias."""
-    bias = array.population.bias
+    bias = array.population.neuron.bias
     return {
         "beta": unsigned(BETA_BITS + 1),
-        "threshold": unsigned(array.population.membrane_bits - 1),
+        "threshold": unsigned(array.population.neuron.membrane_bits - 1),
         "bias": signed(signed_bits(int(bias.min()), int(bias.max()))),
     }
 
@@ -64,7 +63,7 @@ class LIFLane(wiring.Component):
     def __init__(self, array: ArrayPlan, constants: dict[str, int]) -> None:
         self.array = array
         self.constants = constants
-        membrane = signed(array.population.membrane_bits)
+        membrane = signed(array.population.neuron.membrane_bits)
         super().__init__(
             {
                 "current": In(signed(array.accumulator_bits)),
@@ -82,8 +81,8 @@ class LIFLane(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        population = self.array.population
-        reset, late = population.reset, population.reset_delay
+        neuron = self.array.population.neuron
+        reset, late = neuron.reset, neuron.reset_delay
         beta, threshold, bias = (
             Const(self.constants[field], shape) if field in self.constants else getattr(self, field)
             for field, shape in parameter_shapes(self.array).items()
@@ -92,8 +91,8 @@ class LIFLane(wiring.Component):
         # u = floor(beta · v / 256), and I, less θ where a late reset takes it off
         u = Signal.like(self.v, reset_less=True)
         low, high = self.array.accumulator_range
-        low += int(population.bias.min()) - int(population.threshold.max())
-        high += int(population.bias.max())
+        low += int(neuron.bias.min()) - int(neuron.threshold.max())
+        high += int(neuron.bias.max())
         current = Signal(signed(signed_bits(low, high)), reset_less=True)
         kept, taken = self.v, 0
         if late and reset is Reset.ZERO:
@@ -107,11 +106,11 @@ class LIFLane(wiring.Component):
 
         # x = sat(u + I)
         x = Signal.like(self.v, reset_less=True)
-        m.d.sync += x.eq(_saturate(u + current, population.membrane_bits))
+        m.d.sync += x.eq(_saturate(u + current, neuron.membrane_bits))
 
         # s = x > θ, and v as a reset leaves it
         threshold = _delay(m, threshold, self.LATENCY, "threshold")
-        margin = Signal(signed(population.membrane_bits + 1))  # its sign is the comparison: one carry chain
+        margin = Signal(signed(neuron.membrane_bits + 1))  # its sign is the comparison: one carry chain
         m.d.comb += [
             margin.eq(threshold - x),
             self.new_s.eq(margin < 0),
@@ -148,7 +147,7 @@ class LIFUpdate(wiring.Component):
         self.array = array
         self.roms: dict[str, Rom] = {}
         for field, shape in parameter_shapes(array).items():
-            values = getattr(array.population, field)
+            values = getattr(array.population.neuron, field)
             if array.groups > REGISTER_GROUPS and not _uniform(values):
                 name = f"{array.population.name}.{field}"
                 self.roms[field] = Rom.of_rows(name, array.by_group(values), shape.width)
@@ -172,14 +171,14 @@ class LIFUpdate(wiring.Component):
         last_group = array.groups - 1
 
         # The state of a group: all of it in one register, or in memory.
-        kept = {"membranes": trace_layout(array)["membranes"].shape}
-        if population.reset_delay and population.reset is not Reset.NONE:
+        kept = {"membranes": trace_layout(array)["membrane"].shape}
+        if population.neuron.keeps_spike:
             kept["spikes"] = unsigned(lanes)
         layout = data.StructLayout(kept)
         state = Signal(layout)
         kept_by_o = Signal(layout)
         o = Signal(self.o.payload.shape(), reset_less=True)
-        new_v = Signal(o.membranes.shape())
+        new_v = Signal(o.membrane.shape())
         spikes = Signal(lanes)
         words = {}  # of the parameters that are in memory
         i = self.i.payload
@@ -213,7 +212,7 @@ class LIFUpdate(wiring.Component):
                 m.d.comb += lane.s.eq(state.spikes[index])
         # States are written from the output's register, so that the path to it is short.
         m.d.sync += self.o.valid.eq(valid)
-        m.d.comb += [self.o.payload.eq(o), kept_by_o.membranes.eq(o.membranes)]
+        m.d.comb += [self.o.payload.eq(o), kept_by_o.membranes.eq(o.membrane)]
         if "spikes" in kept:
             m.d.comb += kept_by_o.spikes.eq(o.spikes)
         if array.groups == 1:  # that register is the memory
@@ -244,9 +243,9 @@ class LIFUpdate(wiring.Component):
         """A lane's beta, threshold and bias: the constant ones, and what the others are for `group`."""
         constants, chosen = {}, {}
         for field, shape in parameter_shapes(self.array).items():
-            column = self.array.by_group(getattr(self.array.population, field))[:, lane]
-            if _uniform(getattr(self.array.population, field)):
-                constants[field] = int(getattr(self.array.population, field)[0])
+            column = self.array.by_group(getattr(self.array.population.neuron, field))[:, lane]
+            if _uniform(getattr(self.array.population.neuron, field)):
+                constants[field] = int(getattr(self.array.population.neuron, field)[0])
             elif field in words:
                 chosen[field] = words[field].word_select(lane, shape.width)
             elif _uniform(column):

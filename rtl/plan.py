@@ -14,8 +14,6 @@ import numpy as np
 from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
 
-from .memory import address_bits
-
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
 
@@ -35,6 +33,18 @@ class Channel:
     projection: Projection | None
     lag: int  #: ticks of delay in the queue: it starts with so many markers in it
     ring_delays: np.ndarray  #: delays left to the ring, int64 (source size, target size)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of a channel with a projection: int64 (source size, target size)."""
+        assert self.projection is not None
+        return self.projection.synapses.dense()[0]
+
+    @property
+    def weight_bits(self) -> int:
+        """Of a channel with a projection: the width of its weights."""
+        assert self.projection is not None
+        return self.projection.synapses.weight_bits
 
     @property
     def ring_delay_bits(self) -> int:
@@ -75,7 +85,7 @@ class ArrayPlan:
     @property
     def weight_bits(self) -> int:
         """Width of the widest weight."""
-        return max((c.projection.weight_bits for c in self.channels if c.projection), default=2)
+        return max((c.weight_bits for c in self.channels if c.projection), default=2)
 
     def rows(self, matrix: np.ndarray) -> np.ndarray:
         """A synapse matrix (sources, size) as memory rows, int64 (groups · sources, lanes).
@@ -123,7 +133,7 @@ def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
 
 def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPlan:
     incoming = network.incoming(population.name)
-    matrices = [projection.weights for projection in incoming]
+    matrices = [projection.synapses.dense()[0] for projection in incoming]
     low = int(np.min(sum(np.minimum(m, 0).sum(axis=0) for m in matrices)))
     high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
     without_ring = ArrayPlan(population, lanes, (), (low, high), 1)
@@ -150,7 +160,7 @@ def _split_delays(
     def channels(longest: int) -> list[Channel]:
         result = []
         for projection in incoming:
-            least, most = int(projection.delays.min()), int(projection.delays.max())
+            least, most = projection.synapses.delay_range
             lag = max(min(least, 1), most - longest)
             result.append(
                 Channel(
@@ -158,7 +168,7 @@ def _split_delays(
                     network.size(projection.source),
                     projection,
                     lag,
-                    projection.delays - lag,
+                    projection.synapses.dense()[1] - lag,
                 )
             )
         return result
@@ -172,7 +182,7 @@ def _split_delays(
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
         return total
 
-    spans = [(int(p.delays.min()), int(p.delays.max())) for p in incoming]
+    spans = [p.synapses.delay_range for p in incoming]
     shortest = max((most - least for least, most in spans), default=0)
     choices = {shortest} | {most - min(least, 1) for least, most in spans}
     longest = min((choice for choice in choices if choice >= shortest), key=lambda c: (bits(c), c))
@@ -183,6 +193,11 @@ def _split_delays(
 def ring_slots(ticks: int) -> int:
     """Slots of a ring for so many ticks: a power of two, so that the index wraps by itself."""
     return 1 << (ticks - 1).bit_length()
+
+
+def address_bits(depth: int) -> int:
+    """Bits of an address or index below `depth`; at least one, so that no signal is empty."""
+    return max(1, (depth - 1).bit_length())
 
 
 def signed_bits(low: int, high: int) -> int:
@@ -196,7 +211,8 @@ def _downstream(network: Network, name: str, within_tick: bool = False) -> set[s
     frontier = [name]
     while frontier:
         for projection in network.outgoing(frontier.pop()):
-            if projection.target not in reached and not (within_tick and projection.delays.all()):
+            late = within_tick and projection.synapses.delay_range[0] > 0
+            if projection.target not in reached and not late:
                 reached.add(projection.target)
                 frontier.append(projection.target)
     return reached

@@ -24,8 +24,8 @@ from amaranth.lib.wiring import In, Out
 from lifline.network import INPUT, Network
 
 from .events import event_layout, merged_layout
-from .memory import Ram, address_bits
-from .plan import ArrayPlan, Channel
+from .memory import Ram
+from .plan import ArrayPlan, Channel, address_bits
 
 
 class Queue(wiring.Component):

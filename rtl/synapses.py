@@ -44,8 +44,8 @@ class SynapseMemory(wiring.Component):
             bank = f"{name}.{index}.from_{channel.source}"
             self.weights[index] = Rom.of_rows(
                 f"{bank}.weights",
-                array.rows(channel.projection.weights),
-                channel.projection.weight_bits,
+                array.rows(channel.weights),
+                channel.weight_bits,
                 block_bits,
             )
             if channel.ring_delay_bits:

@@ -1,17 +1,7 @@
 """Simulation of the gateware in Verilator and Icarus, and its check against the golden model."""
 
-from .divergence import Divergence, compare, explain
-from .simulation import Recording, SimulationError, Simulator, simulate
+from .divergence import explain
+from .simulation import SimulationError, Simulator, simulate
 from .verification import Report, verify
 
-__all__ = [
-    "Divergence",
-    "Recording",
-    "Report",
-    "SimulationError",
-    "Simulator",
-    "compare",
-    "explain",
-    "simulate",
-    "verify",
-]
+__all__ = ["Report", "SimulationError", "Simulator", "explain", "simulate", "verify"]

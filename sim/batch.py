@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lifline.rtl.plan import address_bits
+
 from .results import Raw
-from .trace import Trace, address_bits
+from .trace import Trace
 
 
 def header(traces: Sequence[Trace], inputs: int, outputs: int) -> str:

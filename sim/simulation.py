@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-import lifline
 from lifline.errors import LiflineError, ToolError
 from lifline.files import check_spikes
-from lifline.network import Network, Reset
+from lifline.network import Network
+from lifline.recording import Recording, States
 
 from . import batch
 from .build import Build
@@ -34,18 +34,6 @@ _LONG = 1 << 20
 
 class SimulationError(LiflineError, RuntimeError):
     """The RTL locked up, broke the rules of its streams, or contradicted itself."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Recording(lifline.Recording):
-    """Everything that a network's RTL did; see :class:`lifline.Recording`.
-
-    The leading axis, samples, is absent where the input had none.
-    """
-
-    cycles: np.ndarray
-    """int64 (samples,): from the clock cycle in which a sample's first event (or marker) is accepted to the one
-    in which the output's last marker is, both counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +113,7 @@ class Simulator:
         spikes: np.ndarray,
         runs: Sequence[tuple[int, int | None]] | None = None,
         *,
-        expected: lifline.Recording | None = None,
+        expected: Recording | None = None,
         seed: int | None = None,
         jobs: int | None = 1,
         progress: Callable[[int], None] | None = None,
@@ -137,7 +125,7 @@ class Simulator:
         spikes : (samples, ticks, inputs), 0 or 1
         runs : sequence of (sample, seed or None), optional
             Which sample to run, and the seed of its stalls; by default each sample once, without stalls.
-        expected : lifline.Recording, optional
+        expected : Recording, optional
             Of `spikes`; compared with the RTL as it runs, which ends after the first run that differs.
         seed : int, optional
             Start what has no initial value at random (Verilator only).
@@ -173,7 +161,7 @@ class Simulator:
         path: Path,
         spikes: np.ndarray,
         runs: Sequence[tuple[int, int | None]],
-        expected: lifline.Recording | None,
+        expected: Recording | None,
     ) -> None:
         samples = sorted({sample for sample, _ in runs})
         rows = sum(
@@ -181,9 +169,7 @@ class Simulator:
             for trace in self.traces
             for projection in self.network.incoming(trace.name)
         )
-        delays = max(
-            (int(projection.delays.max()) for projection in self.network.projections), default=0
-        )
+        delays = max((p.synapses.delay_range[1] for p in self.network.projections), default=0)
         groups = sum(trace.groups for trace in self.traces)
         patience = 2000 + 4 * (rows + (delays + 2) * groups)  # no event takes so many cycles
         if self.compiled:
@@ -204,7 +190,8 @@ class Simulator:
         if expected is not None:
             for trace in self.traces:
                 words = trace.pack(
-                    expected.spikes[trace.name][samples], expected.membrane[trace.name][samples]
+                    expected.spikes[trace.name][samples],
+                    {state: v[samples] for state, v in expected.states[trace.name].items()},
                 )
                 arrays[f"expected.{trace.name}"] = words
         work_bytes = np.frombuffer(json.dumps(work).encode(), np.uint8)
@@ -212,11 +199,12 @@ class Simulator:
             np.savez(file, allow_pickle=False, work=work_bytes, spikes=spikes[samples], **arrays)
 
     def _outcome(self, outcomes: Sequence[Raw], parts: Sequence[Any]) -> Outcome:
-        spikes, membrane = {}, {}
+        spikes: dict[str, np.ndarray] = {}
+        states: States = {}
         problem = next((raw.problem for raw in outcomes if raw.problem), None)
         for trace in self.traces:
             words = np.concatenate([raw.words[trace.name] for raw in outcomes])
-            spikes[trace.name], membrane[trace.name] = trace.unpack(words)
+            spikes[trace.name], states[trace.name] = trace.unpack(words)
         done = sum(len(raw.cycles) for raw in outcomes)
         if problem is None:
             problem = self._contradiction(outcomes, spikes)
@@ -225,9 +213,7 @@ class Simulator:
             for raw, part in zip(outcomes, parts, strict=True)
         ]
         return Outcome(
-            recording=Recording(
-                spikes, membrane, _classes(self.network, spikes, membrane), np.concatenate(cycles)
-            ),
+            recording=Recording.of(self.network, spikes, states, np.concatenate(cycles)),
             counts=np.concatenate([raw.counts for raw in outcomes]),
             done=done,
             clock_cycles=sum(raw.clock_cycles for raw in outcomes),
@@ -336,25 +322,7 @@ def simulate(
         )
     if outcome.problem is not None:
         raise SimulationError(f"{backend}: {outcome.problem}")
-    if spikes.ndim == 3:
-        return outcome.recording
-    recording = outcome.recording
-    return Recording(
-        spikes={name: array[0] for name, array in recording.spikes.items()},
-        membrane={name: array[0] for name, array in recording.membrane.items()},
-        classes=recording.classes[0],
-        cycles=recording.cycles[0],
-    )
-
-
-def _classes(
-    network: Network, spikes: dict[str, np.ndarray], membrane: dict[str, np.ndarray]
-) -> np.ndarray:
-    """The class of each sample, from the RTL's own recording; ties go to the lower index."""
-    output = network[network.output]
-    score = membrane[output.name] if output.reset is Reset.NONE else spikes[output.name]
-    classes: np.ndarray = score.sum(axis=1, dtype=np.int64).argmax(axis=1)
-    return classes
+    return outcome.recording if spikes.ndim == 3 else outcome.recording[0]
 
 
 @contextlib.contextmanager

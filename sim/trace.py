@@ -1,22 +1,19 @@
 """The trace of a population as the accelerator shows it: one word for each group of neurons and tick.
 
-A word holds, from its low end: the group, a spike bit for each lane, a membrane for each lane.  In files and
-in comparisons it is bytes, little endian.
+A word holds, from its low end: the group, a spike bit for each lane, then for each state of the kind a
+number for each lane.  In files and in comparisons it is bytes, little endian.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from lifline.network import Network
-
-
-def address_bits(count: int) -> int:
-    """Width of an address that tells `count` things apart; at least 1."""
-    return max(1, (count - 1).bit_length())
+from lifline.neurons import State
+from lifline.rtl.plan import address_bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Trace:
     name: str
     size: int
     lanes: int
-    membrane_bits: int
+    states: tuple[State, ...]
 
     @property
     def groups(self) -> int:
@@ -40,39 +37,44 @@ class Trace:
     @property
     def bits(self) -> int:
         """Width of a word."""
-        return self.group_bits + self.lanes * (1 + self.membrane_bits)
+        return self.group_bits + self.lanes * (1 + sum(state.bits for state in self.states))
 
     @property
     def word_bytes(self) -> int:
         return -(-self.bits // 8)
 
-    def pack(self, spikes: np.ndarray, membrane: np.ndarray) -> np.ndarray:
+    def pack(self, spikes: np.ndarray, states: Mapping[str, np.ndarray]) -> np.ndarray:
         """The words that show these values: uint8 (..., ticks, groups, word_bytes).
 
         Parameters
         ----------
         spikes : (..., ticks, size), 0 or 1
-        membrane : (..., ticks, size)
+        states : mapping of str to (..., ticks, size)
         """
         padding = [(0, 0)] * (spikes.ndim - 1) + [(0, self.groups * self.lanes - self.size)]
         shape = (*spikes.shape[:-1], self.groups, self.lanes)
-        spike = np.pad(spikes, padding).reshape(shape).astype(np.uint8)
-        value = np.pad(membrane, padding).reshape(shape)
+
+        def bits(values: np.ndarray, width: int) -> np.ndarray:
+            padded = np.pad(values, padding).reshape(shape)
+            return _to_bits(padded, width).reshape(*shape[:-1], -1)
+
         group = np.broadcast_to(
             _to_bits(np.arange(self.groups), self.group_bits), (*shape[:-1], self.group_bits)
         )
-        values = _to_bits(value, self.membrane_bits).reshape(*shape[:-1], -1)
-        return np.packbits(np.concatenate([group, spike, values], axis=-1), axis=-1, bitorder="little")
+        parts = [bits(states[state.name], state.bits) for state in self.states]
+        return np.packbits(
+            np.concatenate([group, bits(spikes, 1), *parts], axis=-1), axis=-1, bitorder="little"
+        )
 
     def mask(self) -> np.ndarray:
         """The bits of a tick's words that mean something, uint8 (groups, word_bytes): lanes without a neuron do not."""
-        used = np.zeros((1, self.size), np.int64)
-        words = self.pack(used + 1, used - 1)[0]
+        ones = np.full((1, self.size), -1, np.int64)
+        words = self.pack(-ones, {state.name: ones for state in self.states})[0]
         low = np.packbits(np.arange(self.word_bytes * 8) < self.group_bits, bitorder="little")
         return words | low
 
-    def unpack(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Spikes, uint8 (..., ticks, size), and membranes, int32 (..., ticks, size).
+    def unpack(self, words: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Spikes, uint8 (..., ticks, size), and of each state its values, int32 likewise.
 
         Parameters
         ----------
@@ -80,28 +82,46 @@ class Trace:
         """
         lead = words.shape[:-2]
         spikes = np.empty((int(np.prod(lead)), self.size), np.uint8)
-        membrane = np.empty(spikes.shape, np.int32)
+        states = {state.name: np.empty(spikes.shape, np.int32) for state in self.states}
         rows = words.reshape(len(spikes), self.groups, self.word_bytes)
         step = max(1, 2**24 // (self.groups * self.word_bytes))  # bounds the memory that the bits take
-        weights = 1 << np.arange(self.membrane_bits, dtype=np.int32)
-        weights[-1] = -weights[-1]
         for start in range(0, len(spikes), step):
             part = slice(start, start + step)
-            bits = np.unpackbits(rows[part], axis=-1, count=self.bits, bitorder="little")[
-                ..., self.group_bits :
-            ]
-            spikes[part] = bits[..., : self.lanes].reshape(len(bits), -1)[:, : self.size]
-            values = bits[..., self.lanes :].reshape(len(bits), -1, self.membrane_bits) @ weights
-            membrane[part] = values[:, : self.size]
-        return spikes.reshape(*lead, self.size), membrane.reshape(*lead, self.size)
+            bits = np.unpackbits(rows[part], axis=-1, count=self.bits, bitorder="little")
+            for where, state in self._places():
+                field = bits[..., where].reshape(len(bits), self.groups * self.lanes, -1)[
+                    :, : self.size
+                ]
+                if state is None:
+                    spikes[part] = field[..., 0]
+                else:
+                    states[state.name][part] = field @ _place_values(state)
+        shape = (*lead, self.size)
+        return spikes.reshape(shape), {name: v.reshape(shape) for name, v in states.items()}
+
+    def _places(self) -> Iterator[tuple[slice, State | None]]:
+        """The bits of a word that hold the spikes (None), and each state."""
+        low = self.group_bits
+        for state in (None, *self.states):
+            high = low + self.lanes * (1 if state is None else state.bits)
+            yield slice(low, high), state
+            low = high
 
 
 def traces_of(network: Network, lanes: Mapping[str, int]) -> tuple[Trace, ...]:
     """The traces of a network's populations, in the order of their evaluation."""
     return tuple(
-        Trace(population.name, population.size, lanes[population.name], population.membrane_bits)
+        Trace(population.name, population.size, lanes[population.name], population.neuron.states)
         for population in network.order
     )
+
+
+def _place_values(state: State) -> np.ndarray:
+    """What each bit of a state counts, low bit first: int32."""
+    values = 1 << np.arange(state.bits, dtype=np.int64)
+    if state.signed:
+        values[-1] = -values[-1]
+    return values.astype(np.int32)
 
 
 def _to_bits(values: np.ndarray, width: int) -> np.ndarray:

@@ -11,9 +11,9 @@ from lifline import golden
 from lifline.errors import InputError
 from lifline.files import check_spikes
 from lifline.network import Network
-from lifline.recording import Recording
+from lifline.recording import Divergence, Recording, States
 
-from .divergence import Divergence, compare, explain
+from .divergence import explain
 from .simulation import Lanes, Outcome, Path_, Progress, Simulator, teller, work_folder
 from .trace import Trace
 
@@ -121,12 +121,8 @@ def _report(
     network = simulator.network
     samples, ticks, _ = spikes.shape
     begun = [sample for sample, _ in runs[: outcome.done]]
-    wanted = Recording(
-        spikes={name: array[begun] for name, array in expected.spikes.items()},
-        membrane={name: array[begun] for name, array in expected.membrane.items()},
-        classes=expected.classes[begun],
-    )
-    divergence = compare(wanted, _known(simulator.traces, outcome, wanted), network)
+    wanted = expected[begun]
+    divergence = wanted.compare(_known(simulator.traces, outcome, wanted), network)
     problem = outcome.problem
     lines = []
     if divergence is not None:
@@ -161,7 +157,7 @@ def _report(
         total = sum(trace.size for trace in simulator.traces)
         lines.append(
             f"{backend} equals golden: {total} neurons, {samples} sample{'s' * (samples != 1)} of {ticks} ticks, "
-            f"every spike and membrane; {stalled}; cycles as modelled ({outcome.clock_cycles:,} simulated)"
+            f"every spike and state; {stalled}; cycles as modelled ({outcome.clock_cycles:,} simulated)"
         )
     else:
         lines[0] = (
@@ -182,16 +178,17 @@ def _report(
 
 def _known(traces: Sequence[Trace], outcome: Outcome, wanted: Recording) -> Recording:
     """The recording, with what a simulation that ended early has not shown taken from `wanted`."""
-    spikes, membrane = {}, {}
+    spikes: dict[str, np.ndarray] = {}
+    states: States = {}
     for index, trace in enumerate(traces):
         ticks = wanted.spikes[trace.name].shape[1]
         number = np.arange(ticks)[:, None] * trace.groups + np.arange(trace.size) // trace.lanes
         shown = number < outcome.counts[:, index, None, None]
         runs = len(shown)
-        spikes[trace.name] = np.where(
-            shown, outcome.recording.spikes[trace.name][:runs], wanted.spikes[trace.name]
-        )
-        membrane[trace.name] = np.where(
-            shown, outcome.recording.membrane[trace.name][:runs], wanted.membrane[trace.name]
-        )
-    return Recording(spikes, membrane, wanted.classes)
+        seen = outcome.recording[:runs]
+        spikes[trace.name] = np.where(shown, seen.spikes[trace.name], wanted.spikes[trace.name])
+        states[trace.name] = {
+            state: np.where(shown, seen.states[trace.name][state], values)
+            for state, values in wanted.states[trace.name].items()
+        }
+    return Recording(spikes, states, wanted.classes)

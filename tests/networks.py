@@ -7,9 +7,18 @@ ranges, membranes so narrow that they saturate.  Thresholds follow the currents,
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 
-from lifline.network import INPUT, Network, Population, Projection, Reset
+from lifline import LIF, Adaptation, Dense, Izhikevich, Noise, Reset
+from lifline.fields import Array, Choice, Flag, Part, Ranged, bound
+from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import Neuron
+
+#: All kinds of the contract.
+KINDS: tuple[type[Neuron], ...] = (LIF, Izhikevich)
 
 _EXTREME = 0.15  #: how often a parameter sits at an end of its range
 
@@ -21,7 +30,7 @@ def random_network(
     max_size: int = 12,
     max_delay: int = 40,
     max_extra: int = 4,
-    resets: tuple[Reset, ...] = tuple(Reset),
+    kinds: tuple[type[Neuron], ...] = KINDS,
     weight_bits: tuple[int, int] = (2, 16),
     membrane_bits: tuple[int, int] = (8, 24),
 ) -> Network:
@@ -38,7 +47,8 @@ def random_network(
     max_extra : int
         Up to so many projections beyond those that give every population an input: repeated pairs,
         loops within and across populations, shortcuts.
-    resets : tuple of Reset
+    kinds : tuple of kinds of neurons
+        LIF is chosen three times as often as the others, with any of its parts.
     weight_bits, membrane_bits : (int, int)
         Least and greatest width.
 
@@ -68,22 +78,22 @@ def random_network(
             Projection(
                 source=source,
                 target=target,
-                weights=_weights(rng, shape, bits),
-                delays=_delays(rng, shape, 0 if forward else 1, max_delay),
-                weight_bits=bits,
+                synapses=Dense(
+                    _weights(rng, shape, bits),
+                    delays=_delays(rng, shape, 0 if forward else 1, max_delay),
+                    weight_bits=bits,
+                ),
             )
         )
-    populations = [
-        _population(
-            rng,
-            name,
-            sizes[name],
-            [projection for projection in projections if projection.target == name],
-            resets,
-            membrane_bits,
+    populations = []
+    for name in rank:
+        drive = np.concatenate([p.synapses.weights for p in projections if p.target == name])
+        scale = int(np.sqrt((drive.astype(float) ** 2).sum(axis=0)).mean()) + 1  # of one tick's current
+        odds = [3 if kind is LIF else 1 for kind in kinds]
+        kind = kinds[int(rng.choice(len(kinds), p=np.array(odds) / sum(odds)))]
+        populations.append(
+            Population(name, sizes[name], random_neuron(kind, rng, sizes[name], scale, membrane_bits))
         )
-        for name in rank
-    ]
     return Network(
         inputs=sizes[INPUT],
         populations=[populations[i] for i in rng.permutation(count)],
@@ -126,30 +136,25 @@ def _delays(
     return rng.integers(least, longest + 1, size=shape)
 
 
-def _population(
+def random_neuron(
+    kind: type[Neuron],
     rng: np.random.Generator,
-    name: str,
     size: int,
-    incoming: list[Projection],
-    resets: tuple[Reset, ...],
-    membrane_bits: tuple[int, int],
-) -> Population:
-    drive = np.concatenate([projection.weights for projection in incoming])
-    scale = int(np.sqrt((drive.astype(float) ** 2).sum(axis=0)).mean()) + 1  # of one tick's current
-    fitting = scale.bit_length() + 2  # a membrane of so many bits saturates now and then
-    low, high = membrane_bits
-    wanted = (
-        fitting + int(rng.integers(-2, 3)) if rng.random() < 0.7 else int(rng.integers(low, high + 1))
-    )
-    bits = min(max(wanted, low), high)
+    scale: int,
+    membrane_bits: tuple[int, int] = (8, 24),
+) -> Neuron:
+    """Parameters for `size` neurons of a kind, which a tick's current of about `scale` drives.
+
+    A kind that is not listed gets each of its fields from the whole of its range.
+    """
+    make = {LIF: _lif, Izhikevich: _izhikevich}.get(kind)  # type: ignore[call-overload]
+    return _any(kind, rng, size) if make is None else make(rng, size, scale, membrane_bits)
+
+
+def _lif(rng: np.random.Generator, size: int, scale: int, membrane_bits: tuple[int, int]) -> LIF:
+    bits = _width(rng, scale, membrane_bits)
     top = 2 ** (bits - 1) - 1
-
-    def per_neuron(values: np.ndarray) -> int | np.ndarray:
-        return values if rng.random() < 0.5 else int(values[0])
-
-    beta = rng.integers(128, 257, size=size) if rng.random() < 0.7 else rng.integers(0, 257, size=size)
-    if rng.random() < _EXTREME:
-        beta = rng.choice(np.array([0, 256]), size=size)
+    own = functools.partial(_own, rng)
     threshold = np.minimum(rng.integers(0, scale + 1, size=size), top)
     if rng.random() < _EXTREME:
         threshold = np.minimum(rng.choice(np.array([0, 1, top], dtype=np.int64), size=size), top)
@@ -158,13 +163,104 @@ def _population(
         bias = rng.integers(-scale, scale + 1, size=size) // 4
     if rng.random() < 0.05:
         bias = rng.integers(-4 * top, 4 * top + 1, size=size)
-    return Population(
-        name=name,
-        size=size,
-        beta=per_neuron(beta),
-        threshold=per_neuron(threshold),
-        reset=resets[int(rng.integers(len(resets)))],
+    if rng.random() < 0.02:
+        bias = rng.choice(np.array([-(2**31), 2**31 - 1]), size=size)
+    parts: dict[str, Any] = {}
+    if rng.random() < 0.35:
+        parts["alpha"] = own(_fractions(rng, size))
+        parts["current_bits"] = _width(rng, scale, membrane_bits)
+    if rng.random() < 0.35:
+        width = int(rng.integers(2, 25)) if rng.random() < 0.3 else _width(rng, scale, (2, 24))
+        jump = rng.integers(-scale // 4, scale + 1, size=size)
+        if rng.random() < _EXTREME:
+            jump = rng.choice(np.array([-(2**23), 2**23 - 1]), size=size)
+        parts["adaptation"] = Adaptation(own(_fractions(rng, size)), own(jump), bits=width)
+    if rng.random() < 0.35:
+        entries = 2 ** int(rng.integers(0, 9))
+        table = rng.integers(-scale, scale + 1, size=entries)
+        if rng.random() < _EXTREME:
+            table = rng.choice(np.array([-(2**23), 2**23 - 1]), size=entries)
+        parts["noise"] = Noise(table, own(rng.integers(1, 2**16, size=size)))
+    return LIF(
+        own(_fractions(rng, size)),
+        own(threshold),
+        reset=list(Reset)[int(rng.integers(3))],
         reset_delay=bool(rng.integers(2)),
-        bias=per_neuron(bias),
+        bias=own(bias),
         membrane_bits=bits,
+        **parts,
     )
+
+
+def _izhikevich(
+    rng: np.random.Generator, size: int, scale: int, membrane_bits: tuple[int, int]
+) -> Izhikevich:
+    if rng.random() < 0.3:
+        return _any(Izhikevich, rng, size)  # type: ignore[return-value]
+    fraction = int(rng.integers(4, 13))
+    one = 2**fraction
+    own = functools.partial(_own, rng)
+    b = rng.integers(180, 280, size=size)
+    rest = rng.integers(-80 * one, -50 * one, size=size)
+    return Izhikevich(
+        a=own(rng.integers(40, 600, size=size)),
+        b=own(b),
+        c=own(rng.integers(-70 * one, -40 * one, size=size)),
+        d=own(rng.integers(0, 9 * one, size=size)),
+        threshold=own(rng.integers(10 * one, 40 * one, size=size)),
+        bias=own(rng.integers(-2 * one, 12 * one, size=size)),
+        initial_membrane=own(rest),
+        initial_recovery=own(b * rest // 1024),
+        gain=max(0, min(16, fraction + 3 - scale.bit_length() + int(rng.integers(-1, 3)))),
+        step_bits=int(rng.integers(0, 3)),
+        fraction_bits=fraction,
+        membrane_bits=fraction + 8,
+        recovery_bits=fraction + int(rng.integers(6, 9)),
+    )
+
+
+def _any(kind: type[Any], rng: np.random.Generator, size: int) -> Any:
+    """A kind with each field drawn from the whole of its range, now and then from its ends."""
+    values: dict[str, Any] = {}
+    for name, field in sorted(kind.fields().items(), key=lambda item: item[1].late):
+        owner = type("Drawn", (), values)
+        if field.optional and rng.random() < 0.5:
+            values[name] = None
+        elif isinstance(field, Ranged):
+            low, high = bound(field.low, owner), bound(field.high, owner)
+            if not isinstance(field, Array):
+                values[name] = int(rng.integers(low, high + 1))
+                continue
+            shape = (size,) if field.per == "neuron" else (2 ** int(rng.integers(0, 6)),)
+            drawn = rng.integers(low, high + 1, size=shape)
+            extreme = rng.choice(np.array([low, high]), size=shape)
+            values[name] = _own(rng, extreme if rng.random() < _EXTREME else drawn)
+            if field.per != "neuron":
+                values[name] = drawn
+        elif isinstance(field, Choice):
+            values[name] = list(field.of)[int(rng.integers(len(field.of)))]
+        elif isinstance(field, Flag):
+            values[name] = bool(rng.integers(2))
+        elif isinstance(field, Part):
+            values[name] = _any(field.of, rng, size)
+    return kind(**values)
+
+
+def _own(rng: np.random.Generator, values: np.ndarray) -> int | np.ndarray:
+    """A number for each neuron, or the first for all."""
+    return values if rng.random() < 0.5 else int(values[0])
+
+
+def _width(rng: np.random.Generator, scale: int, limits: tuple[int, int]) -> int:
+    """Bits of a state: most often so few that it saturates now and then."""
+    low, high = limits
+    fitting = scale.bit_length() + 2 + int(rng.integers(-2, 3))
+    wanted = fitting if rng.random() < 0.7 else int(rng.integers(low, high + 1))
+    return min(max(wanted, low), high)
+
+
+def _fractions(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Fractions that are kept, in 1/256: most often a half or more, now and then none or all."""
+    if rng.random() < _EXTREME:
+        return rng.choice(np.array([0, 256]), size=size)
+    return rng.integers(128 if rng.random() < 0.7 else 0, 257, size=size)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import lifline.cli
-from lifline import MissingExtra, Network, Population, Projection, golden
+from lifline import LIF, Dense, MissingExtra, Network, Population, Projection, golden
 from lifline.cli import main
 from lifline.files import read_npz, write_npz
 
@@ -111,13 +111,15 @@ def test_every_backend_writes_the_same_file(folder: Path) -> None:
     network = Network(
         inputs=3,
         populations=[
-            Population("hidden", size=5, beta=200, threshold=20, bias=[0, 1, 2, 3, -4]),
-            Population("output", size=2, beta=256, threshold=30, reset="zero", reset_delay=True),
+            Population("hidden", size=5, neuron=LIF(beta=200, threshold=20, bias=[0, 1, 2, 3, -4])),
+            Population(
+                "output", size=2, neuron=LIF(beta=256, threshold=30, reset="zero", reset_delay=True)
+            ),
         ],
         projections=[
-            Projection("input", "hidden", weights=np.arange(-7, 8).reshape(3, 5) * 5),
-            Projection("hidden", "output", weights=[[9, -9]] * 5, delays=[[0, 3]] * 5),
-            Projection("output", "hidden", weights=[[4] * 5, [-4] * 5], delays=2),
+            Projection("input", "hidden", np.arange(-7, 8).reshape(3, 5) * 5),
+            Projection("hidden", "output", Dense([[9, -9]] * 5, delays=[[0, 3]] * 5)),
+            Projection("output", "hidden", Dense([[4] * 5, [-4] * 5], delays=2)),
         ],
         output="output",
     )

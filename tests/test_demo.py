@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lifline import Network, Population, Projection, golden
+from lifline import LIF, Dense, Network, Population, Projection, golden
 from lifline.cli import main
 from lifline.errors import ToolError
 from lifline.files import read_npz, write_npz
@@ -202,8 +202,10 @@ def test_the_spikes_that_arrive_through_their_delays() -> None:
     """Four inputs, one neuron of threshold 9; those that are to arrive in tick 5 are worked out by hand."""
     network = Network(
         inputs=4,
-        populations=[Population("neuron", size=1, beta=0, threshold=9)],
-        projections=[Projection("input", "neuron", [[6], [5], [-1], [4]], delays=[[0], [3], [5], [1]])],
+        populations=[Population("neuron", size=1, neuron=LIF(beta=0, threshold=9))],
+        projections=[
+            Projection("input", "neuron", Dense([[6], [5], [-1], [4]], delays=[[0], [3], [5], [1]]))
+        ],
         output="neuron",
     )
     spikes = np.zeros((1, 8, 4), np.uint8)

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from lifline import InputError, Network, Population, Projection, Reset
-from lifline.golden import Model, model, product, simulate
+from lifline import LIF, Dense, InputError, Network, Population, Projection, Recording, Reset
+from lifline.golden import Model, model, product, reference, simulate
+from lifline.golden.neurons import float_for
 from lifline.golden.product import Spikes
 
 from .networks import random_network, random_spikes
@@ -20,8 +21,9 @@ def one(
 ) -> tuple:
     """Spikes and membranes of the only population of a network, both as (ticks, size) lists."""
     size = len(weights[0])
-    population = Population(**{"name": "p", "size": size, "beta": 256, "threshold": 100, **values})  # type: ignore[arg-type]
-    synapses = Projection("input", "p", weights=weights, delays=delays, weight_bits=16)
+    neuron = LIF(**{"beta": 256, "threshold": 100, **values})  # type: ignore[arg-type]
+    population = Population("p", size, neuron)
+    synapses = Projection("input", "p", Dense(weights, delays=delays, weight_bits=16))
     network = Network(len(weights), [population], [synapses], output="p")
     result = simulate(network, np.array(inputs))
     return result.spikes["p"].tolist(), result.membrane["p"].tolist()
@@ -135,12 +137,13 @@ def test_no_delay_passes_all_populations_within_a_tick() -> None:
     network = Network(
         inputs=1,
         populations=[
-            Population(name, size=1, beta=0, threshold=0) for name in ("last", "middle", "first")
+            Population(name, size=1, neuron=LIF(beta=0, threshold=0))
+            for name in ("last", "middle", "first")
         ],
         projections=[
-            Projection("middle", "last", weights=[[1]]),
-            Projection("first", "middle", weights=[[1]]),
-            Projection("input", "first", weights=[[1]]),
+            Projection("middle", "last", [[1]]),
+            Projection("first", "middle", [[1]]),
+            Projection("input", "first", [[1]]),
         ],
         output="last",
     )
@@ -154,10 +157,10 @@ def test_recurrence() -> None:
     """A spike comes back after two ticks, and keeps a neuron firing that one input has started."""
     network = Network(
         inputs=1,
-        populations=[Population("p", size=1, beta=0, threshold=4, reset=Reset.ZERO)],
+        populations=[Population("p", size=1, neuron=LIF(beta=0, threshold=4, reset=Reset.ZERO))],
         projections=[
-            Projection("input", "p", weights=[[5]]),
-            Projection("p", "p", weights=[[5]], delays=2),
+            Projection("input", "p", [[5]]),
+            Projection("p", "p", Dense([[5]], delays=2)),
         ],
         output="p",
     )
@@ -176,13 +179,13 @@ def test_a_loop_of_two_populations() -> None:
     network = Network(
         inputs=1,
         populations=[
-            Population("a", size=1, beta=256, threshold=0),
-            Population("b", size=1, beta=0, threshold=0),
+            Population("a", size=1, neuron=LIF(beta=256, threshold=0)),
+            Population("b", size=1, neuron=LIF(beta=0, threshold=0)),
         ],
         projections=[
-            Projection("input", "a", weights=[[1]]),
-            Projection("a", "b", weights=[[1]]),  # within the tick
-            Projection("b", "a", weights=[[-3]], delays=1),
+            Projection("input", "a", [[1]]),
+            Projection("a", "b", [[1]]),  # within the tick
+            Projection("b", "a", Dense([[-3]], delays=1)),
         ],
         output="b",
     )
@@ -194,11 +197,11 @@ def test_a_loop_of_two_populations() -> None:
 def test_projections_between_the_same_two_add_up() -> None:
     network = Network(
         inputs=1,
-        populations=[Population("p", size=2, beta=0, threshold=100)],
+        populations=[Population("p", size=2, neuron=LIF(beta=0, threshold=100))],
         projections=[
-            Projection("input", "p", weights=[[1, 2]]),
-            Projection("input", "p", weights=[[10, 20]]),
-            Projection("input", "p", weights=[[30, 40]], delays=[[1, 2]]),
+            Projection("input", "p", [[1, 2]]),
+            Projection("input", "p", [[10, 20]]),
+            Projection("input", "p", Dense([[30, 40]], delays=[[1, 2]])),
         ],
         output="p",
     )
@@ -209,8 +212,8 @@ def test_projections_between_the_same_two_add_up() -> None:
 def readout(reset: Reset, weights: list[list[int]], threshold: int = 3) -> Network:
     return Network(
         inputs=len(weights),
-        populations=[Population("p", len(weights[0]), beta=256, threshold=threshold, reset=reset)],
-        projections=[Projection("input", "p", weights=weights)],
+        populations=[Population("p", len(weights[0]), LIF(beta=256, threshold=threshold, reset=reset))],
+        projections=[Projection("input", "p", weights)],
         output="p",
     )
 
@@ -266,51 +269,21 @@ def test_wrong_spikes() -> None:
         simulate(readout(Reset.ZERO, [[1]]), np.array([[2]]))
 
 
-def neuron_by_neuron(network: Network, spikes: np.ndarray) -> tuple[dict, dict]:
-    """The equations once more, for one sample, in Python's own integers, with no array arithmetic."""
-    ticks = len(spikes)
-    s: dict[str, list[list[int]]] = {"input": spikes.tolist()}
-    v: dict[str, list[list[int]]] = {}
-    for p in network.populations:
-        s[p.name] = [[0] * p.size for _ in range(ticks)]
-        v[p.name] = [[0] * p.size for _ in range(ticks)]
-    for t in range(ticks):
-        for p in network.order:
-            low, high = p.membrane_range
-            for i in range(p.size):
-                beta, theta = int(p.beta[i]), int(p.threshold[i])
-                total = int(p.bias[i])
-                for projection in network.incoming(p.name):
-                    for j, row in enumerate(projection.weights.tolist()):
-                        then = t - int(projection.delays[j, i])
-                        if then >= 0 and s[projection.source][then][j]:
-                            total += row[i]
-                before = v[p.name][t - 1][i] if t else 0
-                fired = s[p.name][t - 1][i] if t else 0
-                if p.reset_delay and fired and p.reset is Reset.ZERO:
-                    before = 0
-                x = beta * before // 256 + total
-                if p.reset_delay and fired and p.reset is Reset.SUBTRACT:
-                    x -= theta
-                x = max(low, min(high, x))
-                s[p.name][t][i] = int(x > theta)
-                if x > theta and not p.reset_delay:
-                    x = {Reset.SUBTRACT: x - theta, Reset.ZERO: 0, Reset.NONE: x}[p.reset]
-                v[p.name][t][i] = x
-    return s, v
+def alike(network: Network, spikes: np.ndarray, result: Recording) -> None:
+    """A result is the reference's, every spike and state."""
+    expected = reference.simulate(network, spikes)
+    divergence = expected.compare(result, network)
+    assert divergence is None, str(divergence)
+    assert np.array_equal(expected.classes, result.classes)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_random_networks_neuron_by_neuron(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(60))
+def test_random_networks_as_the_reference(seed: int) -> None:
     print("seed", seed)
     rng = np.random.default_rng(seed)
     network = random_network(rng, max_size=6)
-    spikes = random_spikes(rng, network, samples=1, ticks=25)[0]
-    result = simulate(network, spikes)
-    s, v = neuron_by_neuron(network, spikes)
-    for population in network.populations:
-        assert result.spikes[population.name].tolist() == s[population.name]
-        assert result.membrane[population.name].tolist() == v[population.name]
+    spikes = random_spikes(rng, network, samples=2, ticks=25)
+    alike(network, spikes, simulate(network, spikes))
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -322,12 +295,7 @@ def test_parts_of_a_batch(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     neurons = network.inputs + sum(population.size for population in network.populations)
     for samples in (0, 1, 3, 7):  # in a part; never less than one
         monkeypatch.setattr(model, "PART", samples * 12 * neurons)
-        result = simulate(network, spikes)
-        for sample in range(7):
-            s, v = neuron_by_neuron(network, spikes[sample])
-            for population in network.populations:
-                assert result.spikes[population.name][sample].tolist() == s[population.name]
-                assert result.membrane[population.name][sample].tolist() == v[population.name]
+        alike(network, spikes, simulate(network, spikes))
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
@@ -347,8 +315,8 @@ def near(total: int, **values: object) -> Network:
     weights[512] = 1 - total - weights.sum()
     return Network(
         inputs=513,
-        populations=[Population("p", 1, beta=0, threshold=100, bias=total, **values)],  # type: ignore[arg-type]
-        projections=[Projection("input", "p", weights=weights[:, None], weight_bits=16)],
+        populations=[Population("p", 1, LIF(beta=0, threshold=100, bias=total, **values))],  # type: ignore[arg-type]
+        projections=[Projection("input", "p", Dense(weights[:, None], weight_bits=16))],
         output="p",
     )
 
@@ -362,9 +330,8 @@ def test_sums_about_the_largest_integer_of_a_float32(distance: int) -> None:
 
 def test_the_float_that_is_just_wide_enough() -> None:
     def kind(bias: int, bits: int = 8) -> type:
-        network = readout(Reset.SUBTRACT, [[-7]])
-        population = Population("p", 1, beta=256, threshold=3, bias=bias, membrane_bits=bits)
-        return model._exact(network, population)
+        neuron = LIF(beta=256, threshold=3, bias=bias, membrane_bits=bits).sized(1, "")
+        return float_for(neuron, 7)
 
     assert kind(2**24 - 7 - 2 * 2**7) is np.float32
     assert kind(2**24 - 7 - 2 * 2**7 + 1) is np.float64
@@ -383,15 +350,15 @@ def test_leaks_of_wide_membranes(bits: int) -> None:
     parts = np.diff(np.arange(301)[:, None] * values // 300, axis=0)  # each fits into 16 bits
     network = Network(
         inputs=300,
-        populations=[Population("p", 12, beta=betas, threshold=top, membrane_bits=bits)],
-        projections=[Projection("input", "p", weights=parts, weight_bits=16)],
+        populations=[Population("p", 12, LIF(beta=betas, threshold=top, membrane_bits=bits))],
+        projections=[Projection("input", "p", Dense(parts, weight_bits=16))],
         output="p",
     )
     spikes = np.zeros((6, 300), np.uint8)
     spikes[0] = 1
-    _, v = neuron_by_neuron(network, spikes)
-    assert v["p"][0] == values.tolist()
-    assert simulate(network, spikes).membrane["p"].tolist() == v["p"]
+    expected = reference.simulate(network, spikes)
+    assert expected.membrane["p"][0].tolist() == values.tolist()
+    alike(network, spikes, simulate(network, spikes))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -467,15 +434,17 @@ def matrix_by_matrix(network: Network, spikes: np.ndarray) -> tuple[dict, dict]:
         v[p.name] = np.zeros((samples, ticks, p.size), np.int64)
     for t in range(ticks):
         for p in network.order:
-            x = np.tile(p.bias, (samples, 1))
+            n = p.neuron
+            x = np.tile(n.bias, (samples, 1))
             for projection in network.incoming(p.name):
-                for delay in range(min(t, projection.delays.max()) + 1):
-                    weights = np.where(projection.delays == delay, projection.weights, 0)
+                synapses = projection.synapses
+                for delay in range(min(t, synapses.delays.max()) + 1):
+                    weights = np.where(synapses.delays == delay, synapses.weights, 0)
                     x += s[projection.source][:, t - delay] @ weights
-            x += p.beta * v[p.name][:, t - 1] >> 8
-            x = np.clip(x, *p.membrane_range)
-            s[p.name][:, t] = x > p.threshold
-            v[p.name][:, t] = x - p.threshold * s[p.name][:, t]
+            x += n.beta * v[p.name][:, t - 1] >> 8
+            x = np.clip(x, *n.states[0].range)
+            s[p.name][:, t] = x > n.threshold
+            v[p.name][:, t] = x - n.threshold * s[p.name][:, t]
     return s, v
 
 
@@ -487,15 +456,15 @@ def test_a_large_network(density: float, bits: int) -> None:
 
     def synapses(source: str, target: str, shape: tuple[int, int], least: int, most: int) -> Projection:
         weights = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
-        return Projection(source, target, weights, rng.integers(least, most + 1, shape), bits)
+        return Projection(source, target, Dense(weights, rng.integers(least, most + 1, shape), bits))
 
     theta = 2**bits  # and floats of both kinds
     network = Network(
         inputs=400,
         populations=[
-            Population("back", 70, beta=200, threshold=theta, membrane_bits=bits + 7),
-            Population("layer", 150, beta=243, threshold=theta, membrane_bits=bits + 7),
-            Population("forth", 60, beta=256, threshold=theta, bias=5, membrane_bits=bits + 7),
+            Population("back", 70, LIF(beta=200, threshold=theta, membrane_bits=bits + 7)),
+            Population("layer", 150, LIF(beta=243, threshold=theta, membrane_bits=bits + 7)),
+            Population("forth", 60, LIF(beta=256, threshold=theta, bias=5, membrane_bits=bits + 7)),
         ],
         projections=[
             synapses("input", "layer", (400, 150), 0, 0),

@@ -12,18 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lifline import InputError, Network, NetworkError, Population, Projection, Reset
+from lifline import LIF, Dense, InputError, Network, NetworkError, Population, Projection, Reset
 from lifline.files import read_npz, write_npz
 
 from .networks import random_network
 
 
 def population(**changes: Any) -> Population:
-    return Population(**{"name": "p", "size": 2, "beta": 256, "threshold": 10, **changes})
+    outer = {"name": "p", "size": 2} | {k: v for k, v in changes.items() if k in ("name", "size")}
+    inner = {k: v for k, v in changes.items() if k not in outer}
+    return Population(**outer, neuron=LIF(**{"beta": 256, "threshold": 10, **inner}))
 
 
 def projection(**changes: Any) -> Projection:
-    return Projection(**{"source": "input", "target": "p", "weights": np.ones((3, 2), int), **changes})
+    ends = {"source": "input", "target": "p"}
+    ends |= {k: v for k, v in changes.items() if k in ends}
+    inner = {k: v for k, v in changes.items() if k not in ends}
+    return Projection(**ends, synapses=Dense(**{"weights": np.ones((3, 2), int), **inner}))
 
 
 def network(**changes: Any) -> Network:
@@ -52,34 +57,34 @@ def network(**changes: Any) -> Network:
         ("size", 2.0, "population 'p': size must be an integer, not 2.0"),
         ("size", True, "population 'p': size must be an integer, not True"),
         ("size", "2", "population 'p': size must be an integer, not '2'"),
-        ("beta", 257, "population 'p': beta must be in 0 … 256, not 257"),
-        ("beta", [3, -1], "population 'p': beta must be in 0 … 256, not -1 at (1,)"),
-        ("beta", 0.5, "population 'p': beta must be integers, not float64; round and cast them first"),
+        ("beta", 257, "LIF: beta must be in 0 … 256, not 257"),
+        ("beta", [3, -1], "LIF: beta must be in 0 … 256, not -1 at (1,)"),
+        ("beta", 0.5, "LIF: beta must be integers, not float64; round and cast them first"),
         (
             "beta",
             [1, 2, 3],
             "population 'p': beta must be one integer or have the shape (2,), not (3,)",
         ),
-        ("beta", [[1], [2, 3]], "population 'p': beta must be a rectangular array of integers"),
-        ("beta", None, "population 'p': beta must be integers, not object; round and cast them first"),
-        ("beta", True, "population 'p': beta must be integers, not bool; round and cast them first"),
-        ("threshold", 2**15, "population 'p': threshold must be in 0 … 32767, not 32768"),
-        ("threshold", -1, "population 'p': threshold must be in 0 … 32767, not -1"),
-        ("bias", 2**31, "population 'p': bias must be in -2147483648 … 2147483647, not 2147483648"),
-        ("bias", 2**70, "population 'p': bias must be integers, not object; round and cast them first"),
+        ("beta", [[1], [2, 3]], "LIF: beta must be a rectangular array of integers"),
+        ("beta", None, "LIF: beta must be integers, not object; round and cast them first"),
+        ("beta", True, "LIF: beta must be integers, not bool; round and cast them first"),
+        ("threshold", 2**15, "LIF: threshold must be in 0 … 32767, not 32768"),
+        ("threshold", -1, "LIF: threshold must be in 0 … 32767, not -1"),
+        ("bias", 2**31, "LIF: bias must be in -2147483648 … 2147483647, not 2147483648"),
+        ("bias", 2**70, "LIF: bias must be integers, not object; round and cast them first"),
         (
             "bias",
             np.uint64(2**63),
-            f"population 'p': bias must be in -2147483648 … 2147483647, not {2**63}",
+            f"LIF: bias must be in -2147483648 … 2147483647, not {2**63}",
         ),
-        ("membrane_bits", 7, "population 'p': membrane_bits must be in 8 … 24, not 7"),
-        ("membrane_bits", 25, "population 'p': membrane_bits must be in 8 … 24, not 25"),
+        ("membrane_bits", 7, "LIF: membrane_bits must be in 8 … 24, not 7"),
+        ("membrane_bits", 25, "LIF: membrane_bits must be in 8 … 24, not 25"),
         (
             "reset",
             "half",
-            "population 'p': reset must be one of 'subtract', 'zero', 'none', not 'half'",
+            "LIF: reset must be one of 'subtract', 'zero', 'none', not 'half'",
         ),
-        ("reset_delay", 1, "population 'p': reset_delay must be True or False, not 1"),
+        ("reset_delay", 1, "LIF: reset_delay must be True or False, not 1"),
     ],
 )
 def test_population_says_what_is_wrong(field: str, value: Any, message: str) -> None:
@@ -103,7 +108,7 @@ def test_population_says_what_is_wrong(field: str, value: Any, message: str) -> 
         (
             "weights",
             np.ones((0, 2), int),
-            "weights must have the shape (source size, target size), not (0, 2)",
+            "weights must not be empty: its shape is (0, 2)",
         ),
         ("weights", [[1, 2], [3]], "weights must be a rectangular array of integers"),
         (
@@ -118,14 +123,18 @@ def test_population_says_what_is_wrong(field: str, value: Any, message: str) -> 
         ("weight_bits", 8.0, "weight_bits must be an integer, not 8.0"),
         ("delays", 256, "delays must be in 0 … 255, not 256"),
         ("delays", -1, "delays must be in 0 … 255, not -1"),
-        ("delays", [1, 2], "delays must be one integer or have the shape (3, 2), not (2,)"),
+        (
+            "delays",
+            [1, 2],
+            "delays must be one integer or have the shape (source size, target size), not (2,)",
+        ),
         ("delays", 1.5, "delays must be integers, not float64; round and cast them first"),
     ],
 )
 def test_projection_says_what_is_wrong(field: str, value: Any, message: str) -> None:
     with pytest.raises(NetworkError) as caught:
         projection(**{field: value})
-    assert str(caught.value) in (message, f"projection 'input -> p': {message}")
+    assert str(caught.value) in (message, f"Dense: {message}")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +186,7 @@ def chain(*delays: tuple[str, str, Any]) -> Network:
         inputs=2,
         populations=[population(name=name) for name in names],
         projections=[
-            Projection(source, target, weights=np.ones((2, 2), int), delays=delay)
+            Projection(source, target, Dense(np.ones((2, 2), int), delays=delay))
             for source, target, delay in delays
         ],
         output=names[-1],
@@ -215,21 +224,21 @@ def test_order_of_evaluation() -> None:
 
 def test_values_become_read_only_vectors() -> None:
     net = network()
-    p, synapses = net["p"], net.projections[0]
+    p, synapses = net["p"].neuron, net.projections[0].synapses
     for array in (p.beta, p.threshold, p.bias, synapses.weights, synapses.delays):
         assert array.dtype == np.int64
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     assert p.beta.shape == p.threshold.shape == p.bias.shape == (2,)
     assert synapses.delays.shape == (3, 2)
-    assert p.membrane_range == (-32768, 32767)
+    assert p.states[0].range == (-32768, 32767)
 
 
 def test_later_changes_to_the_callers_array_do_not_reach_the_network() -> None:
     weights = np.ones((3, 2), np.int64)
     net = network(projections=[projection(weights=weights)])
     weights[0, 0] = 99
-    assert net.projections[0].weights[0, 0] == 1
+    assert net.projections[0].synapses.weights[0, 0] == 1
 
 
 @pytest.mark.parametrize("change", [0, 1])
@@ -267,7 +276,7 @@ def test_ends_of_every_range() -> None:
     )
     ends = projection(weights=[[-32768, 32767]] * 3, weight_bits=16, delays=[[0, 255]] * 3)
     net = network(populations=[wide], projections=[ends])
-    assert net["p"].bias.tolist() == [-(2**31), 2**31 - 1]
+    assert net["p"].neuron.bias.tolist() == [-(2**31), 2**31 - 1]
 
 
 # --- files ---------------------------------------------------------------------------------------------
@@ -297,7 +306,7 @@ def test_file_holds_plain_integers(tmp_path: Path) -> None:
         "projections.0.weights": "<i2",
         "projections.0.delays": "|u1",
     }
-    assert json.loads(arrays["header"].tobytes())["format"] == "lifline-network-1"
+    assert json.loads(arrays["header"].tobytes())["format"] == "lifline-network-2"
 
 
 def test_save_where_no_folder_is(tmp_path: Path) -> None:
@@ -328,8 +337,16 @@ def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any)
         ({"header": {"inputs": "3"}}, "network: inputs must be an integer, not '3'"),
         ({"header": {"inputs": 2}}, "projection 'input -> p': weights have the shape (3, 2)"),
         ({"header": {"populations": 3}}, "not a lifline network: its header is damaged"),
-        ({"header": {"populations": [{}]}}, "not a lifline network: its header is damaged"),
-        ({"header": {"populations": [{"name": "p", "size": 2, "color": 1}]}}, "its header is damaged"),
+        ({"header": {"populations": [{}]}}, "not a whole lifline network: 'neuron' is missing"),
+        (
+            {"header": {"populations": [{"name": "p", "size": 2, "neuron": {"kind": "Odd"}}]}},
+            "population 'p': populations.0: the kind 'Odd' is unknown, known are Izhikevich, LIF: "
+            "import the module that defines it",
+        ),
+        (
+            {"header": {"populations": [{"name": "p", "size": 2, "neuron": {"kind": "LIF", "x": 1}}]}},
+            "population 'p': populations.0: LIF has no field 'x'",
+        ),
         ({"header": {"projections": [3]}}, "not a lifline network: its header is damaged"),
         ({"header": {"output": ["p"]}}, "network: output must be the name of a population"),
         ({"populations_0_beta": None}, "not a whole lifline network: 'populations.0.beta' is missing"),
@@ -339,7 +356,7 @@ def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any)
         ),
         (
             {"populations_0_beta": np.array([0.5, 1])},
-            "population 'p': beta must be integers, not float64",
+            "population 'p': LIF: beta must be integers, not float64",
         ),
         ({"populations_0_beta": np.array([1, 300])}, "beta must be in 0 … 256, not 300 at (1,)"),
         (
@@ -347,7 +364,7 @@ def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any)
             "bias must be one integer or have the shape (2,)",
         ),
         ({"projections_0_weights": np.full((3, 2), 999)}, "weights must be in -128 … 127, not 999"),
-        ({"projections_0_weights": np.array("abc")}, "weights must have the shape"),
+        ({"projections_0_weights": np.array("abc")}, "weights must be integers, not <U3"),
     ],
 )
 def test_a_file_that_breaks_the_contract(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -361,7 +378,11 @@ def test_a_file_that_breaks_the_contract(tmp_path: Path, changes: dict[str, Any]
 
 def test_a_size_that_claims_gigabytes(tmp_path: Path) -> None:
     populations = [
-        {"name": "p", "size": 2**31 - 1, "reset": "zero", "reset_delay": False, "membrane_bits": 16}
+        {
+            "name": "p",
+            "size": 2**31 - 1,
+            "neuron": {"kind": "LIF", "beta": "array", "threshold": "array", "reset": "zero"},
+        }
     ]
     path = changed(tmp_path, header={"populations": populations}, populations_0_beta=np.array(1))
     with pytest.raises(NetworkError, match="beta must be one integer or have the shape"):

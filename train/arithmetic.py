@@ -24,7 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lifline.network import INPUT, Reset
+from lifline.network import INPUT
+from lifline.neurons import Reset
 
 from .delays import Kernel, delayed_product
 from .surrogate import step

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lifline.errors import InputError, NetworkError
 from lifline.files import check_spikes
-from lifline.network import BETA_BITS, Network, Population, Projection, Reset
+from lifline.network import Network, Population, Projection
+from lifline.neurons import BETA_BITS
 from lifline.recording import Recording
 
 from .arithmetic import Neurons, run
@@ -75,13 +76,8 @@ def integer_forward(
         }
         for part in parts
     )
-    output = network[network.output]
-    score = (membrane if output.reset is Reset.NONE else spiked)[output.name]
-    return Recording(
-        spikes=spiked,
-        membrane=membrane,
-        classes=score.sum(axis=-2, dtype=np.int64).argmax(axis=-1),  # a tie goes to the lower index
-    )
+    states = {name: {"membrane": v} for name, v in membrane.items()}
+    return Recording.of(network, spiked, states)
 
 
 @torch.no_grad()
@@ -105,29 +101,29 @@ def evaluate(
         return torch.tensor(values, dtype=dtype, device=inputs.device)
 
     def neurons(population: Population) -> Neurons:
-        low, high = population.membrane_range
+        neuron = population.neuron
+        low, high = neuron.states[0].range
         return Neurons(
             name=population.name,
             size=population.size,
-            beta=tensor(population.beta) * 2.0**-BETA_BITS,
-            threshold=tensor(population.threshold),
-            bias=tensor(population.bias),
-            reset=population.reset,
-            reset_delay=population.reset_delay,
+            beta=tensor(neuron.beta) * 2.0**-BETA_BITS,
+            threshold=tensor(neuron.threshold),
+            bias=tensor(neuron.bias),
+            reset=neuron.reset,
+            reset_delay=neuron.reset_delay,
             low=low,
             high=high,
             floor=True,
         )
 
     def kernel(projection: Projection) -> Kernel:
-        delays = np.unique(projection.delays)
+        weights, delays_of = projection.synapses.dense()
+        delays = np.unique(delays_of)
         return Kernel(
             source=projection.source,
             target=projection.target,
             delays=tuple(delays.tolist()),
-            weights=tensor(
-                np.stack([np.where(projection.delays == d, projection.weights, 0) for d in delays])
-            ),
+            weights=tensor(np.stack([np.where(delays_of == d, weights, 0) for d in delays])),
         )
 
     with torch.autocast(inputs.device.type, enabled=False):
@@ -168,13 +164,12 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
         )
     bits = _EXACT_BITS[dtype]
     for population in network.populations:
-        top = -population.membrane_range[0]
-        current = np.abs(population.bias)
+        neuron = population.neuron
+        top = -neuron.states[0].range[0]
+        current = np.abs(neuron.bias)
         for projection in network.incoming(population.name):
-            current = current + np.abs(projection.weights).sum(axis=0)
-        largest = max(
-            top * int(population.beta.max()), top + int((current + population.threshold).max())
-        )
+            current = current + np.abs(projection.synapses.dense()[0]).sum(axis=0)
+        largest = max(top * int(neuron.beta.max()), top + int((current + neuron.threshold).max()))
         if largest > 2**bits:
             raise NetworkError(
                 f"population '{population.name}': its integers can reach {largest}, above 2^{bits}, up to "

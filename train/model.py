@@ -23,8 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lifline import neurons
 from lifline.errors import InputError, NetworkError
-from lifline.network import BETA_BITS, INPUT, Network, Population, Projection, Reset
+from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import BETA_BITS, Reset
+from lifline.synapses import Dense
 
 from .arithmetic import Neurons, loops, run
 from .delays import Kernel
@@ -159,15 +162,16 @@ class SpikingNetwork(nn.Module):
         """A model that exports `network` again, and can be trained further from there."""
         populations = {}
         for p in network.populations:
-            scale = 2.0 ** int(p.threshold.max()).bit_length()  # a threshold is about 1, and exact
+            neuron = p.neuron
+            scale = 2.0 ** int(neuron.threshold.max()).bit_length()  # a threshold is about 1, and exact
             populations[p.name] = LIF(
                 p.size,
-                beta=_exact(p.beta, 2**BETA_BITS),
-                threshold=_exact(p.threshold, scale),
-                bias=_exact(p.bias, scale),
-                reset_mechanism=p.reset.value,
-                reset_delay=p.reset_delay,
-                membrane_bits=p.membrane_bits,
+                beta=_exact(neuron.beta, 2**BETA_BITS),
+                threshold=_exact(neuron.threshold, scale),
+                bias=_exact(neuron.bias, scale),
+                reset_mechanism=neuron.reset.value,
+                reset_delay=neuron.reset_delay,
+                membrane_bits=neuron.membrane_bits,
                 scale=scale,
             )
         projections = [
@@ -175,10 +179,10 @@ class SpikingNetwork(nn.Module):
                 p.source,
                 p.target,
                 Synapses(
-                    *p.weights.shape,
-                    delays=p.delays,
-                    weight_bits=p.weight_bits,
-                    weights=_exact(p.weights, float(populations[p.target].scale)),
+                    *p.synapses.shape,
+                    delays=p.synapses.dense()[1],
+                    weight_bits=p.synapses.weight_bits,
+                    weights=_exact(p.synapses.dense()[0], float(populations[p.target].scale)),
                 ),
             )
             for p in network.projections
@@ -365,14 +369,16 @@ def to_network(
         Projection(
             source=source,
             target=target,
-            weights=_integers(
-                synapses.in_units(scales[target] * model._gain(source, target))
-                if target in scales
-                else synapses.weights,
-                f"{source} -> {target}",
+            synapses=Dense(
+                _integers(
+                    synapses.in_units(scales[target] * model._gain(source, target))
+                    if target in scales
+                    else synapses.weights,
+                    f"{source} -> {target}",
+                ),
+                delays=synapses.whole_delays().cpu().numpy(),
+                weight_bits=synapses.weight_bits,
             ),
-            delays=synapses.whole_delays().cpu().numpy(),
-            weight_bits=synapses.weight_bits,
         )
         for source, target, synapses in model.projections
     ]
@@ -386,12 +392,14 @@ def to_network(
             Population(
                 target,
                 lif.size,
-                beta,
-                threshold,
-                reset=lif.reset,
-                reset_delay=lif.reset_delay,
-                bias=bias,
-                membrane_bits=MAX_MEMBRANE_BITS if lif.membrane_bits is None else lif.membrane_bits,
+                neurons.LIF(
+                    beta,
+                    threshold,
+                    reset=lif.reset,
+                    reset_delay=lif.reset_delay,
+                    bias=bias,
+                    membrane_bits=MAX_MEMBRANE_BITS if lif.membrane_bits is None else lif.membrane_bits,
+                ),
             )
         )
     network = Network(model.inputs, populations, projections, model.output, name, dict(metadata or {}))
@@ -409,17 +417,20 @@ def _with_narrow_membranes(model: SpikingNetwork, network: Network) -> Network:
     """
     populations = []
     for population in network.populations:
+        neuron = population.neuron
         if model.population(population.name).membrane_bits is None:
-            high, low = population.bias.clip(min=0), population.bias.clip(max=0) - 1
+            high, low = neuron.bias.clip(min=0), neuron.bias.clip(max=0) - 1
             for projection in network.incoming(population.name):
-                high = high + projection.weights.clip(min=0).sum(axis=0)
-                low = low + projection.weights.clip(max=0).sum(axis=0)
-            if population.reset_delay and population.reset is Reset.SUBTRACT:
-                low = low - population.threshold
-            leak = np.maximum(2**BETA_BITS - population.beta, 2.0**-32)  # no leak: no bound
-            bound = np.maximum(np.maximum(high, -low) * 2**BETA_BITS / leak, population.threshold).max()
+                weights, _ = projection.synapses.dense()
+                high = high + weights.clip(min=0).sum(axis=0)
+                low = low + weights.clip(max=0).sum(axis=0)
+            if neuron.reset_delay and neuron.reset is Reset.SUBTRACT:
+                low = low - neuron.threshold
+            leak = np.maximum(2**BETA_BITS - neuron.beta, 2.0**-32)  # no leak: no bound
+            bound = np.maximum(np.maximum(high, -low) * 2**BETA_BITS / leak, neuron.threshold).max()
             bits = min(max(int(np.ceil(bound)).bit_length() + 1, 8), MAX_MEMBRANE_BITS)
-            population = dataclasses.replace(population, membrane_bits=bits)
+            neuron = dataclasses.replace(neuron, membrane_bits=bits)
+            population = dataclasses.replace(population, neuron=neuron)
         populations.append(population)
     return dataclasses.replace(network, populations=populations)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lifline.errors import InputError
-from lifline.network import BETA_BITS, Reset
+from lifline.neurons import BETA_BITS, Reset
 
 from .surrogate import Surrogate, atan
 

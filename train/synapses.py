@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lifline.errors import InputError, NetworkError
-from lifline.network import MAX_DELAY
+from lifline.synapses import MAX_DELAY
 
 from .delays import Kernel, delayed_product, gaussian
 

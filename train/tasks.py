@@ -240,5 +240,5 @@ def _shape(network: Network) -> str:
     sizes = "-".join(str(network.size(name)) for name in ("input", *names))
     if [(p.source, p.target) for p in network.projections] == chain:
         return sizes
-    synapses = sum(int(np.count_nonzero(p.weights)) for p in network.projections)
+    synapses = sum(int(np.count_nonzero(p.synapses.dense()[0])) for p in network.projections)
     return f"{sizes}, {synapses} synapses"

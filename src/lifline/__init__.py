@@ -1,18 +1,26 @@
 """lifline: LIF arrays and delay lines, from a PyTorch spiking network to an FPGA bitstream, exactly."""
 
 from .errors import InputError, LiflineError, MissingExtra, NetworkError, ToolError
-from .network import INPUT, Network, Population, Projection, Reset
-from .recording import Recording
+from .network import INPUT, Network, Population, Projection
+from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
+from .recording import Divergence, Recording
+from .synapses import Dense
 
 __version__ = "0.2.0"
 
 __all__ = [
     "INPUT",
+    "LIF",
+    "Adaptation",
+    "Dense",
+    "Divergence",
     "InputError",
+    "Izhikevich",
     "LiflineError",
     "MissingExtra",
     "Network",
     "NetworkError",
+    "Noise",
     "Population",
     "Projection",
     "Recording",

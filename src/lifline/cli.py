@@ -21,11 +21,10 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import click
-import numpy as np
 
 from . import __version__
 from .errors import InputError, LiflineError, MissingExtra
-from .files import check_spikes, read_npz, write_npz
+from .files import read_spikes
 from .network import INPUT, Network
 from .tools import Tool
 
@@ -143,28 +142,6 @@ class LanesOrAuto(Lanes):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return ``"auto"``, or the option's value as `lanes` of the gateware."""
         return value if value == "auto" else super().convert(value, param, ctx)
-
-
-def _spikes(path: Path, network: Network) -> tuple[np.ndarray, np.ndarray | None]:
-    """Spikes (samples, ticks, inputs) and, where the file has them, labels (samples,)."""
-    arrays = read_npz(path)
-    if "spikes" not in arrays:
-        raise InputError(
-            f"{path}: no array 'spikes', only {', '.join(map(repr, arrays)) or 'an empty file'}"
-        )
-    spikes = check_spikes(arrays["spikes"], network.inputs, f"{path}: spikes")
-    spikes = spikes if spikes.ndim == 3 else spikes[None]
-    if 0 in spikes.shape:
-        raise InputError(
-            f"{path}: spikes: shape is {spikes.shape}; give at least one sample and one tick"
-        )
-    labels = arrays.get("labels")
-    if labels is not None and (labels.shape != spikes.shape[:1] or labels.dtype.kind not in "iu"):
-        raise InputError(
-            f"{path}: labels: {labels.dtype}{labels.shape}, must be integers of shape {spikes.shape[:1]}, "
-            "one for each sample"
-        )
-    return spikes, labels
 
 
 def _folder_of(path: Path) -> None:
@@ -373,7 +350,7 @@ def simulate(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
         )
     net = Network.load(network)
-    spikes, labels = _spikes(input_file, net)
+    spikes, labels = read_spikes(input_file, net.inputs)
     for path in (output_file, waves):
         if path is not None:
             _folder_of(path)
@@ -383,14 +360,7 @@ def simulate(
         else:
             options = {"backend": backend, "lanes": lanes or 1, "waves": waves, "progress": progress}
             result = _part("sim").simulate(net, spikes, **options)
-    arrays = {}
-    for population in net.populations:
-        arrays[f"{population.name}.spikes"] = result.spikes[population.name].astype(np.uint8)
-        arrays[f"{population.name}.membrane"] = result.membrane[population.name].astype(np.int32)
-    arrays["classes"] = result.classes.astype(np.int64)
-    if backend != "golden":
-        arrays["cycles"] = result.cycles.astype(np.int64)
-    write_npz(output_file, arrays)
+    result.save(output_file)
 
     samples, ticks, _ = spikes.shape
     values: dict[str, Any] = {
@@ -398,15 +368,15 @@ def simulate(
     }  # fmt: skip
     text = [f"{samples} samples of {ticks} ticks on {backend}: wrote {output_file}"]
     for population in net.populations:
-        fired = arrays[f"{population.name}.spikes"]
+        fired = result.spikes[population.name]
         values.setdefault("spikes", {})[population.name] = int(fired.sum())
         text.append(f"{population.name}: {fired.sum() / samples:.1f} spikes a sample")
     if labels is not None:
-        values["correct"] = correct = int((arrays["classes"] == labels).sum())
+        values["correct"] = correct = int((result.classes == labels).sum())
         values["accuracy"] = correct / samples
         text.append(f"accuracy: {correct / samples:.2%} ({correct} of {samples})")
-    if "cycles" in arrays:
-        cycles = arrays["cycles"]
+    cycles = result.cycles
+    if cycles is not None:
         values["cycles"] = {
             "min": int(cycles.min()),
             "mean": float(cycles.mean()),
@@ -439,7 +409,7 @@ def verify(
 ) -> int:
     """Hold the gateware of NETWORK against the golden model, in lock-step, with random stalls."""
     net = Network.load(network)
-    spikes = None if input_file is None else _spikes(input_file, net)[0]
+    spikes = None if input_file is None else read_spikes(input_file, net.inputs)[0]
     with _progress(not as_json) as progress:
         result = _part("sim").verify(
             net,
@@ -524,7 +494,7 @@ def build(
         raise InputError(f"there is no board '{board}'; lifline builds for {', '.join(boards.BOARDS)}")
     activity = None
     if input_file is not None:
-        spikes, _ = _spikes(input_file, net)
+        spikes, _ = read_spikes(input_file, net.inputs)
         activity = {INPUT: spikes, **_part("golden").simulate(net, spikes).spikes}
     mapping: dict[str, Any] = {}
     if lanes == "auto":

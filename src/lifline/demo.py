@@ -155,7 +155,7 @@ def run(
         "network": {
             "inputs": network.inputs,
             "populations": {population.name: population.size for population in network.populations},
-            "synapses": sum(projection.weights.size for projection in network.projections),
+            "synapses": sum(projection.synapses.count for projection in network.projections),
         },
         "correct": {name: int((answer.classes == labels).sum()) for name, answer in answers.items()},
         "accuracy": {

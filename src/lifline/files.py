@@ -108,6 +108,49 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path) 
         return array
 
 
+def read_spikes(path: str | os.PathLike[str], inputs: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read ``SPIKES.npz``: input spikes and, where the file has them, labels.
+
+    Parameters
+    ----------
+    path : path
+    inputs : int
+        Number of inputs of the network that will receive the spikes.
+
+    Returns
+    -------
+    spikes : uint8 (samples, ticks, inputs)
+    labels : int64 (samples,) or None
+
+    Raises
+    ------
+    InputError
+        If the file or what it holds cannot be used.
+    """
+    arrays = read_npz(path)
+    if "spikes" not in arrays:
+        raise InputError(
+            f"{path}: no array 'spikes', only {', '.join(map(repr, arrays)) or 'an empty file'}"
+        )
+    spikes = check_spikes(arrays["spikes"], inputs, f"{path}: spikes")
+    spikes = spikes if spikes.ndim == 3 else spikes[None]
+    if 0 in spikes.shape:
+        raise InputError(
+            f"{path}: spikes: shape is {spikes.shape}; give at least one sample and one tick"
+        )
+    labels = arrays.get("labels")
+    if labels is None:
+        return spikes, None
+    if labels.shape != spikes.shape[:1] or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: labels: {labels.dtype}{labels.shape}, must be integers of shape {spikes.shape[:1]}, "
+            "one for each sample"
+        )
+    if int(labels.max()) >= 2**63:
+        raise InputError(f"{path}: labels: {labels.max()} is not a class")
+    return spikes, labels.astype(np.int64)
+
+
 def check_spikes(spikes: np.ndarray, inputs: int, where: str = "spikes") -> np.ndarray:
     """Return `spikes` as uint8 after checking shape, type and values.
 

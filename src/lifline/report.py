@@ -13,7 +13,8 @@ import numpy as np
 from . import __version__
 from .errors import MissingExtra
 from .files import atomic_write
-from .network import INPUT, Network, Projection, Reset
+from .network import INPUT, Network, Projection
+from .neurons import Reset
 
 try:
     import jinja2
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from .golden import Recording
+    from .recording import Recording
 
 INK, MUTED, LINE = "#1c2430", "#667085", "#e4e7ec"
 BLUE, ORANGE = "#2563eb", "#ea7317"
@@ -156,12 +157,12 @@ def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 def is_readout(network: Network, name: str) -> bool:
     """Whether a population answers by its membranes, so that its spikes mean nothing."""
-    return name == network.output and network[name].reset is Reset.NONE
+    return name == network.output and network[name].neuron.readout
 
 
 def delayed(network: Network) -> list[Projection]:
     """The projections whose synapses differ in their delays."""
-    return [projection for projection in network.projections if np.ptp(projection.delays)]
+    return [projection for projection in network.projections if np.ptp(projection.synapses.delay_range)]
 
 
 def _typical(network: Network, recording: Recording, labels: np.ndarray) -> int:
@@ -207,8 +208,8 @@ def activity(network: Network, spikes: np.ndarray, recording: Recording, sample:
         right.set_title(f"{name}: membranes v[t]")
         if few:
             _traces(right, membrane, few)
-            if network[name].reset is not Reset.NONE and np.ptp(network[name].threshold) == 0:
-                _threshold(right, network[name].threshold[0])
+            if not network[name].neuron.readout and np.ptp(network[name].neuron.threshold) == 0:
+                _threshold(right, network[name].neuron.threshold[0])
             right.legend(
                 title="neuron", fontsize=7, title_fontsize=7, frameon=False, handlelength=1,
                 loc="upper left", bbox_to_anchor=(1.01, 1.05), borderpad=0, labelspacing=0.25,
@@ -336,12 +337,12 @@ def delay_histograms(network: Network, learned: list[dict[str, Any]]) -> Figure:
     figure = Figure(figsize=(9.6, 2.7 * math.ceil(len(shown) / 2)))
     grid = figure.subplots(math.ceil(len(shown) / 2), 2, squeeze=False).flat
     for projection, axes in zip(shown, grid, strict=False):
-        counts = np.bincount(projection.delays.ravel())
+        counts = np.bincount(projection.synapses.delays.ravel())
         axes.bar(range(len(counts)), counts, width=0.8, color=BLUE, label="in the network")
         if start := before.get((projection.source, projection.target)):
             edges = np.arange(len(start) + 1) - 0.5
             axes.stairs(start, edges, color=ORANGE, linewidth=1.4, label="before learning")
-        axes.set_title(f"{projection}: {projection.delays.size:,} delays")
+        axes.set_title(f"{projection}: {projection.synapses.delays.size:,} delays")
         axes.set_xlabel("delay (ticks)")
         axes.set_ylabel("synapses")
         axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
@@ -365,12 +366,12 @@ class Arrivals(NamedTuple):
     @property
     def weights(self) -> np.ndarray:
         """Of the synapses through which they come."""
-        return self.projection.weights[self.sources, self.neuron]
+        return self.projection.synapses.weights[self.sources, self.neuron]
 
     @property
     def delays(self) -> np.ndarray:
         """Of those synapses, in ticks."""
-        return self.projection.delays[self.sources, self.neuron]
+        return self.projection.synapses.delays[self.sources, self.neuron]
 
 
 def arrivals(network: Network, spikes: np.ndarray, recording: Recording, sample: int) -> list[Arrivals]:
@@ -383,7 +384,7 @@ def arrivals(network: Network, spikes: np.ndarray, recording: Recording, sample:
         if is_readout(network, target) or not fired.any():
             continue
         first = np.diff(fired.astype(int), axis=0, prepend=0) > 0  # of several spikes in a row
-        excited = projection.weights.clip(0)
+        excited = projection.synapses.weights.clip(0)
         excitation = [
             (excited * _arriving(projection, sent, tick)).sum(axis=0) for tick in range(len(sent))
         ]
@@ -391,15 +392,15 @@ def arrivals(network: Network, spikes: np.ndarray, recording: Recording, sample:
         tick, neuron = (int(number) for number in np.unravel_index(place, fired.shape))
         sources = np.flatnonzero(_arriving(projection, sent, tick)[:, neuron])
         membrane = recording.membrane[target][sample][:, neuron]
-        if network[target].reset is Reset.SUBTRACT and not network[target].reset_delay:
-            membrane = membrane + network[target].threshold[neuron] * fired[:, neuron]
+        if network[target].neuron.reset is Reset.SUBTRACT and not network[target].neuron.reset_delay:
+            membrane = membrane + network[target].neuron.threshold[neuron] * fired[:, neuron]
         found.append(Arrivals(projection, neuron, tick, sources, sent, membrane, fired[:, neuron]))
     return found
 
 
 def _arriving(projection: Projection, sent: np.ndarray, tick: int) -> np.ndarray:
     """Through which synapses a spike arrives in a tick: 0 or 1 (source size, target size)."""
-    when = tick - projection.delays
+    when = tick - projection.synapses.delays
     return np.where(when >= 0, sent[when.clip(0), np.arange(len(when))[:, None]], 0)
 
 
@@ -426,7 +427,10 @@ def delays_at_work(network: Network, paths: list[Arrivals]) -> Figure:
             )  # fmt: skip
             raster.plot(tick - delay, source, ".", color=color, markersize=5)
         raster.axvline(tick, color=INK, linewidth=1)
-        begin, end = max(tick - projection.delays.max() - 1, 0), min(tick + 5, len(path.spikes))
+        begin, end = (
+            max(tick - projection.synapses.delays.max() - 1, 0),
+            min(tick + 5, len(path.spikes)),
+        )
         raster.set_title(
             f"{projection}: {len(path.sources)} spikes arrive at neuron {path.neuron} in tick {tick}"
         )
@@ -441,7 +445,7 @@ def delays_at_work(network: Network, paths: list[Arrivals]) -> Figure:
         bars.set_title(f"their weights: {path.weights.sum():+,}")
         bars.tick_params(labelleft=False)
         trace.plot(range(begin, end), path.membrane[begin:end], color=BLUE, linewidth=1.3, marker=".")
-        _threshold(trace, network[projection.target].threshold[path.neuron])
+        _threshold(trace, network[projection.target].neuron.threshold[path.neuron])
         for when in np.flatnonzero(path.fired):
             trace.axvline(when, color=INK if when == tick else LINE, linewidth=1, zorder=0)
         trace.set_title(
@@ -461,11 +465,13 @@ def weights(network: Network) -> Figure:
     figure = Figure(figsize=(9.6, 2.9 * rows))
     grid = figure.subplots(rows, 2, squeeze=False, width_ratios=[1, 1.6])
     for (left, right), projection in zip(grid, network.projections, strict=True):
-        values = projection.weights
-        limit = 2 ** (projection.weight_bits - 1)
+        values = projection.synapses.weights
+        limit = 2 ** (projection.synapses.weight_bits - 1)
         step = max(1, limit // 32)
         left.hist(values.ravel(), bins=np.arange(-limit, limit + step, step) - 0.5, color=BLUE)
-        left.set_title(f"{projection}: {values.size:,} weights of {projection.weight_bits} bits")
+        left.set_title(
+            f"{projection}: {values.size:,} weights of {projection.synapses.weight_bits} bits"
+        )
         left.set_xlabel("weight")
         left.set_ylabel("synapses")
         fields = _receptive_fields(values) if projection.source == INPUT else None

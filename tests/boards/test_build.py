@@ -7,7 +7,7 @@ import stat
 import numpy as np
 import pytest
 
-from lifline import InputError, Network, Population, Projection, Reset, ToolError
+from lifline import LIF, Dense, InputError, Network, Population, Projection, Reset, ToolError
 from lifline.boards import BOARDS, build
 from lifline.boards.clock import ECP5PLL, ICE40PLL, solve_pll
 from lifline.boards.estimate import choose_lanes, estimate
@@ -19,10 +19,12 @@ def small_network(size=12, inputs=10, beta=230, reset=Reset.SUBTRACT, weight_bit
     limit = 2 ** (weight_bits - 1)
     return Network(
         inputs,
-        [Population("hidden", size, beta, 150), Population("output", 4, 240, 100, reset)],
+        [Population("hidden", size, LIF(beta, 150)), Population("output", 4, LIF(240, 100, reset))],
         [
             Projection(
-                "input", "hidden", rng.integers(-limit, limit, (inputs, size)), weight_bits=weight_bits
+                "input",
+                "hidden",
+                Dense(rng.integers(-limit, limit, (inputs, size)), weight_bits=weight_bits),
             ),
             Projection("hidden", "output", rng.integers(-100, 100, (size, 4))),
         ],

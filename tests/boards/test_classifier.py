@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from lifline import Network, Population, Projection, Reset
+from lifline import LIF, Network, Population, Projection, Reset
 from lifline.boards.classifier import Classifier
 from lifline.rtl import plan
 
 
 def output_array(size, lanes, reset, membrane_bits=16):
     population = Population(
-        "out", size, beta=256, threshold=1, reset=reset, membrane_bits=membrane_bits
+        "out", size, LIF(beta=256, threshold=1, reset=reset, membrane_bits=membrane_bits)
     )
     network = Network(1, [population], [Projection("input", "out", np.ones((1, size), int))], "out")
     return plan(network, lanes)["out"]

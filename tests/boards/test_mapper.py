@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline import InputError, Network, Population, Projection, ToolError
+from lifline import LIF, InputError, Network, Population, Projection, ToolError
 from lifline.boards import BOARDS, mapper
 from lifline.boards.estimate import estimate
 from lifline.boards.mapper import MARGIN, assumed_activity, choose, map_lanes, pareto
@@ -31,7 +31,10 @@ def network(*sizes: int) -> Network:
     names = [INPUT, *(f"p{index}" for index in range(len(sizes) - 1))]
     return Network(
         sizes[0],
-        [Population(name, size, 230, 100) for name, size in zip(names[1:], sizes[1:], strict=True)],
+        [
+            Population(name, size, LIF(230, 100))
+            for name, size in zip(names[1:], sizes[1:], strict=True)
+        ],
         [
             Projection(source, target, rng.integers(-50, 90, (rows, columns)))
             for source, target, rows, columns in zip(names, names[1:], sizes, sizes[1:], strict=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline import Network, Population, Projection
+from lifline import LIF, Dense, Network, Population, Projection
 from lifline.boards import build
 from lifline.boards import tools as board_tools
 from lifline.boards.protocol import CLASS, READY, RESET, encode
@@ -69,10 +69,13 @@ def test_icebreaker_netlist(tmp_path, monkeypatch):
     rng = np.random.default_rng(seed)
     network = Network(
         70,  # so many that the synapse memories are sliced
-        [Population("hidden", 10, rng.integers(150, 250, 10), 90), Population("output", 5, 230, 70)],
+        [
+            Population("hidden", 10, LIF(rng.integers(150, 250, 10), 90)),
+            Population("output", 5, LIF(230, 70)),
+        ],
         [
             Projection(
-                "input", "hidden", rng.integers(-60, 90, (70, 10)), rng.integers(0, 3, (70, 10))
+                "input", "hidden", Dense(rng.integers(-60, 90, (70, 10)), rng.integers(0, 3, (70, 10)))
             ),
             Projection("hidden", "output", rng.integers(-60, 70, (10, 5))),
         ],

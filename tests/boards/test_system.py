@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline import Network, Population, Projection, Reset
+from lifline import LIF, Dense, Network, Population, Projection, Reset
 from lifline.boards import BoardError, classify
 from lifline.boards.protocol import CREDIT, END, ERROR, READY, RESET, WINDOW, Fault, encode
 from lifline.boards.top import System
@@ -56,7 +56,7 @@ class SlowCore(wiring.Component):
 
 
 def slow_system(inputs, wait, *, begin=0, max_ticks=4095):
-    population = Population("out", inputs, beta=0, threshold=0)
+    population = Population("out", inputs, LIF(beta=0, threshold=0))
     network = Network(
         inputs, [population], [Projection("input", "out", np.eye(inputs, dtype=int))], "out"
     )
@@ -72,13 +72,15 @@ def test_classes_are_golden(reset):
     network = Network(
         150,
         [
-            Population("hidden", 7, beta=200, threshold=90),
-            Population("output", 5, beta=230, threshold=70, reset=reset, bias=[3, 0, -2, 5, 1]),
+            Population("hidden", 7, LIF(beta=200, threshold=90)),
+            Population("output", 5, LIF(beta=230, threshold=70, reset=reset, bias=[3, 0, -2, 5, 1])),
         ],
         [
             Projection("input", "hidden", rng.integers(-60, 90, (150, 7))),
-            Projection("hidden", "output", rng.integers(-60, 70, (7, 5)), rng.integers(0, 4, (7, 5))),
-            Projection("output", "hidden", rng.integers(-60, 60, (5, 7)), 1),
+            Projection(
+                "hidden", "output", Dense(rng.integers(-60, 70, (7, 5)), rng.integers(0, 4, (7, 5)))
+            ),
+            Projection("output", "hidden", Dense(rng.integers(-60, 60, (5, 7)), 1)),
         ],
         "output",
     )

@@ -7,7 +7,9 @@ import pytest
 
 from lifline.golden import simulate
 from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.rtl import Accelerator, cycles
+from lifline.synapses import Dense
 
 from ..networks import random_network, random_spikes
 from .streams import exchange
@@ -79,7 +81,7 @@ def chain(*sizes):
     return Network(
         sizes[0],
         [
-            Population(name, size, beta=230, threshold=40)
+            Population(name, size, LIF(beta=230, threshold=40))
             for name, size in zip(names[1:], sizes[1:], strict=True)
         ],
         [
@@ -126,11 +128,13 @@ def test_clear_returns_to_the_start_of_a_sample():
     rng = np.random.default_rng(7)
     network = Network(
         4,
-        [Population("p", 6, 250, 60), Population("q", 7, 250, 100, reset_delay=True)],
+        [Population("p", 6, LIF(250, 60)), Population("q", 7, LIF(250, 100, reset_delay=True))],
         [
-            Projection("input", "p", rng.integers(0, 90, (4, 6)), delays=rng.integers(0, 6, (4, 6))),
-            Projection("p", "p", rng.integers(-50, 50, (6, 6)), delays=2),
-            Projection("p", "q", rng.integers(-50, 90, (6, 7)), delays=1),
+            Projection(
+                "input", "p", Dense(rng.integers(0, 90, (4, 6)), delays=rng.integers(0, 6, (4, 6)))
+            ),
+            Projection("p", "p", Dense(rng.integers(-50, 50, (6, 6)), delays=2)),
+            Projection("p", "q", Dense(rng.integers(-50, 90, (6, 7)), delays=1)),
         ],
         "q",
     )

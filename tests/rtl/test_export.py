@@ -16,9 +16,11 @@ from lifline.boards import tools
 from lifline.errors import InputError, LiflineError
 from lifline.golden import simulate
 from lifline.network import Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.rtl import Accelerator, export
 from lifline.sim import Simulator
 from lifline.sim.tools import find_icarus, find_verilator
+from lifline.synapses import Dense
 
 from ..networks import random_network
 
@@ -29,14 +31,14 @@ def network(seed: int = 0, *, uniform: bool = True) -> Network:
     return Network(
         6,
         [
-            Population("hidden", size, 230 if uniform else rng.integers(0, 257, size), 60, bias=3),
-            Population("out", 3, 240, rng.integers(30, 90, 3), "zero", reset_delay=True),
+            Population("hidden", size, LIF(230 if uniform else rng.integers(0, 257, size), 60, bias=3)),
+            Population("out", 3, LIF(240, rng.integers(30, 90, 3), "zero", reset_delay=True)),
         ],
         [
-            Projection("input", "hidden", rng.integers(-30, 60, (6, size)), weight_bits=7),
-            Projection("hidden", "hidden", rng.integers(-8, 8, (size, size)), 1, weight_bits=4),
+            Projection("input", "hidden", Dense(rng.integers(-30, 60, (6, size)), weight_bits=7)),
+            Projection("hidden", "hidden", Dense(rng.integers(-8, 8, (size, size)), 1, weight_bits=4)),
             Projection(
-                "hidden", "out", rng.integers(-90, 90, (size, 3)), rng.integers(0, 4, (size, 3))
+                "hidden", "out", Dense(rng.integers(-90, 90, (size, 3)), rng.integers(0, 4, (size, 3)))
             ),
         ],
         "out",
@@ -63,7 +65,9 @@ def test_same_input_same_bytes(tmp_path):
 def test_a_new_export_replaces_an_earlier_one(tmp_path):
     export(network(uniform=False), tmp_path / "again", 2)
     (tmp_path / "again" / "mine.v").write_text("// not an export's")
-    small = Network(2, [Population("p", 3, 200, 5)], [Projection("input", "p", [[1, 2, 3]] * 2)], "p")
+    small = Network(
+        2, [Population("p", 3, LIF(200, 5))], [Projection("input", "p", [[1, 2, 3]] * 2)], "p"
+    )
     export(small, tmp_path / "again")
     export(small, tmp_path / "once")
     again = contents(tmp_path / "again")
@@ -182,13 +186,13 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
     other = Network(
         6,
         [
-            Population("hidden", 12, other["hidden"].beta, 60, bias=3),
+            Population("hidden", 12, LIF(other["hidden"].beta, 60, bias=3)),
             one["out"],
         ],
         [
-            Projection("input", "hidden", other.projections[0].weights, weight_bits=7),
-            Projection("hidden", "hidden", other.projections[1].weights, 1, weight_bits=4),
-            Projection("hidden", "out", other.projections[2].weights, one.projections[2].delays),
+            Projection("input", "hidden", Dense(other.projections[0].weights, weight_bits=7)),
+            Projection("hidden", "hidden", Dense(other.projections[1].weights, 1, weight_bits=4)),
+            Projection("hidden", "out", Dense(other.projections[2].weights, one.projections[2].delays)),
         ],
         "out",
     )

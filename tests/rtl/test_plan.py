@@ -7,13 +7,20 @@ import pytest
 
 from lifline.errors import InputError
 from lifline.network import Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.rtl.plan import lanes_of, plan, signed_bits
+from lifline.synapses import Dense
 
 
 def network(sizes, projections):
-    populations = [Population(f"p{i}", size, beta=256, threshold=5) for i, size in enumerate(sizes[1:])]
+    populations = [
+        Population(f"p{i}", size, LIF(beta=256, threshold=5)) for i, size in enumerate(sizes[1:])
+    ]
     return Network(
-        sizes[0], populations, [Projection(s, t, w, delays=d) for s, t, w, d in projections], "p0"
+        sizes[0],
+        populations,
+        [Projection(s, t, Dense(w, delays=d)) for s, t, w, d in projections],
+        "p0",
     )
 
 

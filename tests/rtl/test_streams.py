@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from lifline.network import Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.rtl.encoder import SpikeEncoder
 from lifline.rtl.events import event_layout
 from lifline.rtl.memory import Rom
 from lifline.rtl.plan import plan
 from lifline.rtl.router import Queue, SpikeMerge, SpikeQueue
 from lifline.rtl.synapses import SynapseMemory
+from lifline.synapses import Dense
 
 from .streams import exchange
 
@@ -22,13 +24,13 @@ MARKER = {"address": 0, "marker": 1}
 def network(sizes, projections, **population):
     """Populations p0, p1, … of `sizes[1:]` on `sizes[0]` inputs; projections as (source, target, weights, delays)."""
     populations = [
-        Population(f"p{index}", size, beta=256, threshold=5, **population)
+        Population(f"p{index}", size, LIF(beta=256, threshold=5, **population))
         for index, size in enumerate(sizes[1:])
     ]
     return Network(
         sizes[0],
         populations,
-        [Projection(s, t, np.asarray(w), delays=d) for s, t, w, d in projections],
+        [Projection(s, t, Dense(np.asarray(w), delays=d)) for s, t, w, d in projections],
         f"p{len(sizes) - 2}",
     )
 

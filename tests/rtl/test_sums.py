@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from lifline.network import Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.rtl.accumulator import Accumulator
 from lifline.rtl.delays import DelayLine
 from lifline.rtl.plan import plan
+from lifline.synapses import Dense
 
 from .streams import exchange
 
@@ -30,8 +32,8 @@ def plan_of(size, lanes, longest):
     delays.flat[:2] = 0, longest
     network = Network(
         30,
-        [Population("p", size, 256, 5)],
-        [Projection("input", "p", weights, delays if longest else 0)],
+        [Population("p", size, LIF(256, 5))],
+        [Projection("input", "p", Dense(weights, delays if longest else 0))],
         "p",
     )
     return plan(network, lanes)["p"], weights, delays

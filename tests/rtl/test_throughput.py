@@ -7,7 +7,9 @@ import pytest
 
 from lifline.golden import simulate
 from lifline.network import INPUT, Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.rtl import Accelerator, cycles
+from lifline.synapses import Dense
 
 from .streams import exchange
 from .test_accelerator import input_events
@@ -21,9 +23,9 @@ def layers(*sizes: int, fire: bool, delay: int = 0) -> Network:
     for source, target, rows, columns in zip(names, names[1:], sizes, sizes[1:], strict=False):
         delays = np.zeros((rows, columns), int)
         delays[0, 0] = delay
-        projections.append(Projection(source, target, np.ones((rows, columns), int), delays))
+        projections.append(Projection(source, target, Dense(np.ones((rows, columns), int), delays)))
     populations = [
-        Population(n, s, 0, threshold, "zero") for n, s in zip(names[1:], sizes[1:], strict=True)
+        Population(n, s, LIF(0, threshold, "zero")) for n, s in zip(names[1:], sizes[1:], strict=True)
     ]
     return Network(sizes[0], populations, projections, names[-1])
 

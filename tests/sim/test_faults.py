@@ -11,18 +11,22 @@ import pytest
 
 from lifline import golden, rtl
 from lifline.network import Network, Population, Projection
+from lifline.neurons import LIF
 from lifline.sim import Report, SimulationError, simulate, verify
 from lifline.sim.trace import traces_of
+from lifline.synapses import Dense
 
 NETWORK = Network(
     inputs=4,
     populations=[
-        Population("hidden", 3, beta=250, threshold=20),
-        Population("out", 2, beta=200, threshold=15),
+        Population("hidden", 3, LIF(beta=250, threshold=20)),
+        Population("out", 2, LIF(beta=200, threshold=15)),
     ],
     projections=[
         Projection(
-            "input", "hidden", [[9, 7, 5], [8, 6, 4], [7, 5, 9], [6, 9, 8]], delays=[[0, 1, 2]] * 4
+            "input",
+            "hidden",
+            Dense([[9, 7, 5], [8, 6, 4], [7, 5, 9], [6, 9, 8]], delays=[[0, 1, 2]] * 4),
         ),
         Projection("hidden", "out", [[9, 8], [7, 9], [8, 7]]),
     ],
@@ -174,7 +178,7 @@ def test_wrong_weight_is_traced_to_its_neuron_and_tick(
     projection = NETWORK.projections[0]
     weights = projection.weights.copy()
     weights[3, 2] += 1
-    wrong = Projection("input", "hidden", weights, projection.delays)
+    wrong = Projection("input", "hidden", Dense(weights, projection.delays))
     other = Network(4, NETWORK.populations, [wrong, NETWORK.projections[1]], "out")
     export = rtl.export
     monkeypatch.setattr(rtl, "export", lambda network, *args, **kwargs: export(other, *args, **kwargs))

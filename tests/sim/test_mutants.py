@@ -17,6 +17,8 @@ import pytest
 
 import lifline
 from lifline.network import Network, Population, Projection
+from lifline.neurons import LIF
+from lifline.synapses import Dense
 
 pytestmark = [pytest.mark.slow, pytest.mark.verilator]
 
@@ -68,16 +70,16 @@ def network() -> Network:
     return Network(
         6,
         [
-            Population("ring", 5, 243, 70, "subtract", bias=1, membrane_bits=8),
-            Population("loop", 6, 230, 60, "subtract", reset_delay=True, membrane_bits=9),
-            Population("out", 3, 250, 40, "zero", reset_delay=True, bias=41, membrane_bits=10),
+            Population("ring", 5, LIF(243, 70, "subtract", bias=1, membrane_bits=8)),
+            Population("loop", 6, LIF(230, 60, "subtract", reset_delay=True, membrane_bits=9)),
+            Population("out", 3, LIF(250, 40, "zero", reset_delay=True, bias=41, membrane_bits=10)),
         ],
         [
             Projection(
-                "input", "ring", rng.integers(-30, 60, (6, 5)), delays=rng.integers(0, 7, (6, 5))
+                "input", "ring", Dense(rng.integers(-30, 60, (6, 5)), delays=rng.integers(0, 7, (6, 5)))
             ),
             Projection("ring", "loop", rng.integers(-40, 60, (5, 6))),
-            Projection("loop", "loop", rng.integers(-40, 40, (6, 6)), delays=2),
+            Projection("loop", "loop", Dense(rng.integers(-40, 40, (6, 6)), delays=2)),
             Projection("loop", "out", rng.integers(-60, 50, (6, 3))),
         ],
         "out",

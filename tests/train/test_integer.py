@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lifline import InputError, Network, NetworkError, Population, Projection, Reset
+from lifline import LIF, InputError, Network, NetworkError, Population, Projection, Reset
 from lifline.golden import simulate
 from lifline.train import SpikingNetwork, check_exact, integer, integer_forward, to_network
 
@@ -113,7 +113,7 @@ def test_float32_is_exact_where_it_is_admitted() -> None:
 
 
 def neuron(beta: int, bias: int, membrane_bits: int = 8) -> Network:
-    population = Population("p", 1, beta, 1, Reset.NONE, bias=bias, membrane_bits=membrane_bits)
+    population = Population("p", 1, LIF(beta, 1, Reset.NONE, bias=bias, membrane_bits=membrane_bits))
     return Network(1, [population], [Projection("input", "p", [[-100]])], output="p")
 
 

@@ -1,0 +1,41 @@
+"""Integers and arrays of integers, checked against their ranges."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .errors import NetworkError
+
+
+def check_integer(where: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int within a range."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise NetworkError(f"{where} must be an integer, not {value!r}") from None
+    if not low <= number <= high:
+        raise NetworkError(f"{where} must be in {low} … {high}, not {number}")
+    return number
+
+
+def check_array(where: str, value: Any, *, low: int, high: int) -> np.ndarray:
+    """`value` as a read-only int64 array within a range."""
+    try:
+        values = np.asarray(value)
+    except ValueError:  # a list whose rows differ in length
+        raise NetworkError(f"{where} must be a rectangular array of integers") from None
+    if values.dtype.kind not in "iu":
+        raise NetworkError(f"{where} must be integers, not {values.dtype}; round and cast them first")
+    wrong = (values < low) | (values > high)
+    if wrong.any():
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        at = f" at {index}" if index else ""
+        raise NetworkError(f"{where} must be in {low} … {high}, not {values[index]}{at}")
+    values = values.astype(np.int64)
+    values.setflags(write=False)
+    return values

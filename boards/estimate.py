@@ -19,7 +19,7 @@ from lifline.errors import ToolError
 from lifline.network import Network
 from lifline.rtl.neurons import LIFArray
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
-from lifline.rtl.router import SpikeQueue
+from lifline.rtl.queue import SpikeQueue
 from lifline.rtl.synapses import SynapseMemory
 
 from .board import Board, Family

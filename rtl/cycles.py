@@ -29,7 +29,7 @@ from .delays import DelayLine
 from .encoder import TICKS
 from .neurons import LIFArray
 from .plan import ArrayPlan, Lanes, plan
-from .router import Queue
+from .queue import Queue
 
 _NEVER = -(1 << 60)  # the time of what has always been
 

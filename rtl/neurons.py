@@ -11,7 +11,6 @@ fewer than `TICKS` ticks are on their way out.  From there on nothing can stall,
 needs no handshake.
 """
 
-
 import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring

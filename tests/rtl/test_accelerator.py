@@ -35,7 +35,7 @@ def recorded(accelerator, name, taken, ticks):
         assert payload["group"] == group
         for lane in range(array.lanes):
             spikes[t, group * array.lanes + lane] = payload["spikes"] >> lane & 1
-            membrane[t, group * array.lanes + lane] = payload["membranes"][lane]
+            membrane[t, group * array.lanes + lane] = payload["membrane"][lane]
     size = array.population.size
     return spikes[:, :size], membrane[:, :size]
 

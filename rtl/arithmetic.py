@@ -3,12 +3,12 @@
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 
 
-def delay(m: Module, value: Value, cycles: int, name: str) -> Value:
+def delay(m: Module, value: Value, cycles: int, name: str, *, reset_less: bool = True) -> Value:
     """`value`, so many cycles later; a constant is the same at all times."""
     if isinstance(value, Const):
         return value
     for cycle in range(cycles):
-        later = Signal(value.shape(), name=f"{name}_{cycle + 1}")
+        later = Signal(value.shape(), name=f"{name}_{cycle + 1}", reset_less=reset_less)
         m.d.sync += later.eq(value)
         value = later
     return value
@@ -52,3 +52,8 @@ def saturate(value: Value, bits: int) -> Value:
     fits = (above == 0) | above.all()
     low, high = Const(-(1 << (bits - 1)), signed(bits)), Const((1 << (bits - 1)) - 1, signed(bits))
     return Mux(fits, value[:bits].as_signed(), Mux(value[-1], low, high))
+
+
+def exceeds(value: Value, limit: Value) -> Value:
+    """Whether value > limit: the sign of a difference, which is one carry chain."""
+    return (limit - value)[-1]

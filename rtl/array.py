@@ -63,8 +63,8 @@ class NeuronArray(wiring.Component):
 
     @staticmethod
     def interval(array: ArrayPlan) -> int:
-        """Least cycles from the start of one sweep to the next: for its groups, and for the states to be written."""
-        return max(array.groups, NeuronUpdate.interval(array))
+        """Least cycles from the start of one sweep to the next."""
+        return NeuronUpdate.interval(array)
 
     @staticmethod
     def sweep_latency(array: ArrayPlan) -> int:
@@ -106,6 +106,7 @@ class NeuronArray(wiring.Component):
             m.d.sync += pause.eq(pause - 1)
 
         wiring.connect(m, wiring.flipped(self.i), sums.i)
+        wiring.connect(m, sums.coming, update.coming)
         wiring.connect(m, sums.o, update.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
         m.d.comb += [

@@ -189,8 +189,7 @@ class ArrayPlan:
                 for lane in range(lanes)
             ]
         elif groups > REGISTER_GROUPS:
-            width = lanes * self.accumulator_bits
-            result += [Memory("ram", f"{name}.sums_{bank}", width, groups) for bank in range(2)]
+            result.append(Memory("ram", f"{name}.sums", lanes * self.accumulator_bits, groups))
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
         spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group

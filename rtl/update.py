@@ -2,11 +2,16 @@
 
 ::
 
-    small arrays, in registers:   sums, state of the group ──────────────────► lanes ──► trace
-    large ones, in block RAM:     sums ──► state and parameters, 2 cycles ──► lanes ──► trace
-                                           ▲                                     │
-                                           └─────────── new state ◄──────────────┘
+    coming ──► state (first its initial value), parameters ──┐
+    sums ────────────────────────────────────────────────────┴─► lanes ──► o ──┬──► trace
+                        ▲                                                      │
+                        └──────────────────────────────────────────────────────┘
+
+The states of one group are in the output's register, those of a few groups in a register file, those of more
+in block RAM.  Parameters that are the same for all neurons of a lane are constants.
 """
+
+from collections.abc import Iterable
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
@@ -14,10 +19,11 @@ from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
 from .events import current_layout, trace_layout
-from .memory import Ram, Rom
+from .memory import Ram, RegisterFile, Rom
 from .neurons import Lane, lane
 from .neurons.lane import member_name
-from .plan import REGISTER_GROUPS, ArrayPlan
+from .parameters import Parameter
+from .plan import REGISTER_GROUPS, ArrayPlan, address_bits
 
 
 class NeuronUpdate(wiring.Component):
@@ -29,14 +35,17 @@ class NeuronUpdate(wiring.Component):
 
     Members
     -------
+    coming : In(stream of group, always ready)
+        The groups of `i`, `AHEAD` cycles before.
     i : In(stream of current_layout(array), always ready)
-        Groups in order; the same group again after `interval(array)` cycles or more.
+        Groups in order; the first one again after `interval(array)` cycles or more.
     o : Out(stream of trace_layout(array), always ready)
         The same groups, `latency(array)` cycles later.
 
-    Latency: the lane's, one for the register behind it, and two where states are in memory.
-    Throughput: a group a cycle.
+    Latency: the lane's, and one cycle for the output's register.  Throughput: a group a cycle.
     """
+
+    AHEAD = 2
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
@@ -51,29 +60,23 @@ class NeuronUpdate(wiring.Component):
         ]
         super().__init__(
             {
+                "coming": In(stream.Signature(unsigned(address_bits(array.groups)), always_ready=True)),
                 "i": In(stream.Signature(current_layout(array), always_ready=True)),
                 "o": Out(stream.Signature(trace_layout(array), always_ready=True)),
             }
         )
 
     @staticmethod
-    def fetch(array: ArrayPlan) -> int:
-        """Cycles from a group's sums to its states."""
-        return 2 if (array.groups > REGISTER_GROUPS) else 0
-
-    @staticmethod
     def latency(array: ArrayPlan) -> int:
         """Cycles from a group's sums to its spikes and states."""
         neuron = array.population.neuron
-        return NeuronUpdate.fetch(array) + lane(neuron).latency(neuron) + 1
+        return lane(neuron).latency(neuron) + 1
 
     @staticmethod
     def interval(array: ArrayPlan) -> int:
-        """Least cycles from a group's sums to those of its next tick: its states must have been written by then.
-
-        They are written in the cycle before they are shown, and so read in that cycle at the earliest.
-        """
-        return NeuronUpdate.latency(array)
+        """Least cycles from a tick's first group to the next tick's, whose state has been written by then."""
+        read = 0 if array.groups == 1 else 2 if array.groups <= REGISTER_GROUPS else 3
+        return max(array.groups, NeuronUpdate.latency(array) + read)
 
     @property
     def tables(self) -> dict[str, Rom]:
@@ -82,132 +85,103 @@ class NeuronUpdate(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        array, neuron = self.array, self.array.population.neuron
-        last_group = array.groups - 1
+        array, neuron, i = self.array, self.array.population.neuron, self.i.payload
         latency = self.lanes[0].latency(neuron)
+        last_group = array.groups - 1
 
-        old = Signal(self._layout())
-        new = Signal(self._layout())
+        # What comes in two cycles: its words are read.
+        coming_valid = Signal()
+        coming_group = Signal.like(self.coming.payload, reset_less=True)
+        started = Signal()  # a whole tick has gone by: the state is not from before the sample
+        m.d.sync += [coming_valid.eq(self.coming.valid), coming_group.eq(self.coming.payload)]
+        with m.If(coming_valid & (coming_group == last_group)):
+            m.d.sync += started.eq(1)
+        words = {}
+        for name, rom in self.roms.items():
+            m.submodules[member_name(name)] = rom
+            m.d.comb += [rom.en.eq(1), rom.address.eq(self.coming.payload)]
+            words[name] = delay(m, rom.data, 1, f"{member_name(name)}_word")
+
+        # The lanes, and what goes out of them.
+        old = Signal(self._state_layout())
         spikes = Signal(array.lanes)
-        group = Signal.like(self.i.payload.group)  # of `new` and `spikes`
-        valid = Signal()  # whether they are there
-        store = self._in_memory if (array.groups > REGISTER_GROUPS) else self._in_registers
-        i_valid, i, words = store(m, latency, old, new, group, valid)
-        m.d.comb += [
-            group.eq(delay(m, i.group, latency, "group")),
-            valid.eq(delay(m, i_valid, latency, "valid")),
-        ]
+        new = {
+            s.name: Signal(self.o.payload[s.name].shape(), name=f"new_{s.name}") for s in neuron.states
+        }
+        group = delay(m, i.group, latency, "group")
+        valid = delay(m, self.i.valid, latency, "valid", reset_less=False)
         for index, circuit in enumerate(self.lanes):
             m.submodules[f"lane_{index}"] = circuit
             spike = circuit.spike
             if last_group * array.lanes + index >= array.population.size:
                 spike = spike & (group != last_group)  # no neuron here in the last group
-            m.d.comb += [
-                circuit.total.eq(i["values"][index]),
-                spikes[index].eq(spike),
-            ]
+            m.d.comb += [circuit.total.eq(i["values"][index]), spikes[index].eq(spike)]
             for name, value in self._parameters(index, i.group, words).items():
                 m.d.comb += getattr(circuit, member_name(name)).eq(value)
-            for state in neuron.states:
+            for state, values in new.items():
                 m.d.comb += [
-                    getattr(circuit, f"old_{state.name}").eq(old[state.name][index]),
-                    new[state.name][index].eq(getattr(circuit, f"new_{state.name}")),
+                    getattr(circuit, f"old_{state}").eq(old[state][index]),
+                    values[index].eq(getattr(circuit, f"new_{state}")),
                 ]
             if neuron.keeps_spike:
                 m.d.comb += circuit.spiked.eq(old.spikes[index])
-        if neuron.keeps_spike:
-            m.d.comb += new.spikes.eq(spikes)
-        m.d.sync += [
-            self.o.valid.eq(valid),
-            self.o.payload.eq(Cat(group, spikes, *(new[state.name] for state in neuron.states))),
+
+        # States are written from the output's register, so that the path to it is short.
+        o = Signal(self.o.payload.shape(), reset_less=True)
+        kept = Signal(old.shape())
+        m.d.sync += self.o.valid.eq(valid)
+        m.d.comb += [self.o.payload.eq(o), *(kept[name].eq(o[name]) for name, _ in old.shape())]
+        shown = Cat(group, spikes, *new.values())
+        initial = Cat(self._initial(name, coming_group) for name in array.initial)
+        if array.groups == 1:  # that register is the memory
+            m.d.comb += old.eq(kept)
+            with m.If(~started):
+                m.d.sync += o.eq(Cat(Const(0, len(group) + len(spikes)), initial))
+            with m.Elif(valid):
+                m.d.sync += o.eq(shown)
+            return m
+        if array.groups <= REGISTER_GROUPS:
+            states = RegisterFile(width=len(kept.as_value()), depth=array.groups)
+            m.d.comb += states.address.eq(coming_group)
+        else:
+            states = Ram(width=len(kept.as_value()), depth=array.groups)
+            m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
+        m.submodules.states = states
+        fetched = Signal(old.shape(), reset_less=True)
+        m.d.sync += [fetched.eq(Mux(started, states.data, initial)), o.eq(shown)]
+        m.d.comb += [
+            old.eq(fetched),
+            states.write.eq(self.o.valid),
+            states.write_address.eq(o.group),
+            states.write_data.eq(kept),
         ]
         return m
 
-    def _in_registers(self, m, latency, old, new, group, valid):
-        """Keep states in registers.
-
-        Gives whether there are sums, those beside which `old` is valid, and the words of memories: none.
-        """
-        array, i = self.array, self.i.payload
-        states = Array(
-            Signal(new.shape().size, name=f"state_{g}", init=self._initial(g))
-            for g in range(array.groups)
-        )
-        m.d.comb += old.eq(states[i.group])
-        # A bit for each group, so that each register's enable comes straight from another.
-        writes = Cat(self.i.valid & (i.group == g) for g in range(array.groups))
-        writes = delay(m, writes, latency, "writes")
-        for g, state in enumerate(states):
-            with m.If(writes[g]):
-                m.d.sync += state.eq(new)
-        return self.i.valid, i, {}
-
-    def _in_memory(self, m, latency, old, new, group, valid):
-        """Keep states in memory, two cycles away.
-
-        Gives whether there are sums, those beside which `old` is valid, and the words of memories by name.
-        """
-        array, words = self.array, {}
-        m.submodules.states = states = Ram(width=new.shape().size, depth=array.groups)
-        m.d.comb += [states.en.eq(1), states.address.eq(self.i.payload.group)]
-        fetched = delay(m, states.data, 1, "fetched")
-        for name, rom in self.roms.items():
-            label = member_name(name)
-            m.submodules[label] = rom
-            m.d.comb += [rom.en.eq(1), rom.address.eq(self.i.payload.group)]
-            words[name] = delay(m, rom.data, 1, f"{label}_word")
-        i_valid = delay(m, self.i.valid, 2, "i_valid")
-        i = delay(m, self.i.payload, 2, "i")
-
-        started = Signal()  # a whole tick has gone by: the state is not from before the sample
-        with m.If(i_valid & (i.group == array.groups - 1)):
-            m.d.sync += started.eq(1)
-        first = Cat(
-            words[name]
-            if (name := f"initial.{state}") in words
-            else Const(self._word(parameter, 0), parameter.bits * array.lanes)
-            for state, parameter in array.initial.items()
-        )
-        m.d.comb += old.eq(Mux(started, fetched, first))
-
-        m.d.comb += [
-            states.write.eq(valid),
-            states.write_address.eq(group),
-            states.write_data.eq(new),
-        ]
-        return i_valid, i, words
-
-    def _layout(self):
+    def _state_layout(self):
         """A group's states, and where the kind keeps them its spikes."""
-        neuron, lanes = self.array.population.neuron, self.array.lanes
-        layout = {
-            state.name: data.ArrayLayout(Shape(state.bits, state.signed), lanes)
-            for state in neuron.states
-        }
-        return data.StructLayout(layout | ({"spikes": unsigned(lanes)} if neuron.keeps_spike else {}))
+        neuron, shown = self.array.population.neuron, trace_layout(self.array)
+        names = [state.name for state in neuron.states] + ["spikes"] * neuron.keeps_spike
+        return data.StructLayout({name: shown[name].shape for name in names})
 
-    def _initial(self, group):
-        """A group's states before the first tick, as an integer of the layout."""
-        result, low = 0, 0
-        for parameter in self.array.initial.values():
-            result |= self._word(parameter, group) << low
-            low += parameter.bits * self.array.lanes
-        return result
+    def _initial(self, state, group):
+        """What a state of the lanes of a group is before the first tick."""
+        array, parameter = self.array, self.array.initial[state]
+        width = array.lanes * parameter.bits
+        if rom := self.roms.get(f"initial.{state}"):
+            return rom.data
+        if parameter.uniform:
+            return Const(_word(parameter, [parameter.values[0]] * array.lanes), width)
+        words = [Const(_word(parameter, row), width) for row in array.by_group(parameter.values)]
+        return words[0] if array.groups == 1 else Array(words)[group]
 
-    def _word(self, parameter, group):
-        """What the lanes of a group hold, side by side, lane 0 in the lowest bits."""
-        mask = (1 << parameter.bits) - 1
-        column = self.array.by_group(parameter.values)[group]
-        return sum((int(value) & mask) << lane * parameter.bits for lane, value in enumerate(column))
-
-    def _constants(self, index):
+    def _constants(self, index: int) -> dict[str, int]:
         """The parameters that are the same for all neurons of a lane."""
-        array, constants = self.array, {}
-        for name, parameter in array.parameters.items():
-            column = array.by_group(parameter.values)[:, index]
+        constants = {}
+        for name, parameter in self.array.parameters.items():
+            column = self.array.by_group(parameter.values)[:, index]
             if parameter.uniform:
                 constants[name] = int(parameter.values[0])
-            elif name not in array.stored and (column == column[0]).all():
+            elif name not in self.array.stored and (column == column[0]).all():
                 constants[name] = int(column[0])
         return constants
 
@@ -224,3 +198,9 @@ class NeuronUpdate(wiring.Component):
                 column = self.array.by_group(parameter.values)[:, index]
                 chosen[name] = Array(Const(int(value), shape) for value in column)[group]
         return chosen
+
+
+def _word(parameter: Parameter, values: Iterable[int]) -> int:
+    """The values of the lanes of a group side by side, lane 0 in the lowest bits."""
+    mask = (1 << parameter.bits) - 1
+    return sum((int(value) & mask) << lane * parameter.bits for lane, value in enumerate(values))

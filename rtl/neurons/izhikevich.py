@@ -16,7 +16,7 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from lifline.neurons import Izhikevich
 from lifline.neurons.izhikevich import A_BITS, B_BITS, QUADRATIC
 
-from ..arithmetic import delay, digits, saturate, times, total
+from ..arithmetic import delay, digits, exceeds, saturate, times, total
 from .lane import Lane, lane
 
 
@@ -56,8 +56,8 @@ class IzhikevichLane(Lane):
         # x = sat(v + floor(rise / 2^step_bits)), r = sat_u(u + floor(pull / 2^(12 + step_bits)))
         moved = delay(m, v, 3, "v_before") + rise.shift_right(neuron.step_bits)
         pulled = delay(m, u, 3, "u_before") + pull.shift_right(A_BITS + neuron.step_bits)
-        x = Signal.like(v)
-        r = Signal.like(u)
+        x = Signal.like(v, reset_less=True)
+        r = Signal.like(u, reset_less=True)
         m.d.sync += [
             x.eq(saturate(moved, neuron.membrane_bits)),
             r.eq(saturate(pulled, neuron.recovery_bits)),
@@ -68,7 +68,7 @@ class IzhikevichLane(Lane):
         c = delay(m, self.parameter("c"), latency, "c")
         d = delay(m, self.parameter("d"), latency, "d")
         m.d.comb += [
-            self.spike.eq(x > threshold),
+            self.spike.eq(exceeds(x, threshold)),
             self.new_membrane.eq(Mux(self.spike, c, x)),
             self.new_recovery.eq(Mux(self.spike, saturate(r + d, neuron.recovery_bits), r)),
         ]

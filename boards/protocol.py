@@ -29,7 +29,7 @@ import numpy as np
 
 from lifline.files import check_spikes
 from lifline.network import Population
-from lifline.rtl.plan import signed_bits
+from lifline.rtl.parameters import signed_bits
 
 RESET = READY = 0x80
 TICK = CREDIT = 0x81

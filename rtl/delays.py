@@ -39,6 +39,8 @@ class DelayLine(wiring.Component):
         A whole tick waits to be swept.
     start : In(1)
         Sweep it; only when `waiting`.
+    coming : Out(stream of group, always ready)
+        The groups of `o`, `AHEAD` cycles before.
     o : Out(stream of current_layout(array), always ready)
         The sums of group 0, 1, … in successive cycles.
     busy : Out(1)
@@ -49,12 +51,16 @@ class DelayLine(wiring.Component):
     """
 
     LATENCY = 3
-    #: The rows of a tick wait for the sweep to begin of so many ticks before (the ring has one read port).
-    TICKS = 1
+    AHEAD = 2
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
         super().__init__(sums_members(array))
+
+    @staticmethod
+    def closed(array: ArrayPlan) -> int:
+        """Cycles from a sweep's start until rows of the next tick are taken: the ring has one read port."""
+        return array.groups
 
     def elaborate(self, platform):
         m = Module()
@@ -104,7 +110,12 @@ class DelayLine(wiring.Component):
         # carry the slot that they belong to.
         base = Signal.like(now)
         m.d.sync += base.eq(now)
-        m.d.comb += [self.o.valid.eq(valid[3] & draining[3]), self.o.payload.group.eq(at_group[3])]
+        m.d.comb += [
+            self.coming.valid.eq(valid[1] & draining[1]),
+            self.coming.payload.eq(at_group[1]),
+            self.o.valid.eq(valid[3] & draining[3]),
+            self.o.payload.group.eq(at_group[3]),
+        ]
 
         for lane in range(array.lanes):
             m.submodules[f"ring_{lane}"] = ring = Ram(

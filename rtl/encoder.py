@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from .events import event_layout, trace_layout
 from .plan import TICKS, ArrayPlan, address_bits
-from .router import Queue
+from .queue import Queue
 
 #: Bits, or blocks of bits, among which one encoder finds the first in a cycle.
 RADIX = 16

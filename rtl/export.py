@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -146,6 +147,9 @@ def _manifest(accelerator: Accelerator, files: dict[str, str], *, yosys: str) ->
                 "accumulator_bits": array.accumulator_bits,
                 "accumulator_range": list(array.accumulator_range),
                 "ring_ticks": array.ring_ticks,
+                "memories": [
+                    dataclasses.asdict(memory) for memory in array.memories(accelerator.block_bits)
+                ],
                 "channels": [
                     {
                         "source": channel.source,
@@ -170,15 +174,15 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
     """The memory files of a population: what each word holds."""
     array = accelerator.arrays[name]
 
-    def bank(rom: Rom, **content: Any) -> dict[str, Any]:
+    def bank(rom: Rom, lanes: int = array.lanes, **content: Any) -> dict[str, Any]:
         return {
             "files": list(rom.files),  # a slice each, the lowest bits first
             "slice_bits": (rom.slices or [rom])[0].width,  # of all but the last
             "population": name,
             "words": len(rom.words),
             "word_bits": rom.width,
-            "bits_per_lane": rom.width // array.lanes,
-            "lanes": array.lanes,
+            "bits_per_lane": rom.width // lanes,
+            "lanes": lanes,
             **content,
         }
 
@@ -197,8 +201,11 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
                     source_size=channel.source_size,
                 )
             )
-    for field, rom in accelerator.neurons[name].update.roms.items():
-        banks.append(bank(rom, content=field, signed=field == "bias", word="group"))
+    update = accelerator.neurons[name].update
+    for field, rom in update.roms.items():
+        banks.append(bank(rom, content=field, signed=array.stored[field].signed, word="group"))
+    for field, rom in update.tables.items():  # every lane reads the same file
+        banks.append(bank(rom, 1, content=field, signed=True, word="entry"))
     return banks
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
-from lifline.neurons import BETA_BITS, LIF, Neuron
+
+from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
 
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
@@ -123,20 +124,38 @@ class ArrayPlan:
         """Width of the widest weight."""
         return max((c.weight_bits for c in self.channels if c.projection), default=2)
 
+    @functools.cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters of each neuron by the names of their fields, those of a part as ``part.field``."""
+        return parameters_of(self.population.neuron)
+
+    @functools.cached_property
+    def initial(self) -> dict[str, Parameter]:
+        """The value of each state before the first tick, by the state's name."""
+        return initial_of(self.population.neuron, self.population.size)
+
+    @functools.cached_property
+    def tables(self) -> dict[str, Table]:
+        """The arrays of the kind that are not per neuron, by the names of their fields."""
+        return tables_of(self.population.neuron)
+
+    @property
+    def stored(self) -> dict[str, Parameter]:
+        """What is in memories with a word a group, by name; of a state's initial value it is ``initial.<state>``.
+
+        That is what neurons of large arrays differ in; all else is logic.
+        """
+        if self.groups <= REGISTER_GROUPS:
+            return {}
+        initial = {f"initial.{state}": values for state, values in self.initial.items()}
+        everything = self.parameters | initial
+        return {name: values for name, values in everything.items() if not values.uniform}
+
     @property
     def state_bits(self) -> int:
         """Bits that a group keeps from one tick to the next."""
         neuron = self.population.neuron
         return self.lanes * (sum(state.bits for state in neuron.states) + neuron.keeps_spike)
-
-    @property
-    def stored_parameters(self) -> tuple[str, ...]:
-        """The parameters that are in memory: those of large arrays whose neurons differ in them."""
-        if self.groups <= REGISTER_GROUPS:
-            return ()
-        neuron = self.population.neuron
-        fields = {field: getattr(neuron, field) for field in parameter_bits(neuron)}
-        return tuple(field for field, values in fields.items() if (values != values[0]).any())
 
     def memories(self, block_bits: int | None = None) -> tuple[Memory, ...]:
         """Every memory of this population's gateware, its queues included.
@@ -158,10 +177,11 @@ class ArrayPlan:
                 if bits:
                     rows = groups * channel.source_size
                     result += Memory("rom", f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
-        bits_of = parameter_bits(self.population.neuron)
-        for field in self.stored_parameters:
-            width = lanes * bits_of[field]
-            result.append(Memory("rom", f"{name}.{field}", width, groups))
+        for field, parameter in self.stored.items():
+            result.append(Memory("rom", f"{name}.{field}", lanes * parameter.bits, groups))
+        for field, table in self.tables.items():
+            if table.in_memory:
+                result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes
         if self.ring_ticks > 1:
             words = ring_slots(self.ring_ticks) * groups
             result += [
@@ -169,8 +189,7 @@ class ArrayPlan:
                 for lane in range(lanes)
             ]
         elif groups > REGISTER_GROUPS:
-            width = lanes * self.accumulator_bits
-            result += [Memory("ram", f"{name}.sums_{bank}", width, groups) for bank in range(2)]
+            result.append(Memory("ram", f"{name}.sums", lanes * self.accumulator_bits, groups))
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
         spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
@@ -191,21 +210,6 @@ class ArrayPlan:
     def by_group(self, values: np.ndarray) -> np.ndarray:
         """One value a neuron, (size,), as int64 (groups, lanes); lanes without a neuron hold 0."""
         return self.rows(values[None])
-
-
-@functools.singledispatch
-def parameter_bits(neuron: Neuron) -> dict[str, int]:
-    """Bits of each parameter of a kind of neuron that a memory can hold, by its field."""
-    raise NotImplementedError(f"the gateware does not know {type(neuron).__name__}")
-
-
-@parameter_bits.register
-def _(neuron: LIF) -> dict[str, int]:
-    return {
-        "beta": BETA_BITS + 1,
-        "threshold": neuron.membrane_bits - 1,
-        "bias": signed_bits(int(neuron.bias.min()), int(neuron.bias.max())),
-    }
 
 
 def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
@@ -303,11 +307,6 @@ def address_bits(count: int) -> int:
 def ring_slots(ticks: int) -> int:
     """Slots of a ring for so many ticks: a power of two, so that the index wraps by itself."""
     return 1 << (ticks - 1).bit_length()
-
-
-def signed_bits(low: int, high: int) -> int:
-    """Bits of the two's complement numbers low … high."""
-    return max(high.bit_length() if high >= 0 else 0, (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 def _downstream(network: Network, name: str, within_tick: bool = False) -> set[str]:

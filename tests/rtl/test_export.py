@@ -17,7 +17,7 @@ from lifline.boards import toolchain
 from lifline.errors import InputError, LiflineError
 from lifline.golden import simulate
 from lifline.network import Network, Population, Projection
-from lifline.neurons import LIF
+from lifline.neurons import LIF, Adaptation, Izhikevich, Noise
 from lifline.rtl import Accelerator, export
 from lifline.sim import Simulator
 from lifline.sim.tools import find_icarus, find_verilator
@@ -122,7 +122,7 @@ def test_banks_hold_what_the_manifest_says(block_bits, tmp_path):
         values, name = read_bank(tmp_path, bank), bank["population"]
         size, groups, lanes = arrays[name]["size"], arrays[name]["groups"], arrays[name]["lanes"]
         if bank["content"] == "beta":
-            assert values.ravel()[:size].tolist() == net[name].beta.tolist()
+            assert values.ravel()[:size].tolist() == net[name].neuron.beta.tolist()
         else:
             (projection,) = [p for p in net.incoming(name) if p.source == bank["source"]]
             by_group = values.reshape(groups, bank["source_size"], lanes).transpose(1, 0, 2)
@@ -138,6 +138,45 @@ def test_banks_hold_what_the_manifest_says(block_bits, tmp_path):
         ("out", "delays", "hidden"),
         ("out", "weights", "hidden"),
     ]
+
+
+def test_banks_of_kinds_with_states_of_their_own(tmp_path):
+    size = 11
+    noise = Noise(np.arange(-20, 44), Noise.seeds(size))
+    lif = LIF(range(200, 211), 60, noise=noise, alpha=range(11), adaptation=Adaptation(3, range(-5, 6)))
+    net = Network(
+        3,
+        [Population("a", size, lif), Population("b", size, Izhikevich.of(rest=range(-70, -59)))],
+        [
+            Projection("input", "a", np.ones((3, size), int)),
+            Projection("a", "b", np.ones((size, size), int)),
+        ],
+        "b",
+    )
+    manifest = export(net, tmp_path, {"a": 2, "b": 1})
+    expected = {
+        ("a", "beta"): lif.beta,
+        ("a", "alpha"): lif.alpha,
+        ("a", "adaptation.jump"): lif.adaptation.jump,
+        ("a", "initial.noise"): noise.seed,
+        ("a", "noise.table"): noise.table,
+        ("b", "initial.membrane"): net["b"].neuron.initial_membrane,
+        ("b", "initial.recovery"): net["b"].neuron.initial_recovery,
+    }
+    banks = {(b["population"], b["content"]): b for b in manifest["banks"] if b["content"] != "weights"}
+    assert banks.keys() == expected.keys()
+    for key, bank in banks.items():
+        values = read_bank(tmp_path, bank).ravel()
+        assert values[: len(expected[key])].tolist() == expected[key].tolist()
+    of_a, of_b = manifest["populations"]
+    assert (of_a["neuron"]["kind"], of_b["neuron"]["kind"]) == ("LIF", "Izhikevich")
+    assert [state["name"] for state in of_a["neuron"]["states"]] == [
+        "membrane",
+        "current",
+        "adaptation",
+        "noise",
+    ]
+    assert [m["name"] for m in of_a["memories"]].count("a.noise.table") == 2  # one for each lane
 
 
 def verilator_lint(directory: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
@@ -197,13 +236,19 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
     other = Network(
         6,
         [
-            Population("hidden", 12, LIF(other["hidden"].beta, 60, bias=3)),
+            Population("hidden", 12, LIF(other["hidden"].neuron.beta, 60, bias=3)),
             one["out"],
         ],
         [
-            Projection("input", "hidden", Dense(other.projections[0].weights, weight_bits=7)),
-            Projection("hidden", "hidden", Dense(other.projections[1].weights, 1, weight_bits=4)),
-            Projection("hidden", "out", Dense(other.projections[2].weights, one.projections[2].delays)),
+            Projection("input", "hidden", Dense(other.projections[0].synapses.weights, weight_bits=7)),
+            Projection(
+                "hidden", "hidden", Dense(other.projections[1].synapses.weights, 1, weight_bits=4)
+            ),
+            Projection(
+                "hidden",
+                "out",
+                Dense(other.projections[2].synapses.weights, one.projections[2].synapses.delays),
+            ),
         ],
         "out",
     )

@@ -85,8 +85,7 @@ def test_memories_of_a_network_by_name(tmp_path):
         Memory("ram", "a.0.from_input.queue", 4, 14),
         Memory("rom", "a.0.from_input.weights", 14, 36),
         Memory("rom", "a.beta", 18, 6),
-        Memory("ram", "a.sums_0", 2 * a.accumulator_bits, 6),
-        Memory("ram", "a.sums_1", 2 * a.accumulator_bits, 6),
+        Memory("ram", "a.sums", 2 * a.accumulator_bits, 6),
         Memory("ram", "a.states", 32, 6),
         Memory("ram", "a.spikes", 6, 24),
     )

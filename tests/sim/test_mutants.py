@@ -31,8 +31,8 @@ MUTANTS = {
     ),
     "threshold comparison": (
         "rtl/neurons.py",
-        "x > threshold",
-        "x >= threshold",
+        "margin.eq(threshold - x)",
+        "margin.eq(threshold - x - 1)",
     ),
     "saturation": ("rtl/neurons.py", "fits = (above == 0) | above.all()", "fits = 1"),
     "delay index": (
@@ -51,10 +51,13 @@ MUTANTS = {
         "kept = Mux(self.s, 0, self.v)",
         "kept = self.v",
     ),
-    "marker count": ("rtl/router.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"),
+    "marker count": ("rtl/queue.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"),
     "sums close together": ("rtl/delays.py", "if array.groups < 3:", "if array.groups < 1:"),
-    "first event of a tick": ("rtl/accumulator.py", "Mux(two.fresh, 0, before)", "before"),
-    "sums of the tick before": ("rtl/accumulator.py", ", tick_sums.eq(0)]", "]"),
+    "first event of a tick": ("rtl/accumulator.py", "Mux(fresh_1, 0, word)", "word"),
+    "tick without events": ("rtl/accumulator.py", "Mux(void, 0, word)", "word"),
+    "rows before the sweep": ("rtl/accumulator.py", "~self.waiting | self.start", "1"),
+    "address of a sweep": ("rtl/accumulator.py", "Mux(sweep, group, row.group)", "row.group"),
+    "state of the sample before": ("rtl/neurons.py", "Mux(started, states.data, 0)", "states.data"),
     "spike of a lane without a neuron": (
         "rtl/neurons.py",
         "fired = fired & (group != last_group)",

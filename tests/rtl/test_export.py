@@ -218,7 +218,7 @@ def test_two_networks_fit_in_one_design_in_verilator(tmp_path):
 def test_two_networks_fit_in_one_design_in_icarus(tmp_path):
     icarus = find_icarus()
     sources = two_designs(tmp_path)
-    command = [str(icarus.executable), "-g2005-sv", "-s", "both", "-o", "both.vvp", *sources]
+    command = [str(icarus.executable), "-g2005", "-s", "both", "-o", "both.vvp", *sources]
     for run in (command, ["vvp", "both.vvp"]):  # the second reads all memory files, or says so
         result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (result.returncode, result.stdout + result.stderr) == (0, "")

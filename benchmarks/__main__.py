@@ -13,7 +13,7 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "training", "delays", "spiker", "growth", "mnist", "simulation", "boards", "resources",
+    "inference", "training", "delays", "quantisation", "spiker", "growth", "mnist", "simulation", "boards", "resources",
 )  # fmt: skip
 
 

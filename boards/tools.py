@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lifline.errors import ToolError
-from lifline.tools import Tool
+from lifline.tool import Tool
 
 _REMEDY = "pip install 'lifline[boards]'"
 

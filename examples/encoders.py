@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline import LIF, Network, Population, Projection, golden
-from lifline.train import encoders
+from lifline import LIF, Network, Population, Projection, encoders, golden
 
 TICKS, SERIES_TICKS, FIELDS, STEP, LEVELS, SENSOR = 32, 240, 8, 0.05, 8, 34
 
@@ -207,7 +206,7 @@ if options.output:
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
 
-    from lifline.report import BLUE, INK, LINE, MUTED, ORANGE
+    from lifline.app.report.style import BLUE, INK, LINE, MUTED, ORANGE
 
     matplotlib.rcParams.update({
         "figure.constrained_layout.use": True, "figure.dpi": 110, "font.size": 9, "legend.frameon": False,

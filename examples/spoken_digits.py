@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline import Network, demo
+from lifline import Network
+from lifline.app.pipeline import run
+from lifline.app.training import load_training
 from lifline.errors import LiflineError
-from lifline.train import audio, datasets, fsdd
-from lifline.train.tasks import TASKS, run_task
+from lifline.train import audio, datasets
+from lifline.train.tasks import fsdd, run_task
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
 parser.add_argument("--data", type=Path, help="folder with the clips, by default $LIFLINE_DATA/fsdd")
@@ -28,7 +30,7 @@ options = parser.parse_args()
 
 
 def show(picture: np.ndarray, shades: str, unit: str) -> None:
-    """Print a picture of whole numbers (ticks, channels), a shade for each; two channels to a row."""
+    """Print a picture of counts (ticks, channels), a shade for each; two channels to a row."""
     rows = picture.reshape(len(picture), -1, 2).max(axis=2).T
     for row, values in reversed(list(enumerate(rows))):
         print(f"   {unit} {2 * row:2} {''.join(shades[value] for value in values)}".rstrip())
@@ -41,7 +43,7 @@ def bars(values: np.ndarray, most: float) -> str:
 
 def walk() -> bool:
     """Every step from a wav file to the report; whether all witnesses agree."""
-    settings = TASKS["fsdd"].settings
+    settings = fsdd.FSDDSettings()
 
     clips = datasets.fsdd(options.data)
     learned, test = clips.split()
@@ -79,7 +81,7 @@ def walk() -> bool:
         print(f"\n4. The network was trained before: {options.trained}.")
     else:
         print(
-            "\n4. Training: weights and delays learn at the same time; then weights alone, on whole numbers."
+            "\n4. Training: weights and delays learn at the same time; then weights alone, quantised."
         )
 
         def progress(done: int, total: int, text: str) -> None:
@@ -91,7 +93,7 @@ def walk() -> bool:
             progress=progress, warn=lambda line: print(f"   {line}"),
         )  # fmt: skip
     folder = options.trained or options.output
-    record, network, *_ = demo.load_training(folder)
+    record, network, *_ = load_training(folder)
     print(f"   {record['test_accuracy']:.2%} of {record['test_samples']} test clips are heard right.")
 
     print(f"\n5. What was trained is a network of integers, {folder / 'network.npz'}:")
@@ -107,7 +109,7 @@ def walk() -> bool:
             print(f"   {when:6} {bars(counts, most)} 0 … {len(counts) - 1} ticks, mean {mean:.1f}")
 
     print("\n7. PyTorch, the golden model and the Verilog, held against each other:")
-    result = demo.run(
+    result = run(
         options.output, trained=folder, samples=options.clips,
         boards=["ulx3s"] if options.build else [], say=lambda line: print(f"   {line}", flush=True),
     )  # fmt: skip
@@ -115,8 +117,8 @@ def walk() -> bool:
     for witness in ("torch", "rtl"):
         different = result["differing"][witness]
         print(
-            f"   {witness}: {different['spikes']} of {compared['spikes']:,} spikes and {different['membranes']} "
-            f"of {compared['membranes']:,} membranes differ from golden's"
+            f"   {witness}: {different['spikes']} of {compared['spikes']:,} spikes and {different['states']} "
+            f"of {compared['states']:,} states differ from golden's"
         )
     print(
         f"   clock cycles of a clip: {cycles['min']:,} … {cycles['max']:,}, mean {cycles['mean']:,.0f}; "

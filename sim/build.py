@@ -1,30 +1,27 @@
 """Compiling an exported design for a simulator, and running it.
 
 Most of what a verilated design is compiled from is the same for every design: Verilator's runtime, and the
-standard headers.  They are compiled once for each toolchain and kept in the user's cache folder (or
-``$LIFLINE_CACHE``), the headers as a precompiled header; a small design then takes a second instead of ten.
+standard headers.  They are compiled once for each toolchain and cached, the headers as a precompiled header; a
+small design then takes a second instead of ten.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
 import logging
 import os
 import re
 import shutil
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lifline.errors import InputError, ToolError
 
+from .cache import cached
+from .process import Ticker, call, check_folder, last_line, tool_errors
 from .tools import Verilator, find_icarus, find_verilator, require_cocotb
 
 BACKENDS = ("verilator", "icarus")
@@ -70,10 +67,7 @@ class Build:
             raise InputError(
                 f"{self.waves}: waves are written as .fst or .vcd; use one of these suffixes"
             )
-        if " " in str(self.objects):
-            raise InputError(
-                f"{self.objects}: GNU make cannot work in a folder with a space; choose another"
-            )
+        check_folder(self.objects, "choose another, or set TMPDIR")
 
     @property
     def objects(self) -> Path:
@@ -123,7 +117,7 @@ class Build:
         """
         if not jobs:
             return
-        ticker = _Ticker([_beside(result, "progress") for _, result in jobs], progress)
+        ticker = Ticker([_beside(result, "progress") for _, result in jobs], progress)
         with ticker, concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
             running = [pool.submit(self._run, *job, seed) for job in jobs]
             for future in running:
@@ -134,7 +128,7 @@ class Build:
         results.unlink(missing_ok=True)
         if self.header is not None:
             command = [str(self.objects / self.top), str(parameters), str(results)]
-            _call(command, log, f"simulation of {self.top}", cwd=self.directory)
+            call(command, log, f"simulation of {self.top}", cwd=self.directory)
             return
         environment = {
             "LIFLINE_PARAMETERS": str(parameters.absolute()),
@@ -151,7 +145,7 @@ class Build:
             arguments += ["--trace-file", str(self.waves.absolute())]
         if self.backend == "verilator" and seed is not None:
             plusargs += ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
-        with _tool_errors(f"simulation in {self.backend}", log):
+        with tool_errors(f"simulation in {self.backend}", log):
             _runner(self).test(
                 test_module="lifline.sim.testbench",
                 hdl_toplevel=self.top,
@@ -183,7 +177,7 @@ class Build:
             dump.write_text(f"module lifline_waves; initial begin {calls} end endmodule\n")
             sources.append(dump)
             options += ["-s", "lifline_waves"]
-        with _tool_errors("iverilog", log):
+        with tool_errors("iverilog", log):
             _runner(self).build(
                 sources=sources,
                 hdl_toplevel=self.top,
@@ -205,7 +199,7 @@ class Build:
         for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # those of a make that runs us
             environment.pop(name, None)
         log = self.objects / "compile.log"
-        _call(
+        call(
             self._verilator_command(tool), log, "verilator", cwd=self.directory, environment=environment
         )
 
@@ -220,7 +214,7 @@ class Build:
 
         def run_make(*targets: str) -> None:
             settings = [f"{name}={value}" for name, value in variables.items()]
-            _call([*make, *settings, *targets], log, "C++ compiler", environment=environment)
+            call([*make, *settings, *targets], log, "C++ compiler", environment=environment)
 
         classes = (self.objects / "Vtop_classes.mk").read_text()
         objects = [
@@ -239,15 +233,15 @@ class Build:
             source = self.objects / _PRECOMPILED
             source.write_text("".join(f'#include "{header}"\n' for header in headers))
             run_make(f"{_PRECOMPILED}.fast.gch")
-            shutil.move(f"{source}.fast.gch", cache)
+            shutil.move(f"{source}.fast.gch", cache / f"{_PRECOMPILED}.fast.gch")
             # The plain header serves where a compiler does not accept the precompiled one.
             shutil.move(source, cache / f"{_PRECOMPILED}.fast")
 
         compiler = subprocess.run([tool.compiler, "--version"], capture_output=True, check=False).stdout
         key = (tool.executable, tool.version, compiler, self._trace_options())
         with (
-            _cached((key, objects), compile_runtime) as runtime,
-            _cached((key, headers, self.optimise), precompile) as precompiled,
+            cached((key, objects), compile_runtime) as runtime,
+            cached((key, headers, self.optimise), precompile) as precompiled,
         ):
             variables |= {
                 "VM_GLOBAL_FAST": "",
@@ -316,118 +310,5 @@ def _runner(build: Build) -> Any:
     return runner
 
 
-def cache_directory() -> Path:
-    """Where compiled pieces are kept: ``$LIFLINE_CACHE``, else ``lifline`` in the user's cache folder."""
-    if chosen := os.environ.get("LIFLINE_CACHE"):
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "lifline"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lifline"
-
-
-@contextlib.contextmanager
-def _cached(key: object, make: Callable[[Path], None]) -> Iterator[Path]:
-    """The cache's folder for `key`, filled by `make` if it is new; processes wait for each other."""
-    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
-    folder = (cache_directory() / f"verilator-{digest}").absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / "lock", "w")  # noqa: SIM115 -- closed below
-    except OSError as error:
-        raise ToolError(
-            f"{folder}: cannot write there: {error.strerror}; set LIFLINE_CACHE to a writable folder"
-        ) from None
-    with lock:
-        complete = folder / "complete"
-        if not complete.exists():
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not complete.exists():
-                make(folder)
-                complete.touch()
-            fcntl.flock(lock, fcntl.LOCK_UN)
-        yield folder
-
-
-def _call(
-    command: Sequence[str],
-    log: Path,
-    what: str,
-    *,
-    cwd: Path | None = None,
-    environment: dict[str, str] | None = None,
-) -> None:
-    """Run `command`, its output to the end of `log`."""
-    with log.open("ab") as file:
-        try:
-            result = subprocess.run(
-                command,
-                cwd=cwd,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                check=False,
-            )
-        except OSError as error:
-            raise ToolError(f"{what} cannot be run: {error}") from None
-    if result.returncode:
-        raise ToolError(f"{what} failed: {last_line(log)} (log: {log})")
-
-
-@contextlib.contextmanager
-def _tool_errors(what: str, log: Path) -> Iterator[None]:
-    """What cocotb's runner raises, as a `ToolError` with the log's last words."""
-    try:
-        yield
-    except (RuntimeError, SystemExit, OSError, ValueError) as error:
-        if isinstance(error, ToolError):
-            raise
-        raise ToolError(f"{what} failed: {last_line(log) or error} (log: {log})") from None
-
-
-def last_line(log: Path) -> str:
-    """The line of a log that says most: the last one with an error, else the last one."""
-    try:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        return ""
-    telling = [line for line in lines if re.search(r"error|cannot find", line, re.IGNORECASE)]
-    telling = [line for line in telling if not re.match(r"(g?make|collect2)\b", line)] or telling
-    return (telling or lines or ["nothing in its log"])[-1][:300]
-
-
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}.{suffix}")
-
-
-class _Ticker:
-    """Watches the progress files of running simulations."""
-
-    def __init__(self, files: Sequence[Path], progress: Callable[[int], None] | None) -> None:
-        self._files = files
-        self._progress = progress
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> None:
-        for file in self._files:
-            file.unlink(missing_ok=True)
-        if self._progress is not None:
-            self._thread.start()
-
-    def __exit__(self, *exception: object) -> None:
-        self._stop.set()
-        if self._progress is not None:
-            self._thread.join()
-
-    def _watch(self) -> None:
-        assert self._progress is not None
-        while True:
-            last = self._stop.wait(0.2)
-            done = 0
-            for file in self._files:
-                with contextlib.suppress(OSError):
-                    done += file.stat().st_size
-            self._progress(done)
-            if last:
-                return

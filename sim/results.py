@@ -26,7 +26,7 @@ class Raw:
     clock_cycles: int = 0
     seconds: float = 0.0
     problem: str | None = None
-    divergence: dict[str, Any] | None = None
+    mismatch: dict[str, Any] | None = None
 
     @classmethod
     def nothing(cls, traces: Sequence[Trace], runs: int, ticks: int) -> Raw:

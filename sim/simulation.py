@@ -8,24 +8,25 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lifline import rtl
 from lifline.errors import LiflineError, ToolError
 from lifline.files import check_spikes
 from lifline.network import Network
+from lifline.progress import Progress
 from lifline.recording import Recording, States
+from lifline.rtl.plan import Lanes
 
 from . import batch
 from .build import Build
 from .results import Raw
 from .trace import traces_of
 
-Lanes = int | Mapping[str, int]
-Progress = Callable[[int, int, str], None]
 Path_ = str | os.PathLike[str]
 
 #: So many updates of neurons are worth the longer compilation of a faster simulation.
@@ -38,7 +39,7 @@ class SimulationError(LiflineError, RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of a `Simulator`'s runs."""
+    """The results of a `Simulator`'s runs."""
 
     recording: Recording  #: its samples are the runs
     counts: np.ndarray  #: int64 (runs, populations in order): words that each trace gave
@@ -46,7 +47,7 @@ class Outcome:
     clock_cycles: int  #: in all
     seconds: float  #: that the simulators ran, in all
     problem: str | None
-    divergence: dict[str, Any] | None  #: where the checker saw the traces differ first
+    mismatch: dict[str, Any] | None  #: the first word of a trace that the checker saw differ
 
 
 class Simulator:
@@ -84,8 +85,6 @@ class Simulator:
         optimise: bool = False,
         compiled: bool = False,
     ) -> None:
-        from lifline import rtl
-
         self.network = network
         self.lanes = rtl.lanes_of(network, lanes)
         self.traces = traces_of(network, self.lanes)
@@ -189,11 +188,12 @@ class Simulator:
         arrays = {f"mask.{trace.name}": trace.mask() for trace in self.traces}
         if expected is not None:
             for trace in self.traces:
-                words = trace.pack(
-                    expected.spikes[trace.name][samples],
-                    {state: v[samples] for state, v in expected.states[trace.name].items()},
-                )
-                arrays[f"expected.{trace.name}"] = words
+                spiked, states = expected.spikes[trace.name], expected.states[trace.name]
+                words = [  # one by one: the bits of a sample take a hundred times its bytes
+                    trace.pack(spiked[sample], {name: v[sample] for name, v in states.items()})
+                    for sample in samples
+                ]
+                arrays[f"expected.{trace.name}"] = np.stack(words)
         work_bytes = np.frombuffer(json.dumps(work).encode(), np.uint8)
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, work=work_bytes, spikes=spikes[samples], **arrays)
@@ -219,7 +219,7 @@ class Simulator:
             clock_cycles=sum(raw.clock_cycles for raw in outcomes),
             seconds=sum(raw.seconds for raw in outcomes),
             problem=problem,
-            divergence=next((raw.divergence for raw in outcomes if raw.divergence), None),
+            mismatch=next((raw.mismatch for raw in outcomes if raw.mismatch), None),
         )
 
     def _contradiction(self, outcomes: Sequence[Raw], spikes: dict[str, np.ndarray]) -> str | None:
@@ -300,11 +300,8 @@ def simulate(
     tell = teller(progress, len(samples))
     with work_folder(workdir) as directory:
         tell(0, f"compiling for {backend}")
-        updates = (
-            sum(population.size for population in network.populations)
-            * samples.shape[0]
-            * samples.shape[1]
-        )
+        neurons = sum(population.size for population in network.populations)
+        updates = neurons * samples.shape[0] * samples.shape[1]
         simulator = Simulator(
             network,
             directory,

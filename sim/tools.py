@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lifline.errors import MissingExtra, ToolError
-from lifline.tools import Tool
+from lifline.tool import Tool
 
 #: cocotb 2 needs features of this Verilator.
 OLDEST_VERILATOR = (5, 36)

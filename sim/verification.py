@@ -1,4 +1,4 @@
-"""`verify`: a network's RTL held against the golden model in lock-step, and against the cycle model."""
+"""`verify`: a network's RTL compared with the golden model in lock-step, and with the cycle model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lifline import golden
+from lifline import golden, rtl
 from lifline.errors import InputError
 from lifline.files import check_spikes
-from lifline.network import Network
+from lifline.network import INPUT, Network
+from lifline.progress import Progress
 from lifline.recording import Divergence, Recording, States
+from lifline.rtl.plan import Lanes
 
 from .divergence import explain
-from .simulation import Lanes, Outcome, Path_, Progress, Simulator, teller, work_folder
-from .trace import Trace
+from .simulation import Outcome, Path_, Simulator, teller, work_folder
+from .stimulus import check_memory, random_spikes, ticks_for, ticks_to_reach, unreached
+from .trace import Trace, traces_of
+
+Runs = Sequence[tuple[int, int | None]]
+
+#: Random spikes are made anew, with more ticks, so many times: a neuron with a long delay may spike late.
+_ATTEMPTS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +38,12 @@ class Report:
     seed: int
     cycles: int  #: clock cycles simulated
     divergence: Divergence | None = None
-    problem: str | None = None  #: a deadlock, a broken stream rule, a wrong number of cycles
+    problem: str | None = (
+        None  #: a deadlock, a broken stream rule, a wrong number of cycles, a missing word
+    )
+    unreached: tuple[
+        str, ...
+    ] = ()  #: delays that no spike has been through, since no neuron that has them spiked
 
 
 def verify(
@@ -40,7 +53,7 @@ def verify(
     lanes: Lanes = 1,
     spikes: np.ndarray | None = None,
     samples: int = 4,
-    ticks: int = 32,
+    ticks: int | None = None,
     seed: int = 0,
     stalls: bool = True,
     waves: Path_ | None = None,
@@ -61,7 +74,8 @@ def verify(
     spikes : (ticks, inputs) or (samples, ticks, inputs), optional
         By default `samples` random ones of `ticks` ticks, made from `seed`.
     samples, ticks, seed : int
-        The seed also makes the stalls, and what has no initial value.
+        By default as many ticks as the longest path of delays needs, and at least 32.  The seed also makes the
+        stalls, and what has no initial value.
     stalls : bool
         Whether to hold back at both ends, at random; the first sample is then run once more without.
     waves, workdir, progress
@@ -73,19 +87,18 @@ def verify(
 
     Raises
     ------
-    InputError, ToolError, MissingExtra
+    InputError
+        If an argument does not fit, the ticks are too few for a spike to arrive through a projection's longest
+        delay, or it would take more than :data:`lifline.sim.stimulus.MOST_BYTES` of memory.
+    ToolError, MissingExtra
     """
-    if spikes is None:
-        if samples < 1 or ticks < 1:
-            raise InputError(f"samples and ticks must be 1 or more, not {samples} and {ticks}")
-        spikes = random_spikes(network, samples, ticks, seed)
-    spikes = check_spikes(spikes, network.inputs)
-    spikes = spikes if spikes.ndim == 3 else spikes[None]
+    traces = traces_of(network, rtl.lanes_of(network, lanes))
+    spikes, expected = _stimulate(network, traces, spikes, samples, ticks, seed)
+    silent = unreached(network, {INPUT: spikes, **expected.spikes})
     runs: list[tuple[int, int | None]] = [(sample, None) for sample in range(len(spikes))]
     if stalls:
         runs = [(sample, seed) for sample in range(len(spikes))] + runs[:1]
     tell = teller(progress, len(runs))
-    expected = golden.simulate(network, spikes)
     with work_folder(workdir) as directory:
         tell(0, f"compiling for {backend}")
         simulator = Simulator(network, directory, backend=backend, lanes=lanes, waves=waves)
@@ -96,83 +109,141 @@ def verify(
             seed=seed,
             progress=lambda done: tell(done, f"lock-step with golden in {backend}"),
         )
-    return _report(simulator, spikes, runs, expected, outcome, backend, seed)
+    check = _Check(simulator, spikes, runs, expected, outcome, seed)
+    return _report(check, backend, silent)
 
 
-def random_spikes(network: Network, samples: int, ticks: int, seed: int) -> np.ndarray:
-    """Input that gets into the corners: samples from sparse to full, silent ticks; uint8 (samples, ticks, inputs)."""
-    rng = np.random.default_rng(seed)
-    density = rng.choice([0.05, 0.2, 0.5, 1.0], size=(samples, 1, 1))
-    awake = rng.random((samples, ticks, 1)) < 0.85
-    return ((rng.random((samples, ticks, network.inputs)) < density) & awake).astype(np.uint8)
-
-
-def _report(
-    simulator: Simulator,
-    spikes: np.ndarray,
-    runs: Sequence[tuple[int, int | None]],
-    expected: Recording,
-    outcome: Outcome,
-    backend: str,
+def _stimulate(
+    network: Network,
+    traces: Sequence[Trace],
+    spikes: np.ndarray | None,
+    samples: int,
+    ticks: int | None,
     seed: int,
-) -> Report:
-    from lifline import rtl
+) -> tuple[np.ndarray, Recording]:
+    """The spikes (samples, ticks, inputs), random where none are given, and what golden makes of them."""
+    if spikes is not None:
+        spikes = check_spikes(spikes, network.inputs)
+        spikes = spikes if spikes.ndim == 3 else spikes[None]
+        check_memory(network, traces, *spikes.shape[:2])
+        return spikes, golden.simulate(network, spikes)
+    if samples < 1 or (ticks is not None and ticks < 1):
+        raise InputError(f"samples and ticks must be 1 or more, not {samples} and {ticks}")
+    wanted = ticks_for(network) if ticks is None else ticks
+    attempt = 1
+    while True:
+        check_memory(network, traces, samples, wanted)
+        spikes = random_spikes(network, samples, wanted, seed)
+        expected = golden.simulate(network, spikes)
+        activity = {INPUT: spikes, **expected.spikes}
+        reached = [ticks_to_reach(p, activity[p.source]) or 0 for p in network.projections]
+        needed = max(reached, default=0)
+        if ticks is not None or needed <= wanted or attempt == _ATTEMPTS:
+            return spikes, expected
+        wanted, attempt = 2 * needed, attempt + 1
 
-    network = simulator.network
-    samples, ticks, _ = spikes.shape
-    begun = [sample for sample, _ in runs[: outcome.done]]
-    wanted = expected[begun]
-    divergence = wanted.compare(_known(simulator.traces, outcome, wanted), network)
-    problem = outcome.problem
-    lines = []
-    if divergence is not None:
-        run = divergence.sample
-        divergence = dataclasses.replace(divergence, sample=begun[run])
-        lines += [
-            str(divergence) + ("" if runs[run][1] is None else f" (stalls, seed {seed})"),
-            explain(network, spikes, expected, divergence),
+
+@dataclasses.dataclass(frozen=True)
+class _Check:
+    """A simulation, and what it is compared with."""
+
+    simulator: Simulator
+    spikes: np.ndarray
+    runs: Runs
+    expected: Recording
+    outcome: Outcome
+    seed: int
+
+    def divergence(self) -> tuple[Divergence, list[str]] | None:
+        """The first spike or state that is not golden's, and lines that say how it came to be."""
+        network, outcome = self.simulator.network, self.outcome
+        begun = [sample for sample, _ in self.runs[: outcome.done]]
+        wanted = self.expected[begun]
+        found = wanted.compare(_known(self.simulator.traces, outcome, wanted), network)
+        if found is None:
+            return None
+        stalled = self.runs[found.sample][1] is not None
+        found = dataclasses.replace(found, sample=begun[found.sample])
+        return found, [
+            str(found) + (f" (stalls, seed {self.seed})" if stalled else ""),
+            explain(network, self.spikes, self.expected, found),
         ]
-    elif outcome.divergence is not None:
-        problem = (
-            problem or f"the trace of '{outcome.divergence['population']}' has its groups out of order"
+
+    def problem(self) -> str | None:
+        """What is wrong beside the values: what the simulation met, words that are missing, cycles."""
+        return (
+            self.outcome.problem
+            or self._out_of_order()
+            or self._missing_words()
+            or self._wrong_cycles()
         )
-    if problem is not None:
-        lines.append(problem)
-    if not lines:
-        free = [i for i, (_, stall) in enumerate(runs) if stall is None]
-        chosen = [runs[i][0] for i in free]
-        activity = {"input": spikes[chosen]} | {name: s[chosen] for name, s in expected.spikes.items()}
-        modelled = rtl.cycles(network, simulator.lanes, activity)
-        counted = outcome.recording.cycles[free]
-        wrong = np.flatnonzero(modelled != counted)
-        if len(wrong):
-            problem = (
-                f"sample {chosen[wrong[0]]} takes {counted[wrong[0]]} cycles, "
-                f"the cycle model says {modelled[wrong[0]]}"
-            )
-            lines.append(problem)
-    passed = not lines
-    if passed:
-        stalled = f"stalls at both ends, seed {seed}" if runs[0][1] is not None else "no stalls"
-        total = sum(trace.size for trace in simulator.traces)
-        lines.append(
+
+    def _out_of_order(self) -> str | None:
+        mismatch = self.outcome.mismatch
+        if mismatch is None:
+            return None
+        return f"the trace of '{mismatch['population']}' has its groups out of order"
+
+    def _missing_words(self) -> str | None:
+        """Whether a run, or a word of a trace, was never seen."""
+        outcome, ticks = self.outcome, self.spikes.shape[1]
+        if outcome.done != len(self.runs) or len(outcome.counts) != len(self.runs):
+            return f"only {outcome.done} of {len(self.runs)} runs were simulated"
+        for index, trace in enumerate(self.simulator.traces):
+            wanted = ticks * trace.groups
+            for run in np.flatnonzero(outcome.counts[:, index] != wanted):
+                seen = outcome.counts[run, index]
+                return f"the trace of '{trace.name}' gave {seen} of its {wanted} words in run {run}"
+        return None
+
+    def _wrong_cycles(self) -> str | None:
+        """Whether a run without stalls took other cycles than the cycle model says."""
+        free = [i for i, (_, stall) in enumerate(self.runs) if stall is None]
+        chosen = [self.runs[i][0] for i in free]
+        activity = {INPUT: self.spikes[chosen], **self.expected[chosen].spikes}
+        modelled = rtl.cycles(self.simulator.network, self.simulator.lanes, activity)
+        counted = self.outcome.recording.cycles
+        assert counted is not None
+        for i, sample, cycles in zip(free, chosen, modelled, strict=True):
+            if counted[i] != cycles:
+                return f"sample {sample} takes {counted[i]} cycles, the cycle model says {cycles}"
+        return None
+
+    def summary(self, backend: str, silent: Sequence[str]) -> str:
+        """What was checked, where all agrees."""
+        samples, ticks, _ = self.spikes.shape
+        stalled = "no stalls" if self.runs[0][1] is None else f"stalls at both ends, seed {self.seed}"
+        total = sum(trace.size for trace in self.simulator.traces)
+        text = (
             f"{backend} equals golden: {total} neurons, {samples} sample{'s' * (samples != 1)} of {ticks} ticks, "
-            f"every spike and state; {stalled}; cycles as modelled ({outcome.clock_cycles:,} simulated)"
+            f"every spike and state; {stalled}; cycles as modelled ({self.outcome.clock_cycles:,} simulated)"
         )
+        return "\n".join([text, *(f"not reached: {line}" for line in silent)])
+
+
+def _report(check: _Check, backend: str, silent: Sequence[str]) -> Report:
+    found = check.divergence()
+    # After a divergence the simulation ends, and words and cycles are missing.
+    problem = check.outcome.problem if found else check.problem()
+    if found is not None:
+        text = "\n".join([f"{backend} differs from golden: {found[1][0]}", *found[1][1:]])
+        text += "" if problem is None else f"\n{problem}"
+    elif problem is not None:
+        text = f"{backend}: {problem}"
     else:
-        lines[0] = (
-            f"{backend} differs from golden: {lines[0]}" if divergence else f"{backend}: {lines[0]}"
-        )
+        text = check.summary(backend, silent)
+    samples, ticks, _ = check.spikes.shape
     return Report(
-        passed=passed,
-        text="\n".join(lines),
+        passed=found is None and problem is None,
+        text=text,
         backend=backend,
         samples=samples,
         ticks=ticks,
-        seed=seed,
-        cycles=outcome.clock_cycles,
-        divergence=divergence,
+        seed=check.seed,
+        cycles=check.outcome.clock_cycles,
+        divergence=None if found is None else found[0],
         problem=problem,
+        unreached=tuple(silent),
     )
 
 

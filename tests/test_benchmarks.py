@@ -30,6 +30,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         "inference",
         "training",
         "delays",
+        "quantisation",
         pytest.param("spiker", marks=[pytest.mark.verilator, pytest.mark.slow]),
         pytest.param("growth", marks=pytest.mark.verilator),
         pytest.param("mnist", marks=pytest.mark.verilator),

@@ -70,7 +70,11 @@ def test_a_wheel_holds_the_whole_package(dist: Path, folder: str) -> None:
         files = {name for name in wheel.namelist() if ".dist-info/" not in name}
         licence = [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
     assert files == expected()
-    assert {"lifline/py.typed", "lifline/report.html", "lifline/rtl/lifline_memory.v"} <= files
+    assert {
+        "lifline/py.typed",
+        "lifline/app/report/report.html",
+        "lifline/rtl/lifline_memory.v",
+    } <= files
     assert len(licence) == 1
 
 

@@ -8,25 +8,35 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("torch", "train") from None
 
-from . import audio, datasets, encoders, losses, surrogate
+from lifline import encoders
+
+from . import audio, datasets, losses, surrogate
+from .fitting import Training, fit
 from .integer import check_exact, integer_forward
 from .model import Activity, SpikingNetwork, to_network
 from .neurons import LIF
+from .samples import Data, Samples
+from .settings import Settings
 from .surrogate import Surrogate
 from .synapses import DelayedLinear, Synapses
 
 __all__ = [
     "LIF",
     "Activity",
+    "Data",
     "DelayedLinear",
     "Recording",
+    "Samples",
+    "Settings",
     "SpikingNetwork",
     "Surrogate",
     "Synapses",
+    "Training",
     "audio",
     "check_exact",
     "datasets",
     "encoders",
+    "fit",
     "integer_forward",
     "losses",
     "surrogate",

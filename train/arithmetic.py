@@ -1,7 +1,7 @@
 """The contract's equations in floating-point numbers, for training and for evaluation.
 
 All values are in the contract's units (weights, thresholds and membranes of an integer network), held in
-floating-point tensors.  Evaluation fills them with whole numbers that are small enough to be exact, so
+floating-point tensors.  Evaluation fills them with integers that are small enough to be exact, so
 that the result *is* the integer contract; training passes gradients through the same functions.
 
 Populations that lie on no loop are run one after the other, each over all ticks at once: its current is one

@@ -40,13 +40,13 @@ class Kernel:
     target: str
     delays: tuple[int, ...]  #: in ticks
     weights: Tensor  #: (delays, source size, target size)
-    whole: bool = True  #: whether the weights are whole numbers
+    quantised: bool = True  #: whether the weights are integers
 
 
 def delayed_product(spikes: Tensor, kernel: Kernel) -> Tensor:
     """The currents, (ticks, samples, target size), of spikes (ticks, samples, source size).
 
-    Spikes of the type uint8 are given: they have no gradient.  Exact for whole numbers: delay by delay their
+    Spikes of the type uint8 are given: they have no gradient.  Exact for integers: delay by delay their
     sums are (below 2^24 in float32, 2^53 in float64), and the frequency domain's result, which errs by some
     parts in a million of the largest sum, is rounded.
     """
@@ -65,7 +65,7 @@ def delayed_product(spikes: Tensor, kernel: Kernel) -> Tensor:
     current: Tensor = _Fourier.apply(  # type: ignore[no-untyped-call]
         spikes.to(kernel.weights.dtype), kernel.weights[near], tuple(kernel.delays[d] for d in near)
     )
-    return current + (current.round() - current).detach() if kernel.whole else current
+    return current + (current.round() - current).detach() if kernel.quantised else current
 
 
 def _times(spikes: Tensor, dtype: torch.dtype) -> Callable[[int, Tensor], Tensor]:

@@ -17,7 +17,7 @@ from lifline.recording import Recording
 from .arithmetic import Neurons, run
 from .delays import Kernel
 
-#: Whole numbers up to 2**n, and all sums and products of them that stay below, are exact.
+#: Integers up to 2**n, and all sums and products of them that stay below, are exact.
 _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
 
 #: Samples are evaluated a few at a time, so that no more neurons and ticks than these are in memory.
@@ -84,7 +84,7 @@ def integer_forward(
 def evaluate(
     network: Network, inputs: Tensor, *, dtype: torch.dtype = torch.float64
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Spikes and membranes, whole numbers of type `dtype`, of a network that :func:`check_exact` passed.
+    """Spikes and membranes, integers of type `dtype`, of a network that :func:`check_exact` passed.
 
     Parameters
     ----------

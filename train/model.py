@@ -5,7 +5,7 @@ population has a *scale*, so many of the contract's units to one of the model's;
 membrane is multiplied by it and rounded::
 
     weights  round(weight · scale), which fits weight_bits          beta    round(beta · 256)
-    threshold, bias  round(· scale)                                 membrane  whole numbers, saturated
+    threshold, bias  round(· scale)                                 membrane  integers, saturated
 
 In training mode the network runs on these numbers, rounding included, and gradients pass straight through
 every rounding (Y. Bengio et al., arXiv:1308.3432; B. Jacob et al., "Quantization and Training of Neural
@@ -241,7 +241,7 @@ class SpikingNetwork(nn.Module):
         Returns
         -------
         Activity
-            In evaluation mode float64 whole numbers, exactly the contract's, without gradients.
+            In evaluation mode float64 integers, exactly the contract's, without gradients.
 
         Raises
         ------
@@ -260,7 +260,7 @@ class SpikingNetwork(nn.Module):
             if inputs.dtype is torch.uint8
             else torch.equal(inputs, (inputs != 0).to(inputs))
         ):
-            raise InputError("spikes must be 0 or 1; see lifline.train.encoders for other data")
+            raise InputError("spikes must be 0 or 1; see lifline.encoders for other data")
         if not self.training:
             scales = {name: self._scale(name) for name in self.names}
             spiked, membrane = evaluate(to_network(self), inputs)
@@ -275,7 +275,7 @@ class SpikingNetwork(nn.Module):
 
     @property
     def _quantizes(self) -> bool:
-        """Whether training runs on whole numbers: not before batch normalisation is folded."""
+        """Whether training is quantised: not before batch normalisation is folded."""
         return self.quantize and all(self.population(name).norm is None for name in self.names)
 
     def _train_forward(
@@ -308,7 +308,7 @@ class SpikingNetwork(nn.Module):
 
         def kernel(source: str, target: str, synapses: Synapses) -> Kernel:
             weights = synapses.in_units(scales[target]) if quantizes else synapses.weights
-            return synapses.kernel(weights, source, target, whole=quantizes)
+            return synapses.kernel(weights, source, target, quantised=quantizes)
 
         return run(
             inputs,
@@ -376,7 +376,7 @@ def to_network(
                     else synapses.weights,
                     f"{source} -> {target}",
                 ),
-                delays=synapses.whole_delays().cpu().numpy(),
+                delays=synapses.rounded_delays().cpu().numpy(),
                 weight_bits=synapses.weight_bits,
             ),
         )

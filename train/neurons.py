@@ -132,7 +132,7 @@ class LIF(nn.Module):
         return int(2 ** (bits - 1)) - 1
 
     def in_units(self, scale: float | Tensor, around: Elementwise) -> tuple[Tensor, Tensor, Tensor]:
-        """beta, threshold and bias in the contract's units, brought to whole numbers by `around`."""
+        """beta, threshold and bias in the contract's units, rounded by `around`."""
         _, offset = self.gain_and_offset()
         beta = around(self.beta.clamp(0, 1) * 2**BETA_BITS)
         bias = self.bias + offset

@@ -69,7 +69,7 @@ class Synapses(nn.Module):
         """The greatest integer weight."""
         return int(2 ** (self.weight_bits - 1)) - 1
 
-    def whole_delays(self) -> Tensor:
+    def rounded_delays(self) -> Tensor:
         """int64 (source size, target size): the delays of the integer network, in ticks."""
         delays: Tensor = self.get_buffer("delays")
         return delays
@@ -77,21 +77,21 @@ class Synapses(nn.Module):
     @property
     def least_delay(self) -> int:
         """The shortest delay that a synapse has, or may learn."""
-        return int(self.whole_delays().min())
+        return int(self.rounded_delays().min())
 
     def in_units(self, scale: float | Tensor) -> Tensor:
-        """Weights · `scale` as whole numbers of `weight_bits`; gradients pass through the rounding."""
+        """Weights · `scale` as integers of `weight_bits`; gradients pass through the rounding."""
         scaled = self.weights * scale
         return (scaled + (scaled.round() - scaled).detach()).clamp(-self.high - 1, self.high)
 
-    def kernel(self, weights: Tensor, source: str, target: str, *, whole: bool) -> Kernel:
+    def kernel(self, weights: Tensor, source: str, target: str, *, quantised: bool) -> Kernel:
         """`weights` (source size, target size), each at its delay."""
-        delays = self.whole_delays()
+        delays = self.rounded_delays()
         if delays.min() == delays.max():
-            return Kernel(source, target, (int(delays.min()),), weights[None], whole)
+            return Kernel(source, target, (int(delays.min()),), weights[None], quantised)
         distinct = torch.unique(delays)
         slices = weights * (delays == distinct.view(-1, 1, 1))
-        return Kernel(source, target, tuple(distinct.tolist()), slices, whole)
+        return Kernel(source, target, tuple(distinct.tolist()), slices, quantised)
 
 
 class DelayedLinear(Synapses):
@@ -99,7 +99,7 @@ class DelayedLinear(Synapses):
 
     While it learns, a synapse's weight is spread over time by a Gaussian around its `positions`, whose
     width `sigma` the training reduces step by step; the gradient by the position is that of the Gaussian.  With
-    ``sigma = 0``, and always in evaluation and export, the whole weight lies on :meth:`whole_delays`.
+    ``sigma = 0``, and always in evaluation and export, all of the weight lies on :meth:`rounded_delays`.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class DelayedLinear(Synapses):
     #: Below this width the Gaussian is no wider than a tick, and its gradient is lost.
     LEAST_SIGMA: ClassVar = 0.5
 
-    start: Tensor  #: int64 (source size, target size): the whole delays before learning
+    start: Tensor  #: int64 (source size, target size): the rounded delays before learning
     _sigma: Tensor
 
     def __init__(
@@ -172,7 +172,7 @@ class DelayedLinear(Synapses):
         self.positions = nn.Parameter(positions.detach().clone().to(self.weights.dtype))
         widest = max((max_delay - min_delay) / 2, self.LEAST_SIGMA)
         self.register_buffer("_sigma", torch.tensor(widest, dtype=torch.float64))
-        self.register_buffer("start", self.whole_delays())
+        self.register_buffer("start", self.rounded_delays())
         if sigma is not None:
             self.sigma = sigma
 
@@ -181,7 +181,7 @@ class DelayedLinear(Synapses):
 
     @property
     def sigma(self) -> float:
-        """Standard deviation of the Gaussian, in ticks; 0: each synapse lies on its whole delay."""
+        """Standard deviation of the Gaussian, in ticks; 0: each synapse lies on its rounded delay."""
         return float(self._sigma)
 
     @sigma.setter
@@ -195,6 +195,11 @@ class DelayedLinear(Synapses):
         """The shortest delay that a synapse may learn."""
         return self._range[0]
 
+    @property
+    def delay_range(self) -> tuple[int, int]:
+        """The shortest and the longest delay that a synapse may learn."""
+        return self._range
+
     def anneal(self, progress: float) -> None:
         """Set `sigma` for a fraction of the annealing, 0 … 1: exponentially, from half the range to ½ tick."""
         low, high = self._range
@@ -202,21 +207,21 @@ class DelayedLinear(Synapses):
         self.sigma = widest * (self.LEAST_SIGMA / widest) ** min(max(progress, 0.0), 1.0)
 
     @torch.no_grad()
-    def whole_delays(self) -> Tensor:
+    def rounded_delays(self) -> Tensor:
         """int64 (source size, target size): the positions, rounded and within the range."""
-        whole = self.positions.round().clamp(*self._range).to(torch.int64)
-        return whole.expand(self.shape).clone()
+        rounded = self.positions.round().clamp(*self._range).to(torch.int64)
+        return rounded.expand(self.shape).clone()
 
-    def kernel(self, weights: Tensor, source: str, target: str, *, whole: bool) -> Kernel:
+    def kernel(self, weights: Tensor, source: str, target: str, *, quantised: bool) -> Kernel:
         """`weights` (source size, target size), each spread around its position."""
         if not (self.training and self.sigma):
-            return super().kernel(weights, source, target, whole=whole)
+            return super().kernel(weights, source, target, quantised=quantised)
         low, high = self._range
         self.positions.data.clamp_(low, high)
         spread = gaussian(self.positions - low, self.sigma, high - low + 1)
-        return Kernel(source, target, tuple(range(low, high + 1)), weights * spread, whole=False)
+        return Kernel(source, target, tuple(range(low, high + 1)), weights * spread, quantised=False)
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Currents (samples, ticks, target size) of spikes (samples, ticks, source size), both floating."""
-        kernel = self.kernel(self.weights, "", "", whole=False)
+        kernel = self.kernel(self.weights, "", "", quantised=False)
         return delayed_product(spikes.transpose(0, 1).contiguous(), kernel).transpose(0, 1)

@@ -108,14 +108,16 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path) 
         return array
 
 
-def read_spikes(path: str | os.PathLike[str], inputs: int) -> tuple[np.ndarray, np.ndarray | None]:
+def read_spikes(
+    path: str | os.PathLike[str], inputs: int | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Read ``SPIKES.npz``: input spikes and, where the file has them, labels.
 
     Parameters
     ----------
     path : path
-    inputs : int
-        Number of inputs of the network that will receive the spikes.
+    inputs : int, optional
+        Number of inputs of the network that will receive the spikes; by default as many as there are.
 
     Returns
     -------
@@ -132,6 +134,8 @@ def read_spikes(path: str | os.PathLike[str], inputs: int) -> tuple[np.ndarray, 
         raise InputError(
             f"{path}: no array 'spikes', only {', '.join(map(repr, arrays)) or 'an empty file'}"
         )
+    if inputs is None:
+        inputs = (0, *arrays["spikes"].shape)[-1]
     spikes = check_spikes(arrays["spikes"], inputs, f"{path}: spikes")
     spikes = spikes if spikes.ndim == 3 else spikes[None]
     if 0 in spikes.shape:

@@ -176,9 +176,9 @@ def test_wrong_weight_is_traced_to_its_neuron_and_tick(
 ) -> None:
     """A file of weights is replaced: the report must name the first neuron that feels it, and why."""
     projection = NETWORK.projections[0]
-    weights = projection.weights.copy()
+    weights = projection.synapses.weights.copy()
     weights[3, 2] += 1
-    wrong = Projection("input", "hidden", Dense(weights, projection.delays))
+    wrong = Projection("input", "hidden", Dense(weights, projection.synapses.delays))
     other = Network(4, NETWORK.populations, [wrong, NETWORK.projections[1]], "out")
     export = rtl.export
     monkeypatch.setattr(rtl, "export", lambda network, *args, **kwargs: export(other, *args, **kwargs))
@@ -189,8 +189,8 @@ def test_wrong_weight_is_traced_to_its_neuron_and_tick(
     assert (found.population, found.neuron, found.tick) == ("hidden", 2, 2)  # its delay is 2
     expected = golden.simulate(NETWORK, SPIKES)
     spike, membrane = int(expected.spikes["hidden"][0, 2, 2]), int(expected.membrane["hidden"][0, 2, 2])
-    assert found.expected == (spike, membrane)
-    assert found.actual == (spike, membrane + 1)
+    assert found.expected == {"spike": spike, "membrane": membrane}
+    assert found.actual == {"spike": spike, "membrane": membrane + 1}
     assert (
         "differs from golden: first divergence in sample 0: population 'hidden', neuron 2, tick 2"
         in report.text

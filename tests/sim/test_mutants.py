@@ -91,7 +91,7 @@ def network() -> Network:
 
 def verify(package: Path, network_file: Path) -> subprocess.CompletedProcess[str]:
     """Run ``lifline verify`` with the package at `package`."""
-    command = "import sys; from lifline.cli import main; sys.exit(main())"
+    command = "import sys; from lifline.app.main import main; sys.exit(main())"
     lanes = "ring=5,loop=1,out=2"
     return subprocess.run(
         [sys.executable, "-c", command, "verify", str(network_file), "--lanes", lanes, "--seed", "1"],

@@ -42,7 +42,7 @@ def run_scenario(backend: str, seed: int, directory: Path) -> None:
     divergence = twice.compare(actual, network)
     both = np.concatenate([spikes, spikes])
     assert divergence is None, f"{divergence}\n{explain(network, both, twice, divergence)}"
-    assert outcome.divergence is None
+    assert outcome.mismatch is None
     assert np.array_equal(actual.classes, twice.classes)
     modelled = rtl.cycles(network, lanes, {"input": spikes, **expected.spikes})
     assert np.array_equal(actual.cycles[SAMPLES:], modelled)

@@ -13,6 +13,7 @@ from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF
 from lifline.recording import Recording
 from lifline.sim import Simulator, simulate, verify
+from lifline.sim.cache import cached
 from lifline.synapses import Dense
 
 RNG_SEED = 7
@@ -187,9 +188,24 @@ def test_wrong_options_are_refused(options: dict[str, object], message: str) -> 
         simulate(NETWORKS["loop"], input_of(NETWORKS["loop"]), **options)  # type: ignore[arg-type]
 
 
-def test_folder_with_a_space_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="GNU make cannot work in a folder with a space"):
-        simulate(NETWORKS["loop"], input_of(NETWORKS["loop"]), workdir=tmp_path / "a b")
+@pytest.mark.parametrize(
+    "name", ["a b", "a'b", 'a"b', "a$b", "a`touch x`", "a;b", "a#b", "a%b", "a\\b", "a\nb"]
+)
+def test_folders_that_the_tools_cannot_bear_are_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        InputError, match=r"cannot work in a folder with .* in its name: choose another"
+    ):
+        simulate(NETWORKS["loop"], input_of(NETWORKS["loop"]), workdir=tmp_path / name)
+    monkeypatch.setenv("LIFLINE_CACHE", name)
+    with (
+        pytest.raises(InputError, match=r"in its name: set LIFLINE_CACHE to another"),
+        cached("key", None),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_spikes_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Learned delays: currents against a plain sum, gradients against finite differences, whole delays exactly."""
+"""Learned delays: currents against a plain sum, gradients against finite differences, rounded delays exactly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def layer(**values: Any) -> DelayedLinear:
 @pytest.mark.parametrize("ticks", [1, 7, 20])
 def test_the_product_is_the_sum_over_delays(delays: tuple[int, ...], ticks: int) -> None:
     torch.manual_seed(0)
-    kernel = Kernel("a", "b", delays, torch.randn(len(delays), 5, 4).double(), whole=False)
+    kernel = Kernel("a", "b", delays, torch.randn(len(delays), 5, 4).double(), quantised=False)
     kernel.weights.requires_grad_()
     spikes = (torch.rand(ticks, 3, 5) < 0.4).double()
     torch.testing.assert_close(delayed_product(spikes, kernel), plain(spikes, kernel))
@@ -44,11 +44,11 @@ def test_the_product_is_the_sum_over_delays(delays: tuple[int, ...], ticks: int)
         torch.testing.assert_close(delayed_product(spikes, kernel), plain(spikes, kernel))
 
 
-def test_whole_numbers_stay_whole_in_single_precision() -> None:
-    """16-bit weights of 200 sources over 30 delays: sums of millions, each a whole number."""
+def test_integers_stay_exact_in_single_precision() -> None:
+    """16-bit weights of 200 sources over 30 delays: sums of millions, each an integer."""
     torch.manual_seed(0)
     weights = torch.randint(-(2**13), 2**13, (30, 200, 6)).float().requires_grad_()
-    kernel = Kernel("a", "b", tuple(range(30)), weights, whole=True)
+    kernel = Kernel("a", "b", tuple(range(30)), weights, quantised=True)
     spikes = (torch.rand(50, 2, 200) < 0.5).float()
     exact = plain(spikes.double(), Kernel("a", "b", kernel.delays, weights.detach().double()))
     assert exact.abs().max() > 2**18
@@ -61,7 +61,7 @@ def test_gradients_of_the_product_against_finite_differences() -> None:
     for delays in [(0, 2), (0, 1, 2, 3, 4, 7)]:
         weights = torch.randn(len(delays), 3, 2).double().requires_grad_()
         assert torch.autograd.gradcheck(
-            lambda s, w, d=delays: delayed_product(s, Kernel("a", "b", d, w, whole=False)),
+            lambda s, w, d=delays: delayed_product(s, Kernel("a", "b", d, w, quantised=False)),
             (spikes, weights),
         )
 
@@ -102,12 +102,12 @@ def test_a_gaussian_by_hand() -> None:
     np.testing.assert_allclose(spread[:, 0, 0], expected, rtol=1e-12)
 
 
-def test_a_narrow_gaussian_at_whole_positions_is_the_whole_delay() -> None:
+def test_a_narrow_gaussian_at_an_integer_position_is_that_delay() -> None:
     positions = torch.tensor([[0.0, 3, 6], [1, 1, 2], [6, 5, 4], [0, 2, 3]])
-    narrow, whole = layer(positions=positions, sigma=0.1), layer(positions=positions, sigma=0)
+    narrow, rounded = layer(positions=positions, sigma=0.1), layer(positions=positions, sigma=0)
     spikes = (torch.rand(2, 20, 4) < 0.5).double()
-    torch.testing.assert_close(narrow(spikes), whole(spikes), rtol=0, atol=1e-12)
-    assert torch.equal(whole.whole_delays(), positions.to(torch.int64))
+    torch.testing.assert_close(narrow(spikes), rounded(spikes), rtol=0, atol=1e-12)
+    assert torch.equal(rounded.rounded_delays(), positions.to(torch.int64))
 
 
 def test_one_rounding_in_training_evaluation_and_export() -> None:
@@ -116,9 +116,9 @@ def test_one_rounding_in_training_evaluation_and_export() -> None:
     expected = np.array([[0, 0, 1], [2, 2, 4], [0, 6, 6], [6, 4, 1]])
     synapses = DelayedLinear(4, 3, max_delay=6, positions=positions, sigma=0)
     model = SpikingNetwork(4, {"p": LIF(3, beta=0.8, threshold=0.3)}, [("input", "p", synapses)])
-    assert synapses.whole_delays().tolist() == expected.tolist()
+    assert synapses.rounded_delays().tolist() == expected.tolist()
     network = to_network(model)
-    np.testing.assert_array_equal(network.projections[0].delays, expected)
+    np.testing.assert_array_equal(network.projections[0].synapses.delays, expected)
     spikes = (np.random.default_rng(0).random((8, 40, 4)) < 0.4).astype(np.uint8)
     reference = integer_forward(network, spikes)
     for activity in (model.train()(spikes), model.eval()(spikes)):
@@ -129,14 +129,14 @@ def test_one_rounding_in_training_evaluation_and_export() -> None:
 
 def test_axonal_delays_are_one_for_each_source() -> None:
     synapses = layer(axonal=True)
-    delays = synapses.whole_delays()
+    delays = synapses.rounded_delays()
     assert synapses.positions.shape == (4, 1)
     assert (delays == delays[:, :1]).all()
 
 
 def test_training_starts_where_it_says_and_anneals() -> None:
     synapses = DelayedLinear(50, 40, max_delay=24, min_delay=4)
-    assert torch.equal(synapses.start, synapses.whole_delays())
+    assert torch.equal(synapses.start, synapses.rounded_delays())
     assert synapses.start.min() == 4
     assert synapses.start.max() == 24
     widths = []
@@ -160,7 +160,7 @@ def test_a_delay_is_learned() -> None:
         optimizer.zero_grad()
         (synapses(spikes) - target).square().sum().backward()
         optimizer.step()
-    assert synapses.whole_delays().item() == 5
+    assert synapses.rounded_delays().item() == 5
 
 
 def test_learned_delays_in_a_loop() -> None:
@@ -205,7 +205,7 @@ def test_the_delay_cost_draws_delays_together() -> None:
         optimizer.zero_grad()
         model.delay_cost().backward()
         optimizer.step()
-    assert synapses.whole_delays().max() - synapses.whole_delays().min() <= 2
+    assert synapses.rounded_delays().max() - synapses.rounded_delays().min() <= 2
     after = rtl.plan(to_network(model))["p"].channels
     ring_before, ring_after = (
         max(int(channel.ring_delays.max()) for channel in channels) for channels in (before, after)

@@ -74,11 +74,11 @@ def test_evaluation_is_the_exported_network(
     for name in ("a", "b"):
         np.testing.assert_array_equal(evaluated.spikes[name].numpy(), expected.spikes[name])
         np.testing.assert_array_equal(evaluated.membrane[name].numpy(), expected.membrane[name])
-        # training runs on the same whole numbers
+        # training runs on the same integers
         np.testing.assert_array_equal(trained.spikes[name].detach().numpy(), expected.spikes[name])
         np.testing.assert_array_equal(trained.membrane[name].detach().numpy(), expected.membrane[name])
         assert 0.02 < expected.spikes[name].mean() < 0.98
-        saturated = np.isin(expected.membrane[name], network[name].membrane_range)
+        saturated = np.isin(expected.membrane[name], network[name].neuron.states[0].range)
         if membrane_bits is None:
             assert not saturated.any()
     np.testing.assert_array_equal(evaluated.classes.numpy(), expected.classes)
@@ -206,10 +206,10 @@ def test_parameters_that_are_not_learned_stay() -> None:
 def test_free_scale_gives_the_largest_weight_the_largest_integer() -> None:
     network = to_network(chain())
     for population, projection in zip(network.populations, network.projections, strict=True):
-        assert np.abs(projection.weights).max() == 127
+        assert np.abs(projection.synapses.weights).max() == 127
         weights = chain().incoming(population.name)[0].weights.detach().abs().max()
-        np.testing.assert_array_equal(population.threshold, round(0.7 * 127 / float(weights)))
-        np.testing.assert_array_equal(population.beta, round(0.9 * 256))
+        np.testing.assert_array_equal(population.neuron.threshold, round(0.7 * 127 / float(weights)))
+        np.testing.assert_array_equal(population.neuron.beta, round(0.9 * 256))
 
 
 def test_power_of_two_scale() -> None:
@@ -222,20 +222,22 @@ def test_power_of_two_scale() -> None:
         )
         network = to_network(model)
         scale = 2.0 ** int(np.floor(np.log2((2 ** (bits - 1) - 1) / 0.6)))
-        np.testing.assert_array_equal(network.projections[0].weights, np.round(weights.numpy() * scale))
-        np.testing.assert_array_equal(network["p"].threshold, round(0.5 * scale))
+        np.testing.assert_array_equal(
+            network.projections[0].synapses.weights, np.round(weights.numpy() * scale)
+        )
+        np.testing.assert_array_equal(network["p"].neuron.threshold, round(0.5 * scale))
 
 
 def test_weights_that_exceed_a_fixed_scale_are_clipped() -> None:
     synapses = Synapses(1, 3, weights=torch.tensor([[9.0, -9.0, 0.5]]), weight_bits=4)
     model = SpikingNetwork(1, {"p": LIF(3, beta=1.0, scale=4)}, [("input", "p", synapses)])
-    assert to_network(model).projections[0].weights.tolist() == [[7, -8, 2]]
+    assert to_network(model).projections[0].synapses.weights.tolist() == [[7, -8, 2]]
 
 
 def test_the_scale_leaves_room_for_the_threshold() -> None:
     synapses = Synapses(1, 1, weights=torch.tensor([[0.001]]))
     model = SpikingNetwork(1, {"p": LIF(1, beta=1.0, membrane_bits=10)}, [("input", "p", synapses)])
-    assert to_network(model)["p"].threshold == 511
+    assert to_network(model)["p"].neuron.threshold == 511
     with pytest.raises(NetworkError, match="population 'p': threshold must be in 0 … 127, not 1000"):
         SpikingNetwork(
             1, {"p": LIF(1, beta=1.0, membrane_bits=8, scale=1000.0)}, [("input", "p", synapses)]
@@ -247,7 +249,7 @@ def test_the_narrowest_membrane_that_cannot_saturate() -> None:
         synapses = Synapses(len(weights), 1, weights=torch.tensor(weights)[:, None])
         lif = LIF(1, **{"beta": 0.5, "threshold": 1.0, "scale": 1.0, **values})
         network = to_network(SpikingNetwork(len(weights), {"p": lif}, [("input", "p", synapses)]))
-        return network["p"].membrane_bits
+        return network["p"].neuron.membrane_bits
 
     assert bits([1.0]) == 8  # never less
     assert bits([100.0, 27.0]) == 9  # twice 127 is 254

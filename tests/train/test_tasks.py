@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,26 @@ import numpy as np
 import pytest
 import torch
 
-from lifline import InputError, Network, sim
+from lifline import InputError, Network
 from lifline.files import read_npz
 from lifline.golden import simulate
-from lifline.train import digits, fsdd, integer_forward, mnist, nmnist
-from lifline.train.tasks import run_task
+from lifline.train import integer_forward
+from lifline.train.settings import changed
+from lifline.train.tasks import (
+    TASKS,
+    describe,
+    digits,
+    find,
+    fsdd,
+    help_text,
+    mnist,
+    names,
+    nmnist,
+    register,
+    registry,
+    run_task,
+    settings,
+)
 
 FILES = ["network.npz", "test.npz", "train.json"]
 
@@ -65,10 +83,10 @@ def test_digits_in_a_few_epochs(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    settings: dict[str, Any] = {"epochs": 2, "hidden": 16, "validation": 0.1}
+    changes: dict[str, Any] = {"epochs": 2, "hidden": 16, "validation": 0.1}
     for name, seed in [("a", 5), ("b", 5), ("c", 6)]:
         torch.manual_seed(len(name) + seed)  # whatever the caller's random numbers
-        run_task("digits", tmp_path / name, seed=seed, **settings)
+        run_task("digits", tmp_path / name, seed=seed, **changes)
     torch.set_rng_state(state)
     assert torch.get_num_threads() == threads
     content = {name: (tmp_path / name / "network.npz").read_bytes() for name in "abc"}
@@ -93,11 +111,15 @@ def test_digits_accuracy(tmp_path: Path) -> None:
         ({"name": "letters"}, "no task 'letters'; the tasks are arrays, digits, fsdd, mnist, nmnist"),
         ({"data": "here"}, "task 'digits' brings its own data; leave out the data folder 'here'"),
         ({"seed": -1}, "seed must be in 0 … 2"),
-        ({"epochs": 0}, "setting 'epochs' must be 1 or more, not 0"),
-        ({"hidden": 2.5}, "setting 'hidden' must be of type int, not 2.5"),
-        ({"drop": 1.5}, "setting 'drop' must be in 0 … 1, not 1.5"),
-        ({"validation": 1.0}, "setting 'validation' must be less than 1"),
+        ({"epochs": 0}, "setting 'epochs' must be an integer, 1 or more, not 0"),
+        ({"hidden": 2.5}, "setting 'hidden' must be an integer, 1 or more, not 2.5"),
         ({"hiden": 3}, "no setting 'hiden'; the settings are epochs, batch"),
+        ({"name": "arrays"}, "task 'arrays' needs --data DIR"),  # refused while data are read
+        ({"name": "nmnist", "data": "nowhere"}, "nowhere"),
+        (
+            {"name": "nmnist", "ticks": 10**6, "hidden": 0},
+            "setting 'hidden' must be an integer, 1 or more, not 0",
+        ),
     ],
 )
 def test_unfit_arguments_write_nothing(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -133,10 +155,14 @@ def train_briefly(
 @pytest.mark.slow
 @pytest.mark.verilator
 def test_spoken_digits_with_learned_delays_in_all_witnesses(tmp_path: Path) -> None:
+    from lifline import sim
+
     record, network, spikes = train_briefly("fsdd", tmp_path, epochs=4, hidden=24, batch=100)
     assert (spikes.shape, record["train_samples"]) == ((300, 70, 80), 2700)
     assert record["test_accuracy"] > 0.3
-    assert all(len(np.unique(projection.delays)) > 20 for projection in network.projections[:2])
+    assert all(
+        len(np.unique(projection.synapses.delays)) > 20 for projection in network.projections[:2]
+    )
     few = spikes[:: len(spikes) // 10]
     expected = simulate(network, few)
     actual = sim.simulate(
@@ -160,7 +186,7 @@ def test_a_speaker_is_left_out() -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_mnist_in_an_epoch(tmp_path: Path) -> None:
-    record, _, spikes = train_briefly("mnist", tmp_path, epochs=1, hidden=20, whole=1.0)
+    record, _, spikes = train_briefly("mnist", tmp_path, epochs=1, hidden=20, quantised=1.0)
     assert (spikes.shape, record["network"]) == ((10000, 6, 784), "784-20-10")
     assert spikes.sum(axis=1).max() == 1  # a pixel spikes once
     assert record["test_accuracy"] > 0.8
@@ -199,7 +225,127 @@ def test_shifted_camera_events_keep_their_polarity_and_row() -> None:
     }
 
 
-def test_ticks_beyond_the_clip_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="setting 'ticks' must be 100 or less, not 101"):
-        run_task("fsdd", tmp_path / "out", ticks=101)
-    assert list(tmp_path.iterdir()) == []
+# -- settings of hidden neurons, and tasks of one's own -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {}),
+        ({"alpha": 0.1, "rho": 0.2, "learn_rho": True}, {}),  # of other neurons
+        ({"neuron": "cuba"}, {"alpha": 0.5, "learn_alpha": False}),
+        (
+            {"neuron": "cuba", "alpha": 0.25, "learn_alpha": True},
+            {"alpha": [0.25] * 3, "learn_alpha": True},
+        ),
+        ({"neuron": "alif"}, {"rho": 0.95, "jump": 0.2, "learn_rho": False, "learn_jump": False}),
+        (
+            {"neuron": "alif", "learn_jump": True, "jump": 1.5},
+            {"rho": 0.95, "jump": [1.5] * 3, "learn_rho": False, "learn_jump": True},
+        ),
+    ],
+)
+def test_a_hidden_neuron_s_parts_are_passed_on_only_when_chosen(
+    changes: dict[str, Any], expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: dict[str, Any] = {}
+    monkeypatch.setattr(settings, "LIF", lambda *arguments, **values: passed.update(values))
+    changed(find("fsdd").settings, changes).hidden_layer(3, 0.5)
+    parts = ("alpha", "learn_alpha", "rho", "learn_rho", "jump", "learn_jump")
+    found = {name: passed[name] for name in parts if name in passed}
+    plain = {name: v.tolist() if isinstance(v, torch.Tensor) else v for name, v in found.items()}
+    assert plain == expected
+
+
+OWN_TASK = """
+import dataclasses
+
+import numpy as np
+
+from lifline.train import Data, Samples, SpikingNetwork
+from lifline.train.settings import FRACTION, setting
+from lifline.train.tasks import Task, TaskSettings, register
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParitySettings(TaskSettings):
+    epochs: int = 2
+    flips: float = setting(0.1, "fraction of bits that are flipped while learning", FRACTION)
+
+
+def load(settings, folder):
+    values = np.arange(16)
+    part = Samples(values, values % 2)
+    return Data(part, Samples(values[:0], values[:0]), part)
+
+
+def build(settings, data):
+    hidden, output = settings.hidden_layer(8, 0.5), settings.readout(2, 0.9)
+    return SpikingNetwork(
+        4,
+        {"hidden": hidden, "output": output},
+        [("input", "hidden", settings.connect(4, 8)), ("hidden", "output", settings.connect(8, 2))],
+    )
+
+
+def encode(values, settings):
+    return np.repeat(values[:, None, None] >> np.arange(4) & 1, 5, axis=1).astype(np.uint8)
+
+
+def vary(values, settings, rng):
+    spikes = encode(values, settings)
+    return spikes ^ (rng.random(spikes.shape) < settings.flips)
+
+
+register(Task("parity", "the lowest bit", ParitySettings(), load, build, encode, vary, data=False))
+"""
+
+
+def test_a_task_from_outside_the_package_is_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an entry point, as an installed package names its module; nothing of lifline is edited."""
+    (tmp_path / "parity_task.py").write_text(OWN_TASK)
+    metadata = tmp_path / "parity_task-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: parity_task\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[lifline.tasks]\nparity = parity_task\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "TASKS", dict(TASKS))
+    try:
+        record = run_task("parity", tmp_path / "out", flips=0.0, warn=print)
+        assert (record["network"], record["settings"]["flips"]) == ("4-8-2", 0.0)
+        assert "parity" in names()
+        assert help_text("parity").startswith("parity: the lowest bit\n\nsetting ")
+        with pytest.raises(InputError, match=r"setting 'flips' must be in 0 … 1, not 2.0"):
+            run_task("parity", tmp_path / "no", flips=2.0)
+    finally:
+        sys.modules.pop("parity_task", None)
+
+
+def test_two_tasks_of_one_name_are_refused() -> None:
+    task = find("digits")
+    assert register(task) is task  # again, as a module that is imported twice
+    with pytest.raises(
+        InputError, match="task 'digits' is registered already; give this one another name"
+    ):
+        register(dataclasses.replace(task, title="other digits"))
+
+
+def test_help_lists_every_setting_with_default_range_and_meaning() -> None:
+    lines = help_text("fsdd").splitlines()
+    assert lines[0] == "fsdd: spoken digits"
+    assert lines[2].split() == ["setting", "default", "range", "meaning"]
+    assert len(lines) == 3 + len(describe("fsdd"))
+    columns = {
+        line.split()[0]: [cell for cell in re.split(" {2,}", line) if cell] for line in lines[3:]
+    }
+    assert columns["hidden"] == [
+        "hidden",
+        "64",
+        "1 or more",
+        "neurons of each of the two hidden populations",
+    ]
+    assert columns["speaker"][1] == "''"
+    assert columns["learn_alpha"][1:3] == ["false", "true, false"]
+    assert describe("fsdd")[1] == ("ticks", 70, "1 … 100", "of a sample, 10 ms each")

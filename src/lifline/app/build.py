@@ -1,0 +1,137 @@
+"""The command ``lifline build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lifline.errors import InputError, MissingExtra
+from lifline.files import read_spikes
+from lifline.network import INPUT, Network
+
+from . import options, output
+from .parts import part
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@click.command()
+@options.network_argument
+@click.option("--board", required=True, help="icebreaker, ulx3s, …")
+@options.folder_option(required=True)
+@options.lanes_option(
+    type=options.LanesOrAuto(),
+    show_default="up to 8, as fit",
+    help="Neurons updated per cycle: a number, hidden=4,output=2, or auto: the fastest that fit.",
+)
+@click.option(
+    "--target-us",
+    type=options.Positive(),
+    default=None,
+    help="With --lanes auto, the smallest design whose samples take no longer, in µs.",
+)
+@click.option(
+    "--clock", type=options.Positive(), default=None, help="Clock in MHz.  [default: the board's]"
+)
+@options.seed_option(default=1, help="Seed of place and route.")
+@click.option(
+    "--tries",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Seeds, from --seed on, that are tried until the clock is reached.",
+)
+@click.option(
+    "--input",
+    "input_file",
+    type=options.file(),
+    default=None,
+    help="SPIKES.npz whose cycles and rate are reported, and by which auto chooses.",
+)
+@options.json_option
+def build(
+    network: Path,
+    board: str,
+    directory: Path,
+    lanes: int | dict[str, int] | str | None,
+    target_us: float | None,
+    clock: float | None,
+    seed: int,
+    tries: int,
+    input_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Build the bitstream of NETWORK for BOARD, and report.json."""
+    if target_us is not None and lanes != "auto":
+        raise click.UsageError("--target-us needs --lanes auto, which chooses lanes by it")
+    net = Network.load(network)
+    boards = part("boards")
+    if board not in boards.BOARDS:
+        raise InputError(f"there is no board '{board}'; lifline builds for {', '.join(boards.BOARDS)}")
+    activity = None
+    if input_file is not None:
+        spikes, _ = read_spikes(input_file, net.inputs)
+        activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
+    mapping: dict[str, Any] = {}
+    if lanes == "auto":
+        mapper = part("boards.mapper")
+        chosen, front = mapper.map_lanes(
+            net, board, activity=activity, clock_mhz=clock, target_us=target_us
+        )
+        lanes = chosen.lanes
+        known = mapper.ASSUMPTION if activity is None else "of --input"
+        mapping = _mapping(boards.BOARDS[board], chosen, front, known)
+        if not as_json:
+            output.show(_table(mapping))
+            output.say(f"activity {known}; ► chosen, ✗ does not fit; area is an estimate")
+    with output.progress_bar(not as_json) as progress:
+        report = boards.build(
+            net, board, directory, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
+            activity=activity,
+        )  # fmt: skip
+    if mapping:
+        report["mapping"] = mapping
+        try:
+            part("boards.plot").write_plot(
+                directory / "pareto.svg", boards.BOARDS[board], front, chosen
+            )
+        except MissingExtra as error:
+            click.echo(f"lifline: no pareto.svg: {error}", err=True)
+    lines = [f"{name}: {value}" for name, value in report.items() if not isinstance(value, dict | list)]
+    output.result(as_json, report, "\n".join(lines))
+
+
+def _mapping(board: Any, chosen: Any, front: list[Any], activity: str) -> dict[str, Any]:
+    """What the mapper found, for JSON."""
+    return {
+        "activity": activity,
+        "pareto": [
+            {
+                "lanes": design.lanes,
+                "cycles": round(design.cycles, 1),
+                "microseconds": round(design.microseconds, 3),
+                **design.need,
+                "fits": design.fits(board),
+                "chosen": design is chosen,
+            }
+            for design in front
+        ],
+    }
+
+
+def _table(mapping: dict[str, Any]) -> Table:
+    """What the mapper found, for a terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "µs a sample", "cycles", "LUTs", "block RAMs", "DSPs", "lanes"):
+        table.add_column(column, justify="left" if column in ("", "lanes") else "right")
+    for row in mapping["pareto"]:
+        mark = "►" if row["chosen"] else " " if row["fits"] else "✗"
+        lanes = ",".join(f"{name}={number}" for name, number in row["lanes"].items())
+        numbers = (f"{row['microseconds']:,.2f}", f"{row['cycles']:,.0f}", f"{row['luts']:,}")
+        table.add_row(mark, *numbers, str(row["brams"]), str(row["dsps"]), lanes)
+    return table

@@ -1,0 +1,26 @@
+"""The command ``lifline export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lifline.network import Network
+
+from . import options, output
+from .parts import part
+
+
+@click.command()
+@options.network_argument
+@options.folder_option(required=True)
+@options.lanes_option(show_default="1")
+@options.json_option
+def export(network: Path, directory: Path, lanes: int | dict[str, int] | None, as_json: bool) -> None:
+    """Write NETWORK as Verilog, block RAM init files and a manifest."""
+    net = Network.load(network)
+    manifest = part("rtl").export(net, directory, lanes=lanes or 1)
+    sources, memories = len(manifest["sources"]), len(list((directory / "mem").glob("*.mem")))
+    text = f"wrote {sources} Verilog files, {memories} memory files and manifest.json to {directory}"
+    output.result(as_json, manifest, f"{text}\ntop module: {manifest['top']}")

@@ -1,0 +1,103 @@
+"""The command ``lifline``.
+
+Exit status: 0 success, 1 a check has failed, 2 bad usage or input (one line on stderr), 130 interrupted.
+With ``--json`` a command prints one JSON object on stdout, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+
+from lifline import __version__
+from lifline.errors import LiflineError, MissingExtra
+
+from . import output
+from .build import build
+from .demo import demo
+from .doctor import doctor
+from .export import export
+from .simulate import simulate
+from .train import train
+from .verify import verify
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; what goes wrong becomes one line on stderr."""
+    try:
+        return _run(arguments)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "lifline"
+        return _refuse(f"{error.format_message()} (see {command} --help)")
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("lifline: interrupted", err=True)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `lifline … | head`
+        output.silence()
+        return 0
+    except LiflineError as error:
+        return _refuse(str(error))
+    except ImportError as error:
+        return _refuse(str(MissingExtra(error.name or str(error), "all")))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}")
+    except UnicodeEncodeError as error:
+        return _refuse(f"{error.object!a} is not text that can be encoded: use another name")
+    except MemoryError:
+        return _refuse("not enough memory: use fewer samples or ticks at a time")
+    except Exception as error:
+        if os.environ.get("LIFLINE_TRACEBACK"):
+            traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return _refuse(
+            f"a mistake in lifline itself, at {Path(place.filename).name}:{place.lineno}: "
+            f"{type(error).__name__}: {error}; LIFLINE_TRACEBACK=1 shows where"
+        )
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    output.prepare()
+    try:
+        status = cli.main(arguments, prog_name="lifline", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:  # `lifline` alone
+        output.say(error.format_message())
+        return 2
+    output.flush()
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    click.echo(f"lifline: {' '.join(message.split())}", err=True)
+    return 2
+
+
+class _Commands(click.Group):
+    """The commands; where a package is missing, the extra that brings all that the command needs is named."""
+
+    extras: ClassVar = {"simulate": "sim", "verify": "sim", "build": "boards", "demo": "all"}
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MissingExtra as error:
+            extra = self.extras.get(ctx.invoked_subcommand or "", error.extra)
+            raise MissingExtra(error.package, extra) from None
+
+
+@click.group(
+    cls=_Commands,
+    commands=[demo, train, simulate, verify, export, build, doctor],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(__version__, message="lifline %(version)s")
+def cli() -> None:
+    """Spiking networks from PyTorch to FPGA bitstreams: what you train is what you get."""

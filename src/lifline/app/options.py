@@ -1,0 +1,116 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lifline.errors import InputError
+
+
+class Lanes(click.ParamType):  # type: ignore[type-arg]
+    """An int, or ``population=int,…``."""
+
+    name = "P|NAME=P,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | dict[str, int]:
+        """Return the option's value as `lanes` of the gateware."""
+        if not isinstance(value, str):
+            return value
+        if re.fullmatch(r"[1-9]\d{0,8}", value):
+            return int(value)
+        parts = [re.fullmatch(r"(\w+)=([1-9]\d{0,8})", part) for part in value.split(",")]
+        if not all(parts) or len({part[1] for part in parts if part}) < len(parts):
+            self.fail(
+                f"'{value}' is neither a number ≥ 1 nor a list such as hidden=4,output=2", param, ctx
+            )
+        return {part[1]: int(part[2]) for part in parts if part}
+
+
+class LanesOrAuto(Lanes):
+    """Lanes as above, or ``auto``."""
+
+    name = "auto|P|NAME=P,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return ``"auto"``, or the option's value as `lanes` of the gateware."""
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
+class Positive(click.ParamType):  # type: ignore[type-arg]
+    """A finite number above 0."""
+
+    name = "NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the option's value as a float."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf:
+            self.fail(f"'{value}' is not a finite number above 0", param, ctx)
+        return number
+
+
+def file(exists: bool = False) -> click.Path:
+    """Return the type of an option that names a file."""
+    return click.Path(exists=exists, dir_okay=False, path_type=Path)
+
+
+network_argument = click.argument("network", type=click.Path(path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+seed_option = functools.partial(click.option, "--seed", type=click.IntRange(0), show_default=True)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder that holds the task's files.  [default: $LIFLINE_DATA/TASK]",
+)
+folder_option = functools.partial(
+    click.option,
+    "-o",
+    "--output",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to; it is made.",
+)
+lanes_option = functools.partial(
+    click.option,
+    "--lanes",
+    type=Lanes(),
+    default=None,
+    help="Neurons updated per cycle: a number for all populations, or hidden=4,output=2.",
+)
+
+
+def check_output(path: Path, **inputs: Path) -> None:
+    """Refuse an output file that cannot be written, before hours are spent on its content.
+
+    Parameters
+    ----------
+    path : Path
+    **inputs : Path
+        The files that the command reads, by what they are called on the command line: none is overwritten.
+    """
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    for name, source in inputs.items():
+        if _same(path, source):
+            raise InputError(f"{path} is {name}, too, which would be overwritten: name another file")
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths name one file, which need not exist."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return one.resolve() == other.resolve()

@@ -1,0 +1,88 @@
+"""The command ``lifline simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from lifline.files import read_spikes
+from lifline.network import Network
+from lifline.recording import Recording
+
+from . import options, output
+from .parts import part
+
+BACKENDS = ("golden", "icarus", "verilator")
+
+
+@click.command()
+@options.network_argument
+@click.option(
+    "--input", "input_file", required=True, type=options.file(), help="SPIKES.npz, see docs/formats.md."
+)
+@click.option("--output", "output_file", required=True, type=options.file(), help="OUT.npz to write.")
+@click.option("--backend", type=click.Choice(BACKENDS), default="golden", show_default=True)
+@options.lanes_option(show_default="1")
+@click.option(
+    "--waves",
+    type=options.file(),
+    default=None,
+    help="Write waveforms (.vcd or .fst); icarus or verilator.",
+)
+@options.json_option
+def simulate(
+    network: Path,
+    input_file: Path,
+    output_file: Path,
+    backend: str,
+    lanes: int | dict[str, int] | None,
+    waves: Path | None,
+    as_json: bool,
+) -> None:
+    """Run NETWORK on spikes; write every spike, state and class."""
+    if backend == "golden" and waves:
+        raise click.UsageError(
+            "--waves needs --backend icarus or verilator: the golden model has no gateware"
+        )
+    net = Network.load(network)
+    spikes, labels = read_spikes(input_file, net.inputs)
+    inputs = {"NETWORK": network, "--input": input_file}
+    options.check_output(output_file, **inputs)
+    if waves is not None:
+        options.check_output(waves, **inputs, **{"--output": output_file})
+    with output.progress_bar(not as_json) as progress:
+        if backend == "golden":
+            recording = part("golden").simulate(net, spikes)
+        else:
+            recording = part("sim").simulate(
+                net, spikes, backend=backend, lanes=lanes or 1, waves=waves, progress=progress
+            )
+    recording.save(output_file)
+    values: dict[str, Any] = {"output": str(output_file), "backend": backend}
+    output.result(as_json, *_summary(values, net, recording, labels))
+
+
+def _summary(
+    values: dict[str, Any], network: Network, recording: Recording, labels: np.ndarray | None
+) -> tuple[dict[str, Any], str]:
+    """What a simulation shows, for JSON (after `values`) and for a person."""
+    samples, ticks, _ = recording.spikes[network.output].shape
+    values |= {"samples": samples, "ticks": ticks, "spikes": {}}
+    text = [f"{samples} samples of {ticks} ticks on {values['backend']}: wrote {values['output']}"]
+    for population in network.populations:
+        spikes = int(recording.spikes[population.name].sum(dtype=np.int64))
+        values["spikes"][population.name] = spikes
+        text.append(f"{population.name}: {spikes / samples:.1f} spikes a sample")
+    if labels is not None:
+        values["correct"] = correct = int((recording.classes == labels).sum())
+        values["accuracy"] = correct / samples
+        text.append(f"accuracy: {correct / samples:.2%} ({correct} of {samples})")
+    if recording.cycles is not None:
+        cycles = recording.cycles
+        least, most, mean = int(cycles.min()), int(cycles.max()), float(cycles.mean())
+        values["cycles"] = {"min": least, "mean": mean, "max": most}
+        text.append(f"cycles a sample: {least} … {most}, mean {mean:.1f}")
+    return values, "\n".join(text)

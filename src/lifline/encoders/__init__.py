@@ -1,0 +1,54 @@
+"""From data to spikes, uint8 (samples, ticks, inputs), and back.
+
+Static values (samples, inputs) and series (samples, ticks, channels) are NumPy arrays of floats; recordings of
+event cameras are arrays of events.  Only :func:`rate` uses chance, from the generator that it is given.
+"""
+
+from .camera import bin_events
+from .changes import (
+    change_threshold,
+    decode_level_crossing,
+    decode_steps,
+    level_crossing,
+    moving_window,
+    send_on_delta,
+    step_forward,
+    threshold_based,
+)
+from .deconvolution import bsa, decode_fir, hsa, lowpass
+from .static import (
+    decode_latency,
+    decode_rank_order,
+    decode_rate,
+    decode_receptive_fields,
+    latency,
+    rank_order,
+    rate,
+    receptive_fields,
+    regular,
+)
+
+__all__ = [
+    "bin_events",
+    "bsa",
+    "change_threshold",
+    "decode_fir",
+    "decode_latency",
+    "decode_level_crossing",
+    "decode_rank_order",
+    "decode_rate",
+    "decode_receptive_fields",
+    "decode_steps",
+    "hsa",
+    "latency",
+    "level_crossing",
+    "lowpass",
+    "moving_window",
+    "rank_order",
+    "rate",
+    "receptive_fields",
+    "regular",
+    "send_on_delta",
+    "step_forward",
+    "threshold_based",
+]

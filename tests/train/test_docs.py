@@ -1,0 +1,29 @@
+"""docs/training.md: its examples run one after the other, and its table of settings is the settings'."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lifline.train import Settings
+from lifline.train.settings import describe
+
+PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:epoch")  # what is learned from noise may well fall silent
+def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    snippets = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    for snippet in snippets:
+        exec(snippet, names)
+    assert len(snippets) == 3
+    assert (tmp_path / "network.npz").exists()
+
+
+def test_the_table_of_settings() -> None:
+    for name, default, allowed, meaning in describe(Settings()):
+        assert f"| `{name}` | {default} | {allowed} | {meaning} |\n" in PAGE

@@ -1,0 +1,184 @@
+"""Running a task: training, and the files that it leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import lifline
+from lifline.errors import InputError
+from lifline.files import atomic_write, write_npz
+from lifline.network import Network
+from lifline.progress import Progress, silent
+
+from .. import checkpoint as checkpoints
+from .. import distributed
+from ..fitting import fit
+from ..integer import integer_forward
+from ..model import to_network
+from ..settings import changed
+from ..synapses import DelayedLinear
+from .registry import find
+
+
+def run_task(
+    name: str,
+    directory: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    data: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+    warn: Callable[[str], None] = warnings.warn,
+    resume: bool = False,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Train a task's network and write ``network.npz``, ``test.npz`` and ``train.json``.
+
+    The model is trained by :func:`lifline.train.fit`, on one thread: for networks of this size more are slower.
+    The same seed and settings give the same ``network.npz`` and ``test.npz``, byte for byte, on the same kind of
+    machine.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`lifline.train.tasks.names`.
+    directory : path
+        Made if it does not exist, once there is something to write.
+    seed : int
+        0 … 2^32 − 1.
+    epochs : int, optional
+        Instead of the task's own number.
+    data : path, optional
+        The folder with the task's files, for a task that reads any.
+    progress : callable
+        Called with (done, total, text) after each epoch.
+    warn : callable
+        Gets a line for each thing that quantisation harms, see :func:`lifline.train.fit`.
+    resume : bool
+        Whether to carry on an interrupted run, from its last epoch, if there is one in the folder.
+    **settings
+        Other fields of the task's settings.
+
+    Returns
+    -------
+    dict
+        What ``train.json`` holds: settings, accuracies, curves, versions.
+
+    Raises
+    ------
+    InputError
+        If there is no such task, a setting cannot be used, or the directory cannot be written.
+    """
+    task = find(name)
+    if data is not None and not task.data:
+        raise InputError(f"task '{name}' brings its own data; leave out the data folder '{data}'")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed must be in 0 … 2^32 - 1, not {seed}")
+    if epochs is not None:
+        settings["epochs"] = epochs
+    chosen = changed(task.settings, settings)
+    folder = Path(directory)
+    _check_folder(folder)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
+        raise InputError(
+            f"{checkpoint}: an interrupted run; --resume carries it on, or remove the file to begin anew"
+        )
+
+    began = time.perf_counter()
+    with distributed.processes() as rank:
+        sets = task.load(chosen, Path(data) if data is not None else None)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = task.build(chosen, sets)
+        training = fit(
+            model,
+            sets,
+            chosen,
+            seed=seed,
+            encode=lambda values: task.encode(values, chosen),
+            vary=lambda values, rng: task.vary(values, chosen, rng),
+            checkpoint=checkpoint,
+            progress=progress,
+            warn=warn,
+        )
+    seconds = time.perf_counter() - began
+    if rank:
+        return {}
+
+    network = to_network(model, name, {"task": name, "seed": seed})
+    spikes, labels = task.encode(sets.test.values, chosen), sets.test.labels
+    recording = integer_forward(network, spikes)
+    record = {
+        "task": name,
+        "seed": seed,
+        "test_accuracy": float((recording.classes == labels).mean()),
+        "test_samples": len(labels),
+        "train_samples": len(sets.training.labels),
+        "validation_samples": len(sets.validation.labels),
+        "network": _shape(network),
+        "events_per_sample": {
+            source: round(float(spikes.sum(axis=(1, 2)).mean()), 3)
+            for source, spikes in {"input": spikes, **recording.spikes}.items()
+        },
+        "settings": dataclasses.asdict(chosen),
+        "delays": [
+            {
+                "source": source,
+                "target": target,
+                "before": torch.bincount(synapses.start.flatten()).tolist(),
+                "after": torch.bincount(synapses.rounded_delays().flatten()).tolist(),
+            }
+            for source, target, synapses in model.projections
+            if isinstance(synapses, DelayedLinear)
+        ],
+        "switch": dataclasses.asdict(training.switch) if training.switch else None,
+        "warnings": training.warnings,
+        "curves": training.curves,
+        "seconds": round(seconds, 3),
+        "versions": {
+            "lifline": lifline.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+            "device": next(model.parameters()).device.type,
+        },
+    }
+    checkpoints.make_folder(folder)
+    network.save(folder / "network.npz")
+    write_npz(folder / "test.npz", {"spikes": spikes, "labels": labels})
+    with atomic_write(folder / "train.json") as file:
+        file.write((json.dumps(record, indent=2) + "\n").encode())
+    checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made or written in, before any work is done, and without making it."""
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise InputError(f"{folder}: cannot make this folder: {above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot make this folder: {above} cannot be written")
+
+
+def _shape(network: Network) -> str:
+    """Such as ``64-48-10`` for a chain; all sizes and the number of synapses otherwise."""
+    names = [population.name for population in network.order]
+    chain = list(zip(["input", *names], names, strict=False))
+    sizes = "-".join(str(network.size(name)) for name in ("input", *names))
+    if [(p.source, p.target) for p in network.projections] == chain:
+        return sizes
+    synapses = sum(int(np.count_nonzero(p.synapses.dense()[0])) for p in network.projections)
+    return f"{sizes}, {synapses} synapses"

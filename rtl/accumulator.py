@@ -130,34 +130,34 @@ class Accumulator(wiring.Component):
         group_2 = Signal.like(group, reset_less=True)
         weights_2 = Signal(row.weights.shape(), reset_less=True)
         total = Signal(bits)
-        o_group = Signal.like(group, reset_less=True)
-        o_values = Signal(bits, reset_less=True)
+        o = Signal(self.o.payload.shape(), reset_less=True)
+        swept = Signal(bits)
         m.d.sync += [
             add_2.eq(add_1),
             group_2.eq(group_1),
             weights_2.eq(weights_1),
             self.o.valid.eq(sweep_1),
-            o_group.eq(sweep_group_1),
+            o.eq(Cat(sweep_group_1, swept)),
         ]
-        m.d.comb += self.o.payload.eq(Cat(o_group, o_values))
+        m.d.comb += self.o.payload.eq(o)
 
         if array.groups == 1:
             # No reset reaches the sums: the first cycle after one clears them, as every sweep does.
             sums = Signal(bits, reset_less=True)
             clear = Signal(init=1)
-            m.d.sync += [clear.eq(sweep), o_values.eq(sums)]
+            m.d.sync += clear.eq(sweep)
             with m.If(clear):
                 m.d.sync += sums.eq(0)
             with m.Elif(add_2):
                 m.d.sync += sums.eq(total)
-            m.d.comb += total.eq(self._sums(sums, weights_2))
+            m.d.comb += [total.eq(self._sums(sums, weights_2)), swept.eq(sums)]
             return m
 
         word = Signal(bits)
         before = Signal(bits, reset_less=True)
         address = Mux(sweep, group, row.group)
-        m.d.sync += [before.eq(Mux(fresh_1, 0, word)), o_values.eq(Mux(void, 0, word))]
-        m.d.comb += total.eq(self._sums(before, weights_2))
+        m.d.sync += before.eq(Mux(fresh_1, 0, word))
+        m.d.comb += [total.eq(self._sums(before, weights_2)), swept.eq(Mux(void, 0, word))]
         if array.groups <= REGISTER_GROUPS:
             words = RegisterFile(width=bits, depth=array.groups)
             m.d.sync += words.address.eq(address)

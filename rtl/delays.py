@@ -70,7 +70,8 @@ class DelayLine(wiring.Component):
         accept = self.i.valid & self.i.ready
         now = Signal(range(slots))  # the slot of the current tick
         group = Signal.like(row.group)
-        running, drain = Signal(), Signal()
+        running = Signal()
+        drain = Signal()
 
         # Clearing, after a reset.
         clearing = Signal(init=1)
@@ -96,8 +97,8 @@ class DelayLine(wiring.Component):
 
         # Stages 1 to 3 of the pipeline: address, memory, sum.
         valid = [Signal(name=f"valid_{stage}") for stage in range(4)]
-        draining = [Signal(name=f"draining_{stage}") for stage in range(4)]
-        at_group = [Signal.like(group, name=f"group_{stage}") for stage in range(4)]
+        draining = [Signal(name=f"draining_{stage}", reset_less=True) for stage in range(4)]
+        at_group = [Signal.like(group, name=f"group_{stage}", reset_less=True) for stage in range(4)]
         m.d.comb += [
             valid[0].eq((accept & ~row.marker) | drain),
             draining[0].eq(drain),
@@ -108,7 +109,7 @@ class DelayLine(wiring.Component):
                 m.d.sync += after.eq(before)
         # `now` moves on in the cycle after the last group of a drain has entered stage 1: rows and drains
         # carry the slot that they belong to.
-        base = Signal.like(now)
+        base = Signal.like(now, reset_less=True)
         m.d.sync += base.eq(now)
         m.d.comb += [
             self.coming.valid.eq(valid[1] & draining[1]),
@@ -121,10 +122,16 @@ class DelayLine(wiring.Component):
             m.submodules[f"ring_{lane}"] = ring = Ram(
                 width=array.accumulator_bits, depth=slots * array.groups
             )
-            weight = [Signal(signed(array.weight_bits), name=f"weight_{lane}_{s}") for s in range(1, 4)]
-            delay = Signal(range(slots), name=f"delay_{lane}")
-            address = [Signal.like(ring.address, name=f"address_{lane}_{s}") for s in range(1, 4)]
-            value = Signal(signed(array.accumulator_bits), name=f"value_{lane}")
+            weight = [
+                Signal(signed(array.weight_bits), name=f"weight_{lane}_{s}", reset_less=True)
+                for s in range(1, 4)
+            ]
+            delay = Signal(range(slots), name=f"delay_{lane}", reset_less=True)
+            address = [
+                Signal.like(ring.address, name=f"address_{lane}_{s}", reset_less=True)
+                for s in range(1, 4)
+            ]
+            value = Signal(signed(array.accumulator_bits), name=f"value_{lane}", reset_less=True)
             total = Signal.like(value, name=f"total_{lane}")
             slot = Signal(range(slots), name=f"slot_{lane}")
 
@@ -146,8 +153,8 @@ class DelayLine(wiring.Component):
             ]
             if array.groups < 3:  # else the same address comes again only after three cycles
                 last_valid = Signal(name=f"last_valid_{lane}")
-                last_address = Signal.like(address[2], name=f"last_address_{lane}")
-                last_total = Signal.like(total, name=f"last_total_{lane}")
+                last_address = Signal.like(address[2], name=f"last_address_{lane}", reset_less=True)
+                last_total = Signal.like(total, name=f"last_total_{lane}", reset_less=True)
                 m.d.sync += [
                     last_valid.eq(valid[3]),
                     last_address.eq(address[2]),

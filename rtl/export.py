@@ -6,15 +6,12 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from amaranth import __version__ as amaranth_version
-from amaranth.back import verilog
-from amaranth.hdl import Signal, Value
 
 from lifline import __version__
 from lifline.errors import InputError
@@ -25,13 +22,15 @@ from lifline.neurons import Neuron
 from .accelerator import Accelerator
 from .memory import Rom
 from .plan import Lanes
-
-TOP = "lifline_top"
-
-_MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
-_ESCAPED = re.compile(rf"\\{TOP}\.core(?:\.([\w.$]+))? ")
-# yosys writes `x == 0` as `! x`, which Verilator's lint refuses for a vector: `~| x` is the same.
-_NOT = re.compile(r"= !(?= [^;]*;)")
+from .verilog import (
+    PREFIX,
+    memory_files,
+    memory_path,
+    top_name,
+    verilog_files,
+    verilog_text,
+    yosys_version,
+)
 
 
 def export(
@@ -40,6 +39,8 @@ def export(
     lanes: Lanes = 1,
     trace: bool = False,
     block_bits: int | None = None,
+    *,
+    prefix: str = PREFIX,
 ) -> dict[str, Any]:
     """Write `network` to `directory`: ``*.v``, ``mem/*.mem`` and ``manifest.json``.
 
@@ -53,6 +54,9 @@ def export(
         Made if it does not exist.  What an earlier export wrote there is replaced, other files stay.
     lanes, trace, block_bits
         As for :class:`lifline.rtl.Accelerator`.
+    prefix : str
+        What the names of all modules and Verilog files start with, and those of the memory files where it is not
+        the usual one: designs with prefixes of their own can be compiled together.
 
     Returns
     -------
@@ -62,75 +66,25 @@ def export(
     Raises
     ------
     InputError
-        If the folder cannot be written, or `lanes` do not fit the network.
+        If the folder cannot be written, `lanes` do not fit the network, or `prefix` cannot start a name.
     """
     accelerator = Accelerator(network, lanes, trace, block_bits)
-    text = verilog_text(accelerator)
-    files = verilog_files(accelerator, text) | accelerator.memory_files()
-    manifest = _manifest(accelerator, files, yosys=_yosys_version(text))
+    text = verilog_text(accelerator, prefix)
+    files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)
+    manifest = _manifest(accelerator, files, prefix=prefix, yosys=yosys_version(text))
     files["manifest.json"] = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     _write(Path(directory), files)
     return manifest
 
 
-def verilog_text(accelerator: Accelerator) -> str:
-    """The accelerator's Verilog without its memories, as Amaranth and yosys write it."""
-    ports = [
-        value
-        for _, _, member in accelerator.signature.flatten(accelerator)
-        if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
-    ]
-    # Amaranth would take a yosys on PATH first, and the Verilog would be another on another machine.
-    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
-    return verilog.convert(
-        accelerator,
-        name=TOP,
-        platform="verilog",
-        ports=ports,
-        emit_src=False,
-        strip_internal_attrs=True,
-    )
-
-
-def verilog_files(accelerator: Accelerator, text: str) -> dict[str, str]:
-    """The text of :func:`verilog_text` as files: the top, the router, and two a population."""
-    text = _ESCAPED.sub(lambda match: _module_name(match[1]) + " ", text)
-    text = _NOT.sub(r"= ~|", text)
-    files: dict[str, list[str]] = {}
-    for module in _MODULE.findall(text):
-        name = module.split()[1].split("(")[0]
-        block = next((b for b in _blocks(accelerator) if name.startswith(_module_name(b))), TOP)
-        files.setdefault(f"{block}.v", []).append(module)
-    return {name: _HEADER + "\n".join(modules) for name, modules in files.items()}
-
-
-# Operands of different widths are extended as Verilog says, and a case statement comes after its signal's
-# default: the two lint rules are off, all others hold (nothing is ever cut implicitly).
-_HEADER = f"""// Made by lifline {__version__}; part of the design {TOP}.
-/* verilator lint_off WIDTHEXPAND */
-/* verilator lint_off CASEINCOMPLETE */
-
-"""
-
-
-def _blocks(accelerator: Accelerator) -> list[str]:
-    """Names of the parts that get a file of their own, longer ones first."""
-    parts = ["router"]
-    for name in accelerator.arrays:
-        parts += [f"{name}_synapses", f"{name}_neurons"]
-    return sorted(parts, key=len, reverse=True)
-
-
-def _module_name(path: str | None) -> str:
-    return "_".join(["lifline", *re.split(r"[.$]", path or "core")])
-
-
-def _manifest(accelerator: Accelerator, files: dict[str, str], *, yosys: str) -> dict[str, Any]:
+def _manifest(
+    accelerator: Accelerator, files: dict[str, str], *, prefix: str, yosys: str
+) -> dict[str, Any]:
     network = accelerator.network
     return {
         "lifline": __version__,
         "tools": {"amaranth": amaranth_version, "yosys": yosys},
-        "top": TOP,
+        "top": top_name(prefix),
         "name": network.name,
         "inputs": network.inputs,
         "output": network.output,
@@ -163,20 +117,22 @@ def _manifest(accelerator: Accelerator, files: dict[str, str], *, yosys: str) ->
             }
             for name, array in accelerator.arrays.items()
         ],
-        "banks": [bank for name in accelerator.arrays for bank in _banks(accelerator, name)],
+        "banks": [bank for name in accelerator.arrays for bank in _banks(accelerator, name, prefix)],
         "sha256": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
         },
     }
 
 
-def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
+def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, Any]]:
     """The memory files of a population: what each word holds."""
     array = accelerator.arrays[name]
 
     def bank(rom: Rom, lanes: int = array.lanes, **content: Any) -> dict[str, Any]:
         return {
-            "files": list(rom.files),  # a slice each, the lowest bits first
+            "files": [
+                memory_path(path, prefix) for path in rom.files
+            ],  # a slice each, the lowest bits first
             "slice_bits": (rom.slices or [rom])[0].width,  # of all but the last
             "population": name,
             "words": len(rom.words),
@@ -223,12 +179,6 @@ def _range(values: np.ndarray) -> list[int]:
     return [int(values.min()), int(values.max())]
 
 
-def _yosys_version(text: str) -> str:
-    """The version of yosys that wrote `text`, which says so in its first line."""
-    match = re.match(r"/\* Generated by .*?Yosys (\S+)", text)
-    return match[1] if match else "unknown"
-
-
 def _exported(directory: Path) -> set[Path]:
     """The Verilog and memory files that the manifest in `directory` says are an export's."""
     try:
@@ -262,6 +212,3 @@ def _write(directory: Path, files: dict[str, str]) -> None:
         raise InputError(
             f"{error.filename or directory}: cannot write there: {error.strerror}"
         ) from None
-
-
-__all__ = ["TOP", "export"]

@@ -179,10 +179,12 @@ def test_banks_of_kinds_with_states_of_their_own(tmp_path):
     assert [m["name"] for m in of_a["memories"]].count("a.noise.table") == 2  # one for each lane
 
 
-def verilator_lint(directory: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
+def verilator_lint(
+    directory: Path, sources: list[str], top: str = "lifline_top"
+) -> subprocess.CompletedProcess[str]:
     tool = find_verilator()
     return subprocess.run(
-        [tool.executable, "--lint-only", "--top-module", "lifline_top", *sources],
+        [tool.executable, "--lint-only", "--top-module", top, *sources],
         cwd=directory,
         env={**os.environ, **tool.environment},
         capture_output=True,
@@ -206,6 +208,73 @@ def test_lint_would_notice(tmp_path):
     path = tmp_path / "lifline_top.v"
     path.write_text(path.read_text().replace("wire i__ready;", "wire [1:0] i__ready;", 1))
     assert verilator_lint(tmp_path, manifest["sources"]).returncode != 0
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 12])
+def test_names_are_plain(lanes, tmp_path):
+    """No name has the numbers in it by which Amaranth tells names apart."""
+    for source in export(network(uniform=False), tmp_path, lanes, trace=True)["sources"]:
+        text = (tmp_path / source).read_text()
+        declared = re.findall(r"^ +(?:input|output|reg|wire)\b[^;]*;", text, re.MULTILINE)
+        assert declared
+        assert not [line for line in declared if "$" in line]
+
+
+def test_ports_of_the_top_keep_their_names(tmp_path):
+    export(network(), tmp_path, 4, trace=True)
+    header = re.search(r"module lifline_top\((.*?)\);", (tmp_path / "lifline_top.v").read_text())
+    events = [f"{port}__{member}" for port in "io" for member in ("payload", "valid", "ready")]
+    traces = [f"trace_{p}__{member}" for p in ("hidden", "out") for member in ("payload", "valid")]
+    assert sorted(header[1].split(", ")) == sorted(["clk", "rst", "clear", *events, *traces])
+
+
+def two_designs(directory: Path) -> list[str]:
+    """Two networks with prefixes of their own and a module with both; the sources, in `directory`."""
+    for seed, prefix in enumerate(("left_", "right_")):
+        manifest = export(network(seed, uniform=False), directory / prefix, 2, prefix=prefix)
+        assert manifest["top"] == f"{prefix}top"
+        shutil.copytree(directory / prefix, directory, dirs_exist_ok=True)
+        assert all((directory / bank["file"]).exists() for bank in manifest["banks"])
+        shutil.rmtree(directory / prefix)
+    (directory / "both.v").write_text(
+        "module both(input clk, input rst, output left, output right);\n"
+        "  left_top l(.clk(clk), .rst(rst), .clear(1'b0), .i__payload(4'b0), .i__valid(1'b0),\n"
+        "    .i__ready(left), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
+        "  right_top r(.clk(clk), .rst(rst), .clear(1'b0), .i__payload(4'b0), .i__valid(1'b0),\n"
+        "    .i__ready(right), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
+        "endmodule\n"
+    )
+    sources = sorted(path.name for path in directory.glob("*.v"))
+    modules = [
+        m for s in sources for m in re.findall(r"^module (\w+)", (directory / s).read_text(), re.M)
+    ]
+    assert len(modules) == len(set(modules))
+    assert {module.split("_")[0] for module in modules} == {"left", "right", "both"}
+    return sources
+
+
+@pytest.mark.verilator
+def test_two_networks_fit_in_one_design_in_verilator(tmp_path):
+    sources = two_designs(tmp_path)
+    result = verilator_lint(tmp_path, ["-Wno-PINCONNECTEMPTY", *sources], top="both")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.icarus
+def test_two_networks_fit_in_one_design_in_icarus(tmp_path):
+    icarus = find_icarus()
+    sources = two_designs(tmp_path)
+    command = [str(icarus.executable), "-g2005", "-s", "both", "-o", "both.vvp", *sources]
+    for run in (command, ["vvp", "both.vvp"]):  # the second reads all memory files, or says so
+        result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("prefix", ["", "1st_", "a b", "é_"])
+def test_prefix_must_start_a_name(prefix, tmp_path):
+    with pytest.raises(InputError, match=re.escape(f"prefix {prefix!r} cannot start a Verilog name")):
+        export(network(), tmp_path / "out", 2, prefix=prefix)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.synth
@@ -233,6 +302,7 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
     one, other = network(0, uniform=False), network(1, uniform=False)
     # Widths and constants follow from the first network; the other may only bring new memory contents.
     first = Accelerator(one, lanes)
+    weights, _ = other.projections[2].synapses.dense()
     other = Network(
         6,
         [
@@ -240,15 +310,8 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
             one["out"],
         ],
         [
-            Projection("input", "hidden", Dense(other.projections[0].synapses.weights, weight_bits=7)),
-            Projection(
-                "hidden", "hidden", Dense(other.projections[1].synapses.weights, 1, weight_bits=4)
-            ),
-            Projection(
-                "hidden",
-                "out",
-                Dense(other.projections[2].synapses.weights, one.projections[2].synapses.delays),
-            ),
+            *other.projections[:2],
+            Projection("hidden", "out", Dense(weights, one.projections[2].synapses.dense()[1])),
         ],
         "out",
     )

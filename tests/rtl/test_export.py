@@ -234,7 +234,7 @@ def two_designs(directory: Path) -> list[str]:
         manifest = export(network(seed, uniform=False), directory / prefix, 2, prefix=prefix)
         assert manifest["top"] == f"{prefix}top"
         shutil.copytree(directory / prefix, directory, dirs_exist_ok=True)
-        assert all((directory / bank["file"]).exists() for bank in manifest["banks"])
+        assert all((directory / file).exists() for bank in manifest["banks"] for file in bank["files"])
         shutil.rmtree(directory / prefix)
     (directory / "both.v").write_text(
         "module both(input clk, input rst, output left, output right);\n"

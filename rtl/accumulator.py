@@ -18,8 +18,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .events import current_layout, row_layout
-from .memory import Ram, RegisterFile, address_bits
-from .plan import REGISTER_GROUPS, ArrayPlan
+from .memory import Ram, RegisterFile
+from .plan import REGISTER_GROUPS, ArrayPlan, address_bits
 
 
 def sums_members(array: ArrayPlan) -> dict[str, wiring.Member]:

@@ -22,8 +22,8 @@ from .accumulator import Accumulator
 from .delays import DelayLine
 from .encoder import TICKS, SpikeEncoder
 from .events import current_layout, event_layout, row_layout, trace_layout
-from .memory import Ram, RegisterFile, Rom, address_bits
-from .plan import REGISTER_GROUPS, ArrayPlan, signed_bits
+from .memory import Ram, RegisterFile, Rom
+from .plan import REGISTER_GROUPS, ArrayPlan, address_bits, signed_bits
 
 
 def parameter_shapes(array: ArrayPlan) -> dict[str, Shape]:

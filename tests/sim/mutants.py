@@ -168,7 +168,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/neurons/lif.py",
         "taken = Mux(self.spiked, threshold, 0)",
         "kept = self.old_membrane - Mux(self.spiked, threshold, 0)",
-        "LIF",
+        "LIF", 7
     ),
     "LIF: no late reset": Mutant(
         "rtl/neurons/lif.py", "kept = Mux(self.spiked, 0, self.old_membrane)", "pass", "LIF"
@@ -177,7 +177,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/neurons/lif.py", "low -= int(neuron.threshold.max())", "pass", "at the ends"
     ),
     "LIF: width of the current without the bias": Mutant(
-        "rtl/neurons/lif.py", "high += int(neuron.bias.max())", "pass", "at the ends"
+        "rtl/neurons/lif.py", "high += int(neuron.bias.max())", "pass", "at the ends", 9
     ),
     "LIF: saturation of the synaptic current": Mutant(
         "rtl/neurons/lif.py",

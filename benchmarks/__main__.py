@@ -14,6 +14,7 @@ from .measure import Options
 #: In the order of the report; the last ones take the longest.
 NAMES = (
     "inference", "training", "delays", "quantisation", "spiker", "growth", "mnist", "simulation", "boards", "resources",
+    "area",
 )  # fmt: skip
 
 

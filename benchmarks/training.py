@@ -16,7 +16,7 @@ from lifline.train import LIF, SpikingNetwork
 from .inputs import pictures, rate_coded
 from .measure import SEED, Options, Result, milliseconds, ratio, side_by_side
 
-BATCH, TICKS, BETA = 128, 25, 0.95
+BATCH, TICKS, BETA, ALPHA = 128, 25, 0.95, 0.5
 
 
 def run(options: Options) -> Result:
@@ -27,17 +27,26 @@ def run(options: Options) -> Result:
     what, images = pictures(rng, samples)
     spikes = rate_coded(rng, images, TICKS)
     labels = torch.tensor(rng.integers(0, 10, samples))
+    leaky, synaptic = "snnTorch, Leaky", "snnTorch, Synaptic"
     calls = {
         "lifline, floating point": _lifline(spikes, labels, quantize=False),
         "lifline, quantised": _lifline(spikes, labels, quantize=True),
-        "snnTorch": _snntorch(spikes, labels),
+        leaky: _snntorch(spikes, labels),
+        "lifline, CUBA, quantised": _lifline(spikes, labels, alpha=ALPHA),
+        synaptic: _snntorch(spikes, labels, alpha=ALPHA),
+        "lifline, ALIF, quantised": _lifline(spikes, labels, rho=0.9, jump=0.3),
     }
     times = side_by_side(calls, 2 if options.quick else 30)
+    peers = {
+        "lifline, floating point": leaky,
+        "lifline, quantised": leaky,
+        "lifline, CUBA, quantised": synaptic,
+    }
     rows = [
         {
             "step of": name,
             "ms": milliseconds(taken),
-            "× snnTorch": ratio(times["snnTorch"], taken) if name != "snnTorch" else None,
+            "× snnTorch": ratio(times[peers[name]], taken) if name in peers else None,
         }
         for name, taken in times.items()
     ]
@@ -46,7 +55,8 @@ def run(options: Options) -> Result:
         rows,
         notes=[
             f"Input: {what}, rate coded, {spikes.mean():.1%} active.",
-            "Quantised: 8-bit weights, 1/256ths of beta and whole membranes, as the gateware has them.",
+            "Quantised: 8-bit weights, 1/256ths of beta and integer states, as the gateware has them.",
+            "CUBA has a synaptic current (alpha), as Synaptic; ALIF an adaptive threshold, which snnTorch lacks.",
             "Medians of processor time; ratios with quartiles.",
         ],
         settings={"batch": samples, "ticks": TICKS, "beta": BETA},
@@ -66,27 +76,37 @@ def _step(
     return step
 
 
-def _lifline(spikes: np.ndarray, labels: torch.Tensor, *, quantize: bool) -> Callable[[], object]:
-    model = SpikingNetwork.feed_forward(784, LIF(128, beta=BETA), LIF(10, beta=BETA))
+def _lifline(
+    spikes: np.ndarray, labels: torch.Tensor, *, quantize: bool = True, **parts: float
+) -> Callable[[], object]:
+    model = SpikingNetwork.feed_forward(784, *(LIF(size, beta=BETA, **parts) for size in (128, 10)))
     model.quantize = quantize
     model.train()
     inputs = torch.tensor(spikes)
     return _step(model, lambda: model(inputs).scores, labels)
 
 
-def _snntorch(spikes: np.ndarray, labels: torch.Tensor) -> Callable[[], object]:
+def _snntorch(
+    spikes: np.ndarray, labels: torch.Tensor, *, alpha: float | None = None
+) -> Callable[[], object]:
     import snntorch
 
     linear = torch.nn.ModuleList([torch.nn.Linear(784, 128), torch.nn.Linear(128, 10)])
-    leaky = [snntorch.Leaky(beta=BETA) for _ in linear]
+    neurons = [
+        snntorch.Leaky(beta=BETA) if alpha is None else snntorch.Synaptic(alpha, BETA) for _ in linear
+    ]
     inputs = torch.tensor(spikes.swapaxes(0, 1).astype(np.float32))
 
     def scores() -> torch.Tensor:
-        membranes = [layer.init_leaky() for layer in leaky]
+        states = []
+        for layer in neurons:
+            state = layer.reset_mem()
+            states.append((state,) if alpha is None else state)
         fired = []
         for x in inputs:
-            for i, (product, neurons) in enumerate(zip(linear, leaky, strict=True)):
-                x, membranes[i] = neurons(product(x), membranes[i])
+            for i, (product, layer) in enumerate(zip(linear, neurons, strict=True)):
+                x, *after = layer(product(x), *states[i])
+                states[i] = tuple(after)
             fired.append(x)
         return torch.stack(fired).sum(0)
 

@@ -9,73 +9,7 @@ from typing import Any
 
 from lifline.errors import InputError, MissingExtra
 
-
-@dataclasses.dataclass(frozen=True)
-class Family:
-    """An FPGA family: its tools, and what they call its resources."""
-
-    name: str
-    nextpnr: str
-    placers: tuple[str, ...]  #: nextpnr's, the next where one fails
-    pack: str
-    suffix: str  #: of the bitstream's file
-    resources: dict[str, str]  #: luts, ffs, brams, dsps -> their names in nextpnr's report
-    ff_cells: str  #: how yosys's names of flip-flops start, for what nextpnr does not count
-    with_dsps: str  #: option of yosys's synth command that makes multipliers of DSP blocks
-    without_dsps: str  #: … and of logic
-    bram_shapes: tuple[tuple[int, int], ...]  #: (words, bits) that one block RAM can be
-    block_bits: int  #: of a block RAM, whatever its shape
-    ram_bits: int  #: a memory with fewer bits than these for each block RAM becomes logic
-    rom_bits: int  #: the same where it is read-only
-    base_luts: int  #: for estimates: of everything but the lanes
-    sum_luts: float  #: for estimates: of each lane, for each bit of its two sums
-    leak_luts: float  #: … of each adder of a lane's leak, for each bit of the membrane
-    choice_luts: (
-        float  #: … of each lane and bit of its two sums, for each group in registers but the first
-    )
-
-
-ICE40 = Family(
-    name="ice40",
-    nextpnr="nextpnr-ice40",
-    placers=("heap",),
-    pack="icepack",
-    suffix=".bin",
-    # A logic cell holds a look-up table and a flip-flop, and nextpnr counts cells.
-    resources={"luts": "ICESTORM_LC", "brams": "ICESTORM_RAM", "dsps": "ICESTORM_DSP"},
-    ff_cells="SB_DFF",
-    with_dsps="-dsp",
-    without_dsps="",
-    bram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
-    block_bits=4096,
-    ram_bits=75,
-    rom_bits=1024,
-    base_luts=1380,
-    sum_luts=5.5,
-    leak_luts=3.1,
-    choice_luts=2.75,
-)
-
-ECP5 = Family(
-    name="ecp5",
-    nextpnr="nextpnr-ecp5",
-    # With 64 wide block RAMs the one reached 108, 109 and 116 MHz with three seeds, the other 100, 107 and 110.
-    placers=("static", "heap"),
-    pack="ecppack",
-    suffix=".bit",
-    resources={"luts": "TRELLIS_COMB", "ffs": "TRELLIS_FF", "brams": "DP16KD", "dsps": "MULT18X18D"},
-    ff_cells="TRELLIS_FF",
-    with_dsps="",
-    without_dsps="-nodsp",
-    bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-    block_bits=16384,
-    ram_bits=1200,
-    rom_bits=1200,
-    base_luts=2430,
-    sum_luts=3.04,
-    leak_luts=1.7,
-    choice_luts=1.52,
-)
+from .families import ECP5, ICE40, PLL, Family
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,3 +149,23 @@ def find_board(name: str) -> Board:
     if name not in BOARDS:
         raise InputError(f"unknown board {name!r}: choose one of {', '.join(BOARDS)}")
     return BOARDS[name]
+
+
+def solve_pll(board: Board, clock_mhz: float) -> PLL | None:
+    """The PLL that makes `clock_mhz` on a board; None if its crystal does without.
+
+    Raises
+    ------
+    InputError
+        If no PLL can make exactly this clock of the board's crystal.
+    """
+    if clock_mhz == board.crystal_mhz:
+        return None
+    pll = board.family.pll.solve(board.crystal_mhz, clock_mhz)
+    if pll is None:
+        choices = ", ".join(f"{clock:g}" for clock in board.clocks_mhz)
+        raise InputError(
+            f"{board.name} cannot make a clock of {clock_mhz:g} MHz from its crystal of "
+            f"{board.crystal_mhz:g} MHz: choose {choices} MHz"
+        )
+    return pll

@@ -18,15 +18,7 @@ from amaranth.lib.wiring import In, Out
 from lifline.rtl.events import trace_layout
 from lifline.rtl.plan import ArrayPlan
 
-from .protocol import MAX_TICKS
-
-
-def score_shape(array: ArrayPlan, max_ticks: int = MAX_TICKS) -> Shape:
-    """Holds the score of any neuron after `max_ticks` ticks, exactly."""
-    low, high = 0, 1
-    if array.population.neuron.readout:
-        low, high = array.population.neuron.states[0].range
-    return Shape.cast(range(low * max_ticks, high * max_ticks + 1))
+from .protocol import MAX_TICKS, score_range
 
 
 class Classifier(wiring.Component):
@@ -79,7 +71,8 @@ class Classifier(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lanes, groups, size = self.array.lanes, self.array.groups, self.array.population.size
-        shape = score_shape(self.array, self.max_ticks)
+        low, high = score_range(self.array.population, self.max_ticks)
+        shape = Shape.cast(range(low, high + 1))
         sum_membranes = self.array.population.neuron.readout
 
         trace = self.trace.payload

@@ -1,30 +1,28 @@
 """How much of an FPGA a network will take, before any tool runs: what ``lanes=None`` goes by.
 
-Memories are counted from the gateware itself.  Logic is a linear function fitted to builds (docs/boards.md lists
-them, and how good it is): a family's fixed part, the classifier's scores, and for each lane its two sums
-(the accumulator and the membrane), the choice among groups that are in registers, and the adders of its leak,
-each by its bits.  Place and route has the last word.
+Memories are those that the gateware's plan lists.  Logic is a linear function of a few sizes (:class:`Logic`),
+whose coefficients are the family's: `python -m benchmarks area` fits them to builds.  Place and route has the
+last word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
-from amaranth.hdl import Fragment, Instance
 
 from lifline import rtl
 from lifline.errors import ToolError
 from lifline.network import Network
-from lifline.rtl.neurons import LIFArray
+from lifline.neurons import LIF, Neuron
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
-from lifline.rtl.router import SpikeQueue
-from lifline.rtl.synapses import SynapseMemory
 
-from .board import Board, Family
-from .classifier import score_shape
-from .protocol import WINDOW
+from .board import Board
+from .families import Area
+from .protocol import WINDOW, score_bits
 
 #: `choose_lanes` goes no further: wider arrays take long to place and route, and seldom reach their clock.
 MOST_LANES = 8
@@ -32,8 +30,43 @@ MOST_LANES = 8
 #: Logic that place and route can use in practice.
 _USABLE = 0.9
 
-#: Look-up tables of a multiplier for a membrane and its beta, where they are not in a DSP block.
-_MULTIPLIER_LUTS = 180
+
+@dataclasses.dataclass(frozen=True)
+class Logic:
+    """The sizes that look-up tables grow with; each field is the factor of one coefficient of :class:`Area`."""
+
+    base: float = 0.0  #: 1 for the whole design
+    sums: float = 0.0  #: bits of all lanes' two sums
+    choices: float = 0.0  #: the same, times the groups in registers but the first
+    adders: float = 0.0  #: bits of the adders of all lanes' leak
+    multiplier: float = 0.0  #: multipliers
+    scores: float = 0.0  #: bits of the classifier's scores, a look-up table each
+
+    def __add__(self, other: Self) -> Logic:
+        names = [field.name for field in dataclasses.fields(self)]
+        return Logic(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    def luts(self, area: Area, *, dsps: bool) -> float:
+        """Look-up tables; `dsps`: the multipliers are in DSP blocks."""
+        return (
+            self.scores
+            + area.base * self.base
+            + area.sums * self.sums
+            + area.choices * self.choices
+            + area.adders * self.adders
+            + (0 if dsps else area.multiplier * self.multiplier)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What a part of a design takes."""
+
+    logic: Logic
+    brams: int
+
+    def __add__(self, other: Self) -> Need:
+        return Need(self.logic + other.logic, self.brams + other.brams)
 
 
 def estimate(network: Network, board: Board, lanes: Lanes) -> dict[str, int]:
@@ -44,68 +77,66 @@ def estimate(network: Network, board: Board, lanes: Lanes) -> dict[str, int]:
     InputError
         If `lanes` is not possible.
     """
-    arrays = rtl.plan(network, lanes)
-    needs = [fixed_need(board, arrays[network.output])]
-    needs += [array_need(board, array) for array in arrays.values()]
-    return total(board, needs)
+    return total(board, design_need(board, rtl.plan(network, lanes), network.output))
 
 
-def fixed_need(board: Board, output: ArrayPlan) -> dict[str, int]:
-    """What a build takes whatever its lanes: luts, brams, dsps; `output` is the population that is classified."""
-    scores = output.groups * output.lanes * score_shape(output).width
-    return {
-        "luts": board.family.base_luts + scores,
-        "brams": _blocks(board.family, "lifline_ram", 8, WINDOW),
-        "dsps": 0,
-    }
+def design_need(board: Board, arrays: Mapping[str, ArrayPlan], output: str) -> Need:
+    """What a whole design takes, its arrays by population."""
+    needs = (array_need(board, array) for array in arrays.values())
+    return sum(needs, start=fixed_need(board, arrays[output]))
 
 
-def array_need(board: Board, array: ArrayPlan) -> dict[str, int]:
-    """What one population takes, with its synapses and queues: luts, brams, dsps."""
-    family = board.family
-    membrane_bits = array.population.neuron.membrane_bits
-    choices = array.groups - 1 if array.groups <= REGISTER_GROUPS else 0
-    sums = family.sum_luts + family.choice_luts * choices
-    sums *= membrane_bits + array.accumulator_bits
-    leak = family.leak_luts * membrane_bits * _leak_adders(array)
-    parts = [SynapseMemory(array, family.block_bits), LIFArray(array), *map(SpikeQueue, array.channels)]
-    memories = [shape for part in parts for shape in _memories(Fragment.get(part, object()))]
-    return {
-        "luts": int(array.lanes * (sums + leak)),
-        "brams": sum(_blocks(family, *shape) for shape in memories),
-        "dsps": multipliers([array]),
-    }
+def fixed_need(board: Board, output: ArrayPlan) -> Need:
+    """What a build takes whatever its lanes; `output` is the population that is classified."""
+    scores = output.groups * output.lanes * score_bits(output.population)
+    return Need(Logic(base=1, scores=scores), board.family.blocks("ram", 8, WINDOW))
 
 
-def total(board: Board, needs: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """The sum of `needs`, multipliers in logic where there are too few DSPs for all: luts, ffs, brams, dsps."""
-    luts, brams, dsps = (sum(need[kind] for need in needs) for kind in ("luts", "brams", "dsps"))
-    if dsps > board.dsps:
-        luts, dsps = luts + _MULTIPLIER_LUTS * dsps, 0
-    return {"luts": luts, "ffs": int(0.65 * luts), "brams": brams, "dsps": dsps}
-
-
-def multipliers(arrays: Iterable[ArrayPlan]) -> int:
-    """Multipliers of a network's gateware: one a lane where neurons that share one differ in beta."""
-    return sum(array.lanes for array in arrays if _multiplies(array))
-
-
-def _multiplies(array: ArrayPlan) -> bool:
-    return array.groups > 1 and len(set(array.population.neuron.beta.tolist())) > 1
-
-
-def _leak_adders(array: ArrayPlan) -> float:
-    """Adders of a lane's leak, on average: the canonical signed digits of beta, less one."""
-    if _multiplies(array):
-        return 0.0
-    return float(
-        np.mean(
-            [
-                max(0, (beta ^ 3 * beta).bit_count() - 1)
-                for beta in array.population.neuron.beta.tolist()
-            ]
-        )
+def array_need(board: Board, array: ArrayPlan) -> Need:
+    """What one population takes, with its synapses and queues."""
+    sums = array.lanes * (array.population.neuron.states[0].bits + array.accumulator_bits)
+    logic = Logic(
+        sums=sums, choices=sums * (array.groups - 1 if array.groups <= REGISTER_GROUPS else 0)
     )
+    memories = array.memories(board.family.block_bits)
+    blocks = sum(board.family.blocks(memory.kind, memory.width, memory.depth) for memory in memories)
+    return Need(logic + lane_logic(array.population.neuron, array), blocks)
+
+
+@functools.singledispatch
+def lane_logic(neuron: Neuron, array: ArrayPlan) -> Logic:
+    """What the equation of a kind of neuron takes in all lanes of an array, beyond its sums."""
+    raise NotImplementedError(f"the estimate does not know {type(neuron).__name__}")
+
+
+@lane_logic.register
+def _(neuron: LIF, array: ArrayPlan) -> Logic:
+    """One multiplier a lane where neurons that share the lane differ in beta; else the adders of a constant product.
+
+    These are as many as beta has canonical signed digits, less one.
+    """
+    betas = neuron.beta.tolist()
+    if array.groups > 1 and len(set(betas)) > 1:
+        return Logic(multiplier=array.lanes)
+    adders = float(np.mean([max(0, (beta ^ 3 * beta).bit_count() - 1) for beta in betas]))
+    return Logic(adders=array.lanes * neuron.membrane_bits * adders)
+
+
+def total(board: Board, need: Need) -> dict[str, int]:
+    """`need` in what a board has, multipliers in logic where there are too few DSPs for all: luts, ffs, brams, dsps."""
+    dsps = int(need.logic.multiplier)
+    fit = dsps <= board.dsps
+    luts = int(need.logic.luts(board.family.area, dsps=fit))
+    ffs = int(board.family.area.ffs * luts)
+    return {"luts": luts, "ffs": ffs, "brams": need.brams, "dsps": dsps if fit else 0}
+
+
+def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
+    """Whether a build's multipliers go into DSP blocks: there are some, and the board has as many."""
+    multipliers = sum(
+        lane_logic(array.population.neuron, array).multiplier for array in arrays.values()
+    )
+    return 0 < multipliers <= board.dsps
 
 
 def choose_lanes(network: Network, board: Board) -> dict[str, int]:
@@ -127,19 +158,3 @@ def choose_lanes(network: Network, board: Board) -> dict[str, int]:
         if lanes == 1:
             raise ToolError(f"{short} (an estimate; give the lanes to try it nevertheless)")
         lanes //= 2
-
-
-def _memories(fragment: Any) -> Iterator[tuple[str, int, int]]:
-    """Kind, width and depth of each memory in a design."""
-    for part, *_ in fragment.subfragments:
-        if isinstance(part, Instance):
-            yield part.type, part.parameters["WIDTH"], part.parameters["DEPTH"]
-        else:
-            yield from _memories(part)
-
-
-def _blocks(family: Family, kind: str, width: int, depth: int) -> int:
-    """Block RAMs of one memory; 0 where yosys makes it of logic because it would leave them near empty."""
-    blocks = min(-(-width // bits) * -(-depth // words) for words, bits in family.bram_shapes)
-    least = family.rom_bits if kind == "lifline_rom" else family.ram_bits
-    return blocks if width * depth >= least * blocks else 0

@@ -1,14 +1,14 @@
-"""From a network to a board's bitstream: elaborate, synthesise, place and route, pack, report."""
+"""From a network to a board's bitstream: choose, synthesise, check, place and route, pack, report."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,18 @@ import numpy as np
 import lifline
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.files import replaced
-from lifline.network import Network
+from lifline.network import INPUT, Network
+from lifline.progress import Progress, silent
 
-from .board import Board, find_board
+from .board import Board, find_board, solve_pll
 from .protocol import MAX_CLASSES
-from .tools import Found, find, run
+from .toolchain import Found, find
 
 if TYPE_CHECKING:
     from lifline.rtl.plan import Lanes
+    from lifline.sim.tools import Icarus
+
+    from .synthesis import Design
 
 #: Of the clock: a design that reaches less will not reach it with another seed, which moves it by some percent.
 CLOSE = 0.9
@@ -40,7 +44,8 @@ def build(
     seed: int = 1,
     tries: int = 4,
     activity: Mapping[str, Any] | None = None,
-    progress: Callable[[int, int, str], object] | None = None,
+    check: bool = False,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
 
@@ -64,6 +69,9 @@ def build(
         (:data:`CLOSE`) is given up at once.
     activity : mapping, optional
         Spikes as for :func:`lifline.rtl.cycles`, of the samples for which cycles are to be reported.
+    check : bool
+        Whether what yosys has made is simulated gate by gate before it is placed, and its classes compared with
+        the golden model's; see :func:`lifline.boards.netlist.check`.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
 
@@ -78,11 +86,121 @@ def build(
         If the board is unknown, or an option is not possible.
     ToolError
         If a tool is missing or fails, the design does not fit, or it is too slow for its clock.
+    CheckError
+        If the simulated netlist does not answer as the golden model does.
     MissingExtra
         If amaranth-boards is not installed.
     """
-    chosen = find_board(board)
-    clock = float(clock_mhz) if clock_mhz is not None else chosen.clocks_mhz[0]
+    target = Path(directory)
+    _check_options(network, target, seed, tries)
+    seeds = range(seed, seed + tries)
+    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check)
+    with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
+        work = Path(temporary)
+        report = _make(network, plan, work, _Steps(progress, 5 if check else 4))
+        _deliver(work, target, [report["bitstream"], "yosys.log", "nextpnr.log", "report.json"])
+    return report
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tools:
+    yosys: Found
+    nextpnr: Found
+    pack: Found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What a build will be, before any tool runs."""
+
+    board: Board
+    clock_mhz: float
+    lanes: dict[str, int]
+    cycles: float | None  #: of a sample
+    seeds: range  #: to try
+    tools: _Tools
+    simulator: Icarus | None  #: where the netlist is to be checked
+    samples: np.ndarray | None  #: for that
+
+
+def _plan(
+    network: Network,
+    board: Board,
+    clock_mhz: float | None,
+    lanes: Lanes | None,
+    activity: Mapping[str, Any] | None,
+    seeds: range,
+    check: bool,
+) -> _Plan:
+    try:
+        from lifline import rtl
+
+        from .estimate import choose_lanes
+        from .netlist import find_simulator
+        from .uart import divisor
+    except ModuleNotFoundError as error:
+        package = (error.name or "amaranth").partition(".")[0]
+        raise MissingExtra(package, "boards") from None
+
+    board.make_platform()
+    clock = float(clock_mhz) if clock_mhz is not None else board.clocks_mhz[0]
+    solve_pll(board, clock)
+    divisor(clock * 1e6, board.baud)
+    tools = _Tools(*(find(name) for name in ("yosys", board.family.nextpnr, board.family.pack)))
+    simulator = find_simulator() if check else None
+    chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
+    cycles = samples = None
+    if activity is not None:
+        cycles = float(np.mean(rtl.cycles(network, chosen, activity)))
+        samples = np.asarray(activity[INPUT])
+    return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples)
+
+
+def _make(network: Network, plan: _Plan, work: Path, steps: _Steps) -> dict[str, Any]:
+    """Run the tools in a folder; the report, which is written there, too."""
+    from .netlist import check
+    from .synthesis import write_design
+
+    tools = plan.tools
+    steps.begin("writing the design")
+    checked = plan.simulator is not None
+    design = write_design(network, plan.board, plan.lanes, plan.clock_mhz, work, netlist=checked)
+    steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
+    design.synthesise(tools.yosys)
+    found = {}
+    if plan.simulator is not None:
+        steps.begin(f"Icarus Verilog {plan.simulator.version}: the netlist against the golden model")
+        found["check"] = check(design, tools.yosys, plan.simulator, plan.samples)
+    placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
+    steps.begin(f"{tools.pack.name}: bitstream", tools.pack)
+    report = {**_report(design, placed, plan.cycles, tools, seed), **found}
+    design.pack(tools.pack, report["bitstream"])
+    (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    steps.begin("done")
+    return report
+
+
+class _Steps:
+    """Tells `progress` of the steps of a build as they begin."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = -1
+
+    def begin(self, text: str, tool: Found | None = None) -> None:
+        """The next step."""
+        self._done += 1
+        self.again(text, tool)
+
+    def again(self, text: str, tool: Found | None = None) -> None:
+        """The same step, once more."""
+        if tool is not None and tool.first_run:
+            text += " (YoWASP compiles it first, once: about a minute)"
+        self._progress(self._done, self._total, text)
+
+
+def _check_options(network: Network, target: Path, seed: int, tries: int) -> None:
     if network.size(network.output) > MAX_CLASSES:
         raise InputError(
             f"network: output '{network.output}' has {network.size(network.output)} neurons, a board can "
@@ -92,135 +210,72 @@ def build(
         raise InputError(f"seed must be a non-negative integer, not {seed!r}")
     if not isinstance(tries, int) or tries < 1:
         raise InputError(f"tries must be a positive integer, not {tries!r}")
-    target = Path(directory)
     existing = next(path for path in (target, *target.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"{target}: cannot be written; give a folder for the bitstream")
-    try:
-        from lifline import rtl
-
-        from .clock import solve_pll
-        from .estimate import choose_lanes, multipliers
-        from .top import Top
-        from .uart import divisor
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "amaranth", "boards") from None
-
-    platform = chosen.make_platform()
-    solve_pll(chosen, clock)
-    divisor(clock * 1e6, chosen.baud)
-    yosys, nextpnr, pack = (find(n) for n in ("yosys", chosen.family.nextpnr, chosen.family.pack))
-    chosen_lanes = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, chosen)
-    cycles = None
-    if activity is not None:
-        cycles = float(np.mean(rtl.cycles(network, chosen_lanes, activity)))
-
-    def step(done: int, text: str, tool: Found | None = None) -> None:
-        if tool is not None and tool.first_run:
-            text += " (YoWASP compiles it first, once: about a minute)"
-        if progress is not None:
-            progress(done, 4, text)
-
-    with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
-        work = Path(temporary)
-        step(0, "writing the design")
-        core = rtl.Accelerator(network, chosen_lanes, trace=True, block_bits=chosen.family.block_bits)
-        for path, text in core.memory_files().items():
-            platform.add_file(path, text)
-        family = chosen.family
-        in_dsps = 0 < multipliers(core.arrays.values()) <= chosen.dsps
-        plan = platform.prepare(
-            Top(chosen, network, core, core.arrays[network.output], clock_mhz=clock),
-            "top",
-            emit_src=False,
-            read_verilog_opts="-defer",  # a memory without its file is no error
-            synth_opts=f"{chosen.synth_opts} {family.with_dsps if in_dsps else family.without_dsps}",
-            script_after_synth="tee -q -o top.stat.json stat -json",
-        )
-        plan.extract(work)
-        # Amaranth's plan names the tools; ours are run one by one, so that each can report and fail by itself.
-        commands = json.loads(plan.files[f"{plan.script}.json"])["commands"]
-        arguments = {command[0]: command[1:] for command in commands}
-        step(1, f"yosys {yosys.version}: synthesis", yosys)
-        run(yosys, _without(arguments["yosys"], "-q"), work, work / "yosys.log")
-        text = f"{nextpnr.name} {nextpnr.version}: place and route"
-        place = [*_without(arguments[nextpnr.name], "--quiet"), "--freq", f"{clock:g}"]
-        for tried in range(seed, seed + tries):
-            step(2, text, nextpnr)
-            placed = _place(nextpnr, [*place, "--seed", str(tried)], work, chosen, chosen_lanes)
-            fmax = min(entry["achieved"] for entry in placed["fmax"].values())
-            if not CLOSE * clock <= fmax < clock:
-                break
-            text = f"{nextpnr.name}: {fmax:.1f} MHz, less than {clock:g}, with seed {tried}; trying {tried + 1}"
-        if fmax < clock:
-            raise ToolError(_too_slow(chosen, clock, fmax, range(seed, tried + 1)))
-        step(3, f"{pack.name}: bitstream", pack)
-        run(pack, arguments[pack.name], work, work / "pack.log")
-
-        stat = json.loads((work / "top.stat.json").read_text())["design"]["num_cells_by_type"]
-        used = {name: entry["used"] for name, entry in placed["utilization"].items()}
-        resources = _resources(chosen, used, stat)
-        bitstream = f"{chosen.name}{chosen.family.suffix}"
-        report = {
-            "board": chosen.name,
-            "device": chosen.device,
-            "clock_mhz": clock,
-            "fmax_mhz": round(fmax, 2),
-            **resources,
-            "available": chosen.totals,
-            "utilisation": {
-                name: round(resources[name] / total, 4) if total else 0.0
-                for name, total in chosen.totals.items()
-            },
-            "lanes": chosen_lanes,
-            "cycles_per_sample": cycles,
-            "samples_per_second": round(clock * 1e6 / cycles, 1) if cycles else None,
-            "baud": chosen.baud,
-            "bitstream": bitstream,
-            "tools": {
-                **{tool.name: f"{tool.version} ({tool.origin})" for tool in (yosys, nextpnr, pack)},
-                "amaranth": importlib.metadata.version("amaranth"),
-                "lifline": lifline.__version__,
-                "seed": tried,
-            },
-        }
-        (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        files = {
-            f"top{chosen.family.suffix}": bitstream,
-            "yosys.log": "yosys.log",
-            "nextpnr.log": "nextpnr.log",
-            "report.json": "report.json",
-        }
-        _deliver(work, target, files)
-    step(4, "done")
-    return report
 
 
-def _place(
-    nextpnr: Found, arguments: list[str], work: Path, board: Board, lanes: Mapping[str, int]
-) -> dict[str, Any]:
-    """Place and route, with the family's next placer where one fails; return nextpnr's report.
+def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple[dict[str, Any], int]:
+    """Place and route with one seed after another until the clock is reached; nextpnr's report, and the seed.
 
     Raises
     ------
     ToolError
-        If nextpnr fails; where the design does not fit, with what is short.
+        If the clock is not reached, or nextpnr fails.
     """
-    log = work / "nextpnr.log"
-    arguments = [*arguments, "--timing-allow-fail", "--report", "top.report.json"]
-    for placer in board.family.placers:
-        try:
-            run(nextpnr, [*arguments, "--placer", placer], work, log)
+    clock = design.clock_mhz
+    steps.begin(f"{nextpnr.name} {nextpnr.version}: place and route", nextpnr)
+    for seed in seeds:
+        placed = design.place(nextpnr, seed)
+        fmax = _fmax(placed)
+        if fmax >= clock:
+            return placed, seed
+        if fmax < CLOSE * clock or seed == seeds[-1]:
             break
-        except ToolError as error:
-            need = _resources(board, _log_utilisation(log), {})
-            short = board.shortage(need, fewer_lanes=max(lanes.values()) > 1)
-            if short is not None:
-                raise ToolError(short) from None
-            if placer == board.family.placers[-1]:
-                raise error from None
-    placed: dict[str, Any] = json.loads((work / "top.report.json").read_text())
-    return placed
+        steps.again(
+            f"{nextpnr.name}: {fmax:.1f} MHz, less than {clock:g}, with seed {seed}; trying {seed + 1}",
+            nextpnr,
+        )
+    raise ToolError(_too_slow(design.board, clock, fmax, range(seeds[0], seed + 1)))
+
+
+def _fmax(placed: Mapping[str, Any]) -> float:
+    return min(entry["achieved"] for entry in placed["fmax"].values())
+
+
+def _report(
+    design: Design, placed: Mapping[str, Any], cycles: float | None, tools: _Tools, seed: int
+) -> dict[str, Any]:
+    board, clock = design.board, design.clock_mhz
+    used = {name: entry["used"] for name, entry in placed["utilization"].items()}
+    resources = design.resources(used, design.cells)
+    versions = {
+        tool.name: f"{tool.version} ({tool.origin})"
+        for tool in (tools.yosys, tools.nextpnr, tools.pack)
+    }
+    return {
+        "board": board.name,
+        "device": board.device,
+        "clock_mhz": clock,
+        "fmax_mhz": round(_fmax(placed), 2),
+        **resources,
+        "available": board.totals,
+        "utilisation": {
+            name: round(resources[name] / total, 4) if total else 0.0
+            for name, total in board.totals.items()
+        },
+        "lanes": design.lanes,
+        "cycles_per_sample": cycles,
+        "samples_per_second": round(clock * 1e6 / cycles, 1) if cycles else None,
+        "baud": board.baud,
+        "bitstream": f"{board.name}{board.family.suffix}",
+        "tools": {
+            **versions,
+            "amaranth": importlib.metadata.version("amaranth"),
+            "lifline": lifline.__version__,
+            "seed": seed,
+        },
+    }
 
 
 def _too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:
@@ -235,30 +290,8 @@ def _too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:
     )
 
 
-def _resources(board: Board, used: Mapping[str, int], cells: Mapping[str, int]) -> dict[str, int]:
-    """What nextpnr placed, by lifline's names; flip-flops are yosys's where nextpnr does not count them."""
-    names = board.family.resources
-    result = {name: used.get(names[name], 0) if name in names else 0 for name in board.totals}
-    if "ffs" not in names:
-        prefix = board.family.ff_cells
-        result["ffs"] = sum(count for cell, count in cells.items() if cell.startswith(prefix))
-    return result
-
-
-def _log_utilisation(log: Path) -> dict[str, int]:
-    """What nextpnr says it would need, when it gives up before it writes a report."""
-    known = {}
-    for name, count in re.findall(r"(\w+): +(\d+)/ *\d+ +\d+%", log.read_text(errors="replace")):
-        known[name] = int(count)
-    return known
-
-
-def _without(arguments: list[str], flag: str) -> list[str]:
-    return [argument for argument in arguments if argument != flag]
-
-
-def _deliver(work: Path, target: Path, files: Mapping[str, str]) -> None:
+def _deliver(work: Path, target: Path, names: Sequence[str]) -> None:
     """Move finished files into `target`, the report last, in place of an earlier build's."""
     with replaced(target, "report.json") as scratch:
-        for name, final in files.items():
-            shutil.copyfile(work / name, scratch / final)
+        for name in names:
+            shutil.copyfile(work / name, scratch / name)

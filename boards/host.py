@@ -90,12 +90,12 @@ def classify(
         raise InputError(f"spikes: {batch.shape[1]} ticks, a board takes at most {MAX_TICKS}")
     _reset(port)
     classes: list[int] = []
-    answers = _answers(port)
+    answered = answers(port)
     room = WINDOW  # bytes that the board can take
 
     def receive() -> int:
         """Take one answer; return the room that it gives."""
-        answer = next(answers)
+        answer = next(answered)
         if answer is None:
             return CREDIT_BYTES
         classes.append(answer)
@@ -128,8 +128,14 @@ def _reset(port: Port) -> None:
     )
 
 
-def _answers(port: Port) -> Iterator[int | None]:
-    """What the board sends: a class, or None for a credit."""
+def answers(port: Port) -> Iterator[int | None]:
+    """What the board sends: a class, or None for a credit.
+
+    Raises
+    ------
+    BoardError
+        If it sends an error, or nothing.
+    """
     while True:
         kind = _read(port)
         if kind == CREDIT:

@@ -81,6 +81,7 @@ class HostLink(wiring.Component):
         )
 
     def elaborate(self, platform):
+        """One state machine, in the order in which a byte goes through it: its states are read together."""
         m = Module()
         digits = address_bytes(self.inputs)
 

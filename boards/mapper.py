@@ -18,9 +18,8 @@ from lifline import rtl
 from lifline.errors import InputError, ToolError
 from lifline.network import INPUT, Network
 
-from .board import Board, find_board
-from .clock import solve_pll
-from .estimate import array_need, fixed_need, total
+from .board import Board, find_board, solve_pll
+from .estimate import Need, array_need, fixed_need, total
 
 #: The share of the look-up tables that a design may need by the estimate, so that it is sure to fit and to route.
 MARGIN = 0.75
@@ -125,17 +124,16 @@ def pareto(
         name: array[:: -(-len(array) // _SAMPLES)] if array.ndim == 3 else array
         for name, array in activity.items()
     }
-    needs: dict[tuple[str, int], dict[str, int]] = {}
+    needs: dict[tuple[str, int], Need] = {}
 
     def design(lanes: dict[str, int]) -> Design:
         arrays = rtl.plan(network, lanes)
         for name, array in arrays.items():
             if (name, array.lanes) not in needs:
                 needs[name, array.lanes] = array_need(board, array)
+        fixed = fixed_need(board, arrays[network.output])
         need = total(
-            board,
-            [fixed_need(board, arrays[network.output])]
-            + [needs[name, array.lanes] for name, array in arrays.items()],
+            board, sum((needs[name, array.lanes] for name, array in arrays.items()), start=fixed)
         )
         cycles = float(np.mean(rtl.cycles(network, lanes, activity)))
         return Design(lanes, cycles, cycles / clock_mhz, need)

@@ -28,6 +28,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from lifline.files import check_spikes
+from lifline.network import Population
+from lifline.rtl.parameters import signed_bits
 
 RESET = READY = 0x80
 TICK = CREDIT = 0x81
@@ -57,6 +59,18 @@ class Fault(enum.IntFlag):
     TICKS = 2  #: more than `MAX_TICKS` ticks
     LOST = 4  #: a byte was damaged on the line, or came while the buffer was full
     COMMAND = 8  #: an unknown command, or one within an address
+
+
+def score_range(output: Population, max_ticks: int = MAX_TICKS) -> tuple[int, int]:
+    """Least and greatest score of a neuron: its spikes in `max_ticks` ticks, of a readout its membranes' sum."""
+    low, high = output.neuron.states[0].range if output.neuron.readout else (0, 1)
+    return low * max_ticks, high * max_ticks
+
+
+def score_bits(output: Population) -> int:
+    """Bits of a neuron's score."""
+    low, high = score_range(output)
+    return signed_bits(low, high) if low < 0 else high.bit_length()
 
 
 def address_bytes(inputs: int) -> int:

@@ -1,4 +1,4 @@
-"""The whole design of a board: UART, accelerator, classifier, LEDs and clock.
+"""The whole design of a board: UART, the exported accelerator, classifier, LEDs and clock.
 
 ::
 
@@ -8,11 +8,21 @@
 
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module
-from amaranth.lib import fifo, io, wiring
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    Elaboratable,
+    Instance,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
+from amaranth.lib import fifo, io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline.network import Network
+from lifline.rtl.events import event_layout, trace_layout
 from lifline.rtl.plan import ArrayPlan
 
 from .board import Board
@@ -21,6 +31,46 @@ from .clock import ClockGenerator
 from .link import HostLink
 from .protocol import MAX_TICKS, WINDOW
 from .uart import UARTReceiver, UARTTransmitter, divisor
+
+
+class ExportedCore(wiring.Component):
+    """The accelerator as :func:`lifline.rtl.export` has written it: an instance of that Verilog's top module.
+
+    Parameters
+    ----------
+    network : Network
+    arrays : dict of ArrayPlan
+    top : str
+        The module's name.
+
+    Members
+    -------
+    i, o, clear, trace_<output>
+        As of :class:`lifline.rtl.Accelerator`; traces of other populations are left open.
+    """
+
+    def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
+        self.top = top
+        output = arrays[network.output]
+        trace = stream.Signature(trace_layout(output), always_ready=True)
+        super().__init__(
+            {
+                "i": In(stream.Signature(event_layout(network.inputs))),
+                "o": Out(stream.Signature(event_layout(output.population.size))),
+                "clear": In(1),
+                f"trace_{network.output}": Out(trace),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal(allow_reset_less=True)}
+        for path, member, value in self.signature.flatten(self):
+            signal = Value.cast(value)
+            if isinstance(signal, Signal):  # not the constant `ready` of a trace
+                ports[f"{'i' if member.flow is In else 'o'}_{'__'.join(path)}"] = signal
+        m.submodules.core = Instance(self.top, **ports)
+        return m
 
 
 class System(wiring.Component):

@@ -1,21 +1,34 @@
-"""The gateware: a network as a pipelined LIF array with a spike router and delay lines, in Amaranth."""
+"""The gateware: a network as a pipelined LIF array with a spike router and delay lines, in Amaranth.
+
+The plan needs NumPy alone; all else needs Amaranth, and without it says so when it is asked for.
+"""
+
+from typing import Any
 
 from lifline.errors import MissingExtra
 
+from .plan import ArrayPlan, Memory, lanes_of, plan
+
 try:
     import amaranth  # noqa: F401
-except ImportError as error:
-    raise MissingExtra("amaranth", "rtl") from error
+except ImportError:
 
-from .accelerator import Accelerator
-from .cycles import cycles
-from .events import event_layout, trace_layout
-from .export import export
-from .plan import ArrayPlan, lanes_of, plan
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            raise MissingExtra("amaranth", "rtl")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+else:
+    from .accelerator import Accelerator
+    from .cycles import cycles
+    from .events import event_layout, trace_layout
+    from .export import export
+
 
 __all__ = [
     "Accelerator",
     "ArrayPlan",
+    "Memory",
     "cycles",
     "event_layout",
     "export",

@@ -2,7 +2,7 @@
 
 ::
 
-    i ──► SpikeRouter ──► SynapseMemory ──► LIFArray ──┐     for each population
+    i ──► SpikeRouter ──► SynapseMemory ──► NeuronArray ──┐     for each population
               ▲   └──► o                               │
               └────────────────────────────────────────┘
 """
@@ -14,8 +14,8 @@ from amaranth.lib.wiring import In, Out
 from lifline.network import INPUT, Network
 
 from . import memory
+from .array import NeuronArray
 from .events import event_layout, trace_layout
-from .neurons import LIFArray
 from .plan import ArrayPlan, Lanes, plan
 from .router import SpikeRouter
 from .synapses import SynapseMemory
@@ -34,7 +34,7 @@ class Accelerator(wiring.Component):
         Whether there are streams that show every spike and membrane.
     block_bits : int, optional
         Bits of the FPGA's block RAMs: synapse memories are then sliced by width, a block each, so that they
-        need no multiplexers.  The files of a sliced memory are no longer those that the manifest describes.
+        need no multiplexers.
 
     Members
     -------
@@ -65,10 +65,11 @@ class Accelerator(wiring.Component):
     ) -> None:
         self.network = network
         self.trace = bool(trace)
+        self.block_bits = block_bits
         self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
         self.router = SpikeRouter(network, self.arrays)
         self.synapses = {name: SynapseMemory(array, block_bits) for name, array in self.arrays.items()}
-        self.neurons = {name: LIFArray(array) for name, array in self.arrays.items()}
+        self.neurons = {name: NeuronArray(array) for name, array in self.arrays.items()}
         members = {
             "i": In(stream.Signature(event_layout(network.inputs))),
             "o": Out(stream.Signature(event_layout(network.size(network.output)))),

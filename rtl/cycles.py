@@ -5,11 +5,11 @@ described by a few times, each the latest of the times that it waits for, plus a
 max and plus.  Within a tick events follow each other without gaps, and counting them is enough.
 
 For one array, where F is the cycle in which a source sends its tick's first event or marker, n the number
-of its events, G the number of groups and b the cycle in which a bank is free::
+of its events, G the number of groups and b the cycle in which the sums take rows again::
 
     begin of a channel   S = max(end of the channel before, F + queue latency)
-    end of a channel     E = S + n·G + 1                     (later where the bank is not free: b)
-    start of the sweep   W[t] = max(E + 1, W[t−1] + max(G, 3), marker sent[t−4] + 1)
+    end of a channel     E = S + n·G + 1                     (later where the sums take no rows: b)
+    start of the sweep   W[t] = max(E + 1, W[t−1] + interval, marker sent[t−4] + 1)
     its first event      F[t] = max(W[t] + sweep latency, marker sent[t−1] + 1, room in every queue)
     its marker           M[t] = F[t] + n[t]
 """
@@ -25,11 +25,10 @@ from lifline.errors import InputError
 from lifline.network import INPUT, Network
 
 from .accumulator import Accumulator
+from .array import NeuronArray
 from .delays import DelayLine
-from .encoder import TICKS
-from .neurons import LIFArray
-from .plan import ArrayPlan, Lanes, plan
-from .router import Queue
+from .plan import TICKS, ArrayPlan, Lanes, plan
+from .queue import Queue
 
 _NEVER = -(1 << 60)  # the time of what has always been
 
@@ -81,7 +80,7 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
         for name in sources:  # the input first, then the order of evaluation
             ready = np.zeros(samples, np.int64)
             if name != INPUT:
-                ready = sinks[name].sweep(t, sources) + LIFArray.sweep_latency(arrays[name])
+                ready = sinks[name].sweep(t, sources) + NeuronArray.sweep_latency(arrays[name])
             room = [sink.taken[index][t - 2] + 1 for sink, index in consumers[name] if t >= 2]
             sources[name].send(np.maximum.reduce([ready, *room]), counts[name][:, t])
     total = sources[network.output].marker[-1] - sources[INPUT].first[0] + 1
@@ -118,7 +117,7 @@ class _Array:
     def sweep(self, t: int, sources: Mapping[str, _Source]) -> np.ndarray:
         """When the sweep of tick `t` starts."""
         array, groups = self.array, self.array.groups
-        bank_free = self._after(self.starts, t - self.sums.TICKS, groups)
+        opened = self._after(self.starts, t - 1, self.sums.closed(array))
         free = self._free
         stage_free = self._accepted  # the synapse memory's output stage is empty again
         begun = np.zeros(len(free), bool)  # a row, or the marker, is in that stage already
@@ -133,17 +132,15 @@ class _Array:
                 begin = np.maximum(free, comes[t - channel.lag] + Queue.LATENCY)
             is_last = index == len(array.channels) - 1
             items = count * groups + is_last  # that go through the synapse memory
-            # The first item of a tick waits in the output stage until a bank is free; those after it wait
-            # for it.
-            start = np.where(
-                items > 0, np.maximum(begin, np.where(begun, bank_free, stage_free)), begin
-            )
+            # The first item of a tick waits in the output stage until the sums take rows; those after it
+            # wait for it.
+            start = np.where(items > 0, np.maximum(begin, np.where(begun, opened, stage_free)), begin)
             blocked = ~begun & (items > 1)
-            end = np.where(blocked, np.maximum(start + 1, bank_free) - 1, start) + items
+            end = np.where(blocked, np.maximum(start + 1, opened) - 1, start) + items
             if is_last:
                 alone = ~begun & (items == 1)
                 marker = end - 1
-                self._accepted = np.where(alone, np.maximum(marker + 1, bank_free), marker + 1)
+                self._accepted = np.where(alone, np.maximum(marker + 1, opened), marker + 1)
                 self.taken[index].append(marker)
                 free = end
             else:
@@ -154,7 +151,7 @@ class _Array:
         start = np.maximum.reduce(
             [
                 self._accepted + 1,
-                self._after(self.starts, t - 1, LIFArray.interval(array)),
+                self._after(self.starts, t - 1, NeuronArray.interval(array)),
                 self._after(sources[array.population.name].marker, t - TICKS, 1),
             ]
         )

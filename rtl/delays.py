@@ -39,6 +39,8 @@ class DelayLine(wiring.Component):
         A whole tick waits to be swept.
     start : In(1)
         Sweep it; only when `waiting`.
+    coming : Out(stream of group, always ready)
+        The groups of `o`, `AHEAD` cycles before.
     o : Out(stream of current_layout(array), always ready)
         The sums of group 0, 1, … in successive cycles.
     busy : Out(1)
@@ -49,12 +51,16 @@ class DelayLine(wiring.Component):
     """
 
     LATENCY = 3
-    #: The rows of a tick wait for the sweep to begin of so many ticks before (the ring has one read port).
-    TICKS = 1
+    AHEAD = 2
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
         super().__init__(sums_members(array))
+
+    @staticmethod
+    def closed(array: ArrayPlan) -> int:
+        """Cycles from a sweep's start until rows of the next tick are taken: the ring has one read port."""
+        return array.groups
 
     def elaborate(self, platform):
         m = Module()
@@ -64,7 +70,8 @@ class DelayLine(wiring.Component):
         accept = self.i.valid & self.i.ready
         now = Signal(range(slots))  # the slot of the current tick
         group = Signal.like(row.group)
-        running, drain = Signal(), Signal()
+        running = Signal()
+        drain = Signal()
 
         # Clearing, after a reset.
         clearing = Signal(init=1)
@@ -90,8 +97,8 @@ class DelayLine(wiring.Component):
 
         # Stages 1 to 3 of the pipeline: address, memory, sum.
         valid = [Signal(name=f"valid_{stage}") for stage in range(4)]
-        draining = [Signal(name=f"draining_{stage}") for stage in range(4)]
-        at_group = [Signal.like(group, name=f"group_{stage}") for stage in range(4)]
+        draining = [Signal(name=f"draining_{stage}", reset_less=True) for stage in range(4)]
+        at_group = [Signal.like(group, name=f"group_{stage}", reset_less=True) for stage in range(4)]
         m.d.comb += [
             valid[0].eq((accept & ~row.marker) | drain),
             draining[0].eq(drain),
@@ -102,18 +109,29 @@ class DelayLine(wiring.Component):
                 m.d.sync += after.eq(before)
         # `now` moves on in the cycle after the last group of a drain has entered stage 1: rows and drains
         # carry the slot that they belong to.
-        base = Signal.like(now)
+        base = Signal.like(now, reset_less=True)
         m.d.sync += base.eq(now)
-        m.d.comb += [self.o.valid.eq(valid[3] & draining[3]), self.o.payload.group.eq(at_group[3])]
+        m.d.comb += [
+            self.coming.valid.eq(valid[1] & draining[1]),
+            self.coming.payload.eq(at_group[1]),
+            self.o.valid.eq(valid[3] & draining[3]),
+            self.o.payload.group.eq(at_group[3]),
+        ]
 
         for lane in range(array.lanes):
             m.submodules[f"ring_{lane}"] = ring = Ram(
                 width=array.accumulator_bits, depth=slots * array.groups
             )
-            weight = [Signal(signed(array.weight_bits), name=f"weight_{lane}_{s}") for s in range(1, 4)]
-            delay = Signal(range(slots), name=f"delay_{lane}")
-            address = [Signal.like(ring.address, name=f"address_{lane}_{s}") for s in range(1, 4)]
-            value = Signal(signed(array.accumulator_bits), name=f"value_{lane}")
+            weight = [
+                Signal(signed(array.weight_bits), name=f"weight_{lane}_{s}", reset_less=True)
+                for s in range(1, 4)
+            ]
+            delay = Signal(range(slots), name=f"delay_{lane}", reset_less=True)
+            address = [
+                Signal.like(ring.address, name=f"address_{lane}_{s}", reset_less=True)
+                for s in range(1, 4)
+            ]
+            value = Signal(signed(array.accumulator_bits), name=f"value_{lane}", reset_less=True)
             total = Signal.like(value, name=f"total_{lane}")
             slot = Signal(range(slots), name=f"slot_{lane}")
 
@@ -135,8 +153,8 @@ class DelayLine(wiring.Component):
             ]
             if array.groups < 3:  # else the same address comes again only after three cycles
                 last_valid = Signal(name=f"last_valid_{lane}")
-                last_address = Signal.like(address[2], name=f"last_address_{lane}")
-                last_total = Signal.like(total, name=f"last_total_{lane}")
+                last_address = Signal.like(address[2], name=f"last_address_{lane}", reset_less=True)
+                last_total = Signal.like(total, name=f"last_total_{lane}", reset_less=True)
                 m.d.sync += [
                     last_valid.eq(valid[3]),
                     last_address.eq(address[2]),

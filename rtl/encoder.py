@@ -16,14 +16,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .events import event_layout, trace_layout
-from .plan import ArrayPlan, address_bits
-from .router import Queue
+from .plan import TICKS, ArrayPlan, address_bits
+from .queue import Queue
 
 #: Bits, or blocks of bits, among which one encoder finds the first in a cycle.
 RADIX = 16
-
-#: Ticks for which there is room.
-TICKS = 4
 
 
 class BlockEncoder(wiring.Component):
@@ -64,10 +61,11 @@ class BlockEncoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        word = Signal(self.i.payload.shape())
-        pending = Signal(self.blocks)  # blocks with ones that have not been sent
-        # Registers, since `ready` runs through all levels: at most one block is left; the word had ones.
-        final, found = Signal(), Signal()
+        word = Signal(self.i.payload.shape(), reset_less=True)
+        pending = Signal(self.blocks, reset_less=True)  # blocks with ones that have not been sent
+        # Registers, since `ready` runs through all levels.
+        final = Signal(reset_less=True)  # at most one block is left
+        found = Signal(reset_less=True)  # the word had ones
         incoming = Cat(
             self.i.payload.bits[index * self.block : (index + 1) * self.block].any()
             for index in range(self.blocks)
@@ -135,7 +133,8 @@ class SpikeEncoder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         array, groups = self.array, self.array.groups
-        last = self.i.payload.group == groups - 1
+        last = Signal()
+        m.d.comb += last.eq(self.i.payload.group == groups - 1)
 
         layout = BlockEncoder.layout(address_bits(groups), array.lanes)
         m.submodules.queue = queue = Queue(layout, TICKS * groups)
@@ -149,7 +148,8 @@ class SpikeEncoder(wiring.Component):
         # Ticks that are in the queue from the first group to the last.
         whole = Signal(range(TICKS + 1))
         ended = Signal(Queue.LATENCY - 1)  # the last group is on its way through the queue
-        taken = queue.o.valid & queue.o.ready & queue.o.payload.last
+        taken = Signal()
+        m.d.comb += taken.eq(queue.o.valid & queue.o.ready & queue.o.payload.last)
         m.d.sync += [
             ended.eq(Cat(self.i.valid & last, ended)),
             whole.eq(whole + ended[-1] - taken),

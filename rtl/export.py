@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from amaranth import __version__ as amaranth_version
-from amaranth._toolchain.yosys import find_yosys
-from amaranth.back import verilog
-from amaranth.hdl import Signal, Value
 
 from lifline import __version__
 from lifline.fields import pack
@@ -25,17 +22,25 @@ from lifline.neurons import Neuron
 from .accelerator import Accelerator
 from .memory import Rom
 from .plan import Lanes
-
-TOP = "lifline_top"
-
-_MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
-_ESCAPED = re.compile(rf"\\{TOP}\.core(?:\.([\w.$]+))? ")
-# yosys writes `x == 0` as `! x`, which Verilator's lint refuses for a vector: `~| x` is the same.
-_NOT = re.compile(r"= !(?= [^;]*;)")
+from .verilog import (
+    PREFIX,
+    memory_files,
+    memory_path,
+    top_name,
+    verilog_files,
+    verilog_text,
+    yosys_version,
+)
 
 
 def export(
-    network: Network, directory: str | os.PathLike[str], lanes: Lanes = 1, trace: bool = False
+    network: Network,
+    directory: str | os.PathLike[str],
+    lanes: Lanes = 1,
+    trace: bool = False,
+    block_bits: int | None = None,
+    *,
+    prefix: str = PREFIX,
 ) -> dict[str, Any]:
     """Write `network` to `directory`: ``*.v``, ``mem/*.mem`` and ``manifest.json``.
 
@@ -47,8 +52,11 @@ def export(
     network : Network
     directory : path
         Made if it does not exist.  What an earlier export wrote there is replaced, other files stay.
-    lanes, trace
+    lanes, trace, block_bits
         As for :class:`lifline.rtl.Accelerator`.
+    prefix : str
+        What the names of all modules and Verilog files start with, and those of the memory files where it is not
+        the usual one: designs with prefixes of their own can be compiled together.
 
     Returns
     -------
@@ -58,72 +66,30 @@ def export(
     Raises
     ------
     InputError
-        If the folder cannot be written, or `lanes` do not fit the network.
+        If the folder cannot be written, `lanes` do not fit the network, or `prefix` cannot start a name.
     """
-    accelerator = Accelerator(network, lanes, trace)
-    files = verilog_files(accelerator) | accelerator.memory_files()
-    manifest = _manifest(accelerator, files)
+    accelerator = Accelerator(network, lanes, trace, block_bits)
+    text = verilog_text(accelerator, prefix)
+    files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)
+    manifest = _manifest(accelerator, files, prefix=prefix, yosys=yosys_version(text))
     files["manifest.json"] = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     _write(Path(directory), files)
     return manifest
 
 
-def verilog_files(accelerator: Accelerator) -> dict[str, str]:
-    """The accelerator's Verilog without its memories: the top, the router, and two files a population."""
-    ports = [
-        value
-        for _, _, member in accelerator.signature.flatten(accelerator)
-        if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
-    ]
-    text = verilog.convert(
-        accelerator,
-        name=TOP,
-        platform="verilog",
-        ports=ports,
-        emit_src=False,
-        strip_internal_attrs=True,
-    )
-    text = _ESCAPED.sub(lambda match: _module_name(match[1]) + " ", text)
-    text = _NOT.sub(r"= ~|", text)
-    files: dict[str, list[str]] = {}
-    for module in _MODULE.findall(text):
-        name = module.split()[1].split("(")[0]
-        block = next((b for b in _blocks(accelerator) if name.startswith(_module_name(b))), TOP)
-        files.setdefault(f"{block}.v", []).append(module)
-    return {name: _HEADER + "\n".join(modules) for name, modules in files.items()}
-
-
-# Operands of different widths are extended as Verilog says, and a case statement comes after its signal's
-# default: the two lint rules are off, all others hold (nothing is ever cut implicitly).
-_HEADER = f"""// Made by lifline {__version__}; part of the design {TOP}.
-/* verilator lint_off WIDTHEXPAND */
-/* verilator lint_off CASEINCOMPLETE */
-
-"""
-
-
-def _blocks(accelerator: Accelerator) -> list[str]:
-    """Names of the parts that get a file of their own, longer ones first."""
-    parts = ["router"]
-    for name in accelerator.arrays:
-        parts += [f"{name}_synapses", f"{name}_neurons"]
-    return sorted(parts, key=len, reverse=True)
-
-
-def _module_name(path: str | None) -> str:
-    return "_".join(["lifline", *re.split(r"[.$]", path or "core")])
-
-
-def _manifest(accelerator: Accelerator, files: dict[str, str]) -> dict[str, Any]:
+def _manifest(
+    accelerator: Accelerator, files: dict[str, str], *, prefix: str, yosys: str
+) -> dict[str, Any]:
     network = accelerator.network
     return {
         "lifline": __version__,
-        "tools": {"amaranth": amaranth_version, "yosys": _yosys_version()},
-        "top": TOP,
+        "tools": {"amaranth": amaranth_version, "yosys": yosys},
+        "top": top_name(prefix),
         "name": network.name,
         "inputs": network.inputs,
         "output": network.output,
         "trace": accelerator.trace,
+        "block_bits": accelerator.block_bits,
         "sources": sorted(name for name in files if name.endswith(".v")),
         "populations": [
             {
@@ -135,6 +101,9 @@ def _manifest(accelerator: Accelerator, files: dict[str, str]) -> dict[str, Any]
                 "accumulator_bits": array.accumulator_bits,
                 "accumulator_range": list(array.accumulator_range),
                 "ring_ticks": array.ring_ticks,
+                "memories": [
+                    dataclasses.asdict(memory) for memory in array.memories(accelerator.block_bits)
+                ],
                 "channels": [
                     {
                         "source": channel.source,
@@ -148,25 +117,28 @@ def _manifest(accelerator: Accelerator, files: dict[str, str]) -> dict[str, Any]
             }
             for name, array in accelerator.arrays.items()
         ],
-        "banks": [bank for name in accelerator.arrays for bank in _banks(accelerator, name)],
+        "banks": [bank for name in accelerator.arrays for bank in _banks(accelerator, name, prefix)],
         "sha256": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
         },
     }
 
 
-def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
+def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, Any]]:
     """The memory files of a population: what each word holds."""
     array = accelerator.arrays[name]
 
-    def bank(rom: Rom, **content: Any) -> dict[str, Any]:
+    def bank(rom: Rom, lanes: int = array.lanes, **content: Any) -> dict[str, Any]:
         return {
-            "file": rom.path,
+            "files": [
+                memory_path(path, prefix) for path in rom.files
+            ],  # a slice each, the lowest bits first
+            "slice_bits": (rom.slices or [rom])[0].width,  # of all but the last
             "population": name,
             "words": len(rom.words),
             "word_bits": rom.width,
-            "bits_per_lane": rom.width // array.lanes,
-            "lanes": array.lanes,
+            "bits_per_lane": rom.width // lanes,
+            "lanes": lanes,
             **content,
         }
 
@@ -185,8 +157,11 @@ def _banks(accelerator: Accelerator, name: str) -> list[dict[str, Any]]:
                     source_size=channel.source_size,
                 )
             )
-    for field, rom in accelerator.neurons[name].update.roms.items():
-        banks.append(bank(rom, content=field, signed=field == "bias", word="group"))
+    update = accelerator.neurons[name].update
+    for field, rom in update.roms.items():
+        banks.append(bank(rom, content=field, signed=array.stored[field].signed, word="group"))
+    for field, rom in update.tables.items():  # every lane reads the same file
+        banks.append(bank(rom, 1, content=field, signed=True, word="entry"))
     return banks
 
 
@@ -202,11 +177,6 @@ def _neuron(neuron: Neuron) -> dict[str, Any]:
 
 def _range(values: np.ndarray) -> list[int]:
     return [int(values.min()), int(values.max())]
-
-
-def _yosys_version() -> str:
-    version = find_yosys(lambda version: version >= (0, 40)).version()
-    return ".".join(str(part) for part in (version or ()) if part is not None)
 
 
 def _exported(directory: Path) -> set[str]:
@@ -226,6 +196,3 @@ def _write(directory: Path, files: dict[str, str]) -> None:
             path = Path(scratch, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-
-
-__all__ = ["TOP", "export", "verilog_files"]

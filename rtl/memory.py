@@ -1,4 +1,4 @@
-"""Block RAM: a read-only memory with a ``$readmemh`` file, and a memory with a read and a write port.
+"""Memories: read-only with a ``$readmemh`` file, block RAM with a read and a write port, and a register file.
 
 Amaranth writes a memory's contents as literals.  lifline's Verilog reads them from files instead, so that
 new weights need no new Verilog; each memory is therefore an instance of a module of ``lifline_memory.v``.
@@ -13,7 +13,7 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .plan import address_bits
+from .plan import Memory, address_bits
 
 #: Name and text of the Verilog file that every design with a memory needs.
 VERILOG_NAME = "lifline_memory.v"
@@ -55,16 +55,14 @@ class Rom(wiring.Component):
         self.words = [int(word) for word in words]
         #: From the lowest bits up; empty where the memory is whole.
         self.slices: list[Rom] = []
-        if block_bits is not None and width > (bits := max(1, block_bits >> address_bits(len(words)))):
-            for low in range(0, width, bits):
-                part = min(bits, width - low)
-                self.slices.append(
-                    Rom(
-                        name=f"{name}.slice_{len(self.slices)}",
-                        width=part,
-                        words=[word >> low & ((1 << part) - 1) for word in self.words],
-                    )
-                )
+        parts = Memory("rom", name, width, len(self.words)).sliced(block_bits)
+        if len(parts) > 1:
+            low = 0
+            for part in parts:
+                mask = (1 << part.width) - 1
+                words = [word >> low & mask for word in self.words]
+                self.slices.append(Rom(name=part.name, width=part.width, words=words))
+                low += part.width
         super().__init__(
             {"en": In(1), "address": In(address_bits(len(self.words))), "data": Out(width)}
         )
@@ -177,6 +175,75 @@ class Ram(wiring.Component):
                 p_ADDRESS=address_bits(self.depth),
                 i_clk=ClockSignal(),
                 i_en=self.en,
+                i_address=self.address,
+                o_data=self.data,
+                i_write=self.write,
+                i_write_address=self.write_address,
+                i_write_data=self.write_data,
+            )
+        return m
+
+
+class RegisterFile(wiring.Component):
+    """A few words with one write port and an asynchronous read; a read sees the writes of earlier cycles.
+
+    An ECP5 keeps it in LUT RAM, 16 words of 4 bits in the place of four look-up tables.  An iCE40 has none:
+    there each bit is a flip-flop, and a multiplexer reads, so it pays for a few words only.  Its words start
+    as zeros, but no reset reaches them.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a word, number of words: 2 … 16.
+
+    Members
+    -------
+    address : In
+    data : Out(width)
+        The word at `address`, in the same cycle.
+    write, write_address, write_data : In
+        Write a word.
+
+    Raises
+    ------
+    ValueError
+        If `depth` is not in 2 … 16.
+    """
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        if not 2 <= depth <= 16:
+            raise ValueError(f"depth of a RegisterFile must be in 2 … 16, not {depth!r}")
+        self.width = width
+        self.depth = depth
+        super().__init__(
+            {
+                "address": In(address_bits(depth)),
+                "data": Out(width),
+                "write": In(1),
+                "write_address": In(address_bits(depth)),
+                "write_data": In(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        if platform is None:
+            m.submodules.words = words = memory.Memory(shape=self.width, depth=self.depth, init=[])
+            read, write = words.read_port(domain="comb"), words.write_port()
+            m.d.comb += [
+                read.addr.eq(self.address),
+                self.data.eq(read.data),
+                write.en.eq(self.write),
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_data),
+            ]
+        else:
+            m.submodules.words = Instance(
+                "lifline_register_file",
+                p_WIDTH=self.width,
+                p_DEPTH=self.depth,
+                p_ADDRESS=address_bits(self.depth),
+                i_clk=ClockSignal(),
                 i_address=self.address,
                 o_data=self.data,
                 i_write=self.write,

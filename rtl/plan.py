@@ -6,6 +6,7 @@ The gateware, the cycle model and the export all read these plans, so none of th
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +15,41 @@ import numpy as np
 from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
 
+from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
+
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
 
+#: Ticks for whose spikes an array has room on their way out.
+TICKS = 4
+
 Lanes = int | Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """A memory of the gateware: an instance of a module of ``lifline_memory.v``."""
+
+    kind: str  #: "rom" or "ram": the module is ``lifline_rom`` or ``lifline_ram``
+    name: str  #: the words of a ROM are in ``mem/<name>.mem``
+    width: int  #: bits of a word
+    depth: int  #: words
+
+    def sliced(self, block_bits: int | None) -> tuple[Memory, ...]:
+        """The memory itself, or its slices by width, each as wide as a block of so many bits is at this depth.
+
+        A block is then deep enough for its slice, and no multiplexer follows it.
+        """
+        if block_bits is None:
+            return (self,)
+        most = max(1, block_bits >> address_bits(self.depth))
+        if self.width <= most:
+            return (self,)
+        widths = [min(most, self.width - low) for low in range(0, self.width, most)]
+        return tuple(
+            Memory(self.kind, f"{self.name}.slice_{index}", width, self.depth)
+            for index, width in enumerate(widths)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +82,11 @@ class Channel:
     def ring_delay_bits(self) -> int:
         """Bits of a synapse's delay in memory; 0 where all synapses share one."""
         return 0 if (self.ring_delays == self.ring_delays.flat[0]).all() else _bits(self.ring_delays)
+
+    @property
+    def event_bits(self) -> int:
+        """Bits of an event: an address and the marker."""
+        return address_bits(self.source_size) + 1
 
     @property
     def queue_depth(self) -> int:
@@ -86,6 +123,78 @@ class ArrayPlan:
     def weight_bits(self) -> int:
         """Width of the widest weight."""
         return max((c.weight_bits for c in self.channels if c.projection), default=2)
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters of each neuron by the names of their fields, those of a part as ``part.field``."""
+        return parameters_of(self.population.neuron)
+
+    @functools.cached_property
+    def initial(self) -> dict[str, Parameter]:
+        """The value of each state before the first tick, by the state's name."""
+        return initial_of(self.population.neuron, self.population.size)
+
+    @functools.cached_property
+    def tables(self) -> dict[str, Table]:
+        """The arrays of the kind that are not per neuron, by the names of their fields."""
+        return tables_of(self.population.neuron)
+
+    @property
+    def stored(self) -> dict[str, Parameter]:
+        """What is in memories with a word a group, by name; of a state's initial value it is ``initial.<state>``.
+
+        That is what neurons of large arrays differ in; all else is logic.
+        """
+        if self.groups <= REGISTER_GROUPS:
+            return {}
+        initial = {f"initial.{state}": values for state, values in self.initial.items()}
+        everything = self.parameters | initial
+        return {name: values for name, values in everything.items() if not values.uniform}
+
+    @property
+    def state_bits(self) -> int:
+        """Bits that a group keeps from one tick to the next."""
+        neuron = self.population.neuron
+        return self.lanes * (sum(state.bits for state in neuron.states) + neuron.keeps_spike)
+
+    def memories(self, block_bits: int | None = None) -> tuple[Memory, ...]:
+        """Every memory of this population's gateware, its queues included.
+
+        Parameters
+        ----------
+        block_bits : int, optional
+            As for :class:`lifline.rtl.Accelerator`.
+        """
+        name, lanes, groups = self.population.name, self.lanes, self.groups
+        result: list[Memory] = []
+        for index, channel in enumerate(self.channels):
+            bank = f"{name}.{index}.from_{channel.source}"
+            result.append(Memory("ram", f"{bank}.queue", channel.event_bits, channel.queue_depth))
+            if channel.projection is None:
+                continue
+            widths = {"weights": channel.weight_bits, "delays": channel.ring_delay_bits}
+            for content, bits in widths.items():
+                if bits:
+                    rows = groups * channel.source_size
+                    result += Memory("rom", f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
+        for field, parameter in self.stored.items():
+            result.append(Memory("rom", f"{name}.{field}", lanes * parameter.bits, groups))
+        for field, table in self.tables.items():
+            if table.in_memory:
+                result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes
+        if self.ring_ticks > 1:
+            words = ring_slots(self.ring_ticks) * groups
+            result += [
+                Memory("ram", f"{name}.ring_{lane}", self.accumulator_bits, words)
+                for lane in range(lanes)
+            ]
+        elif groups > REGISTER_GROUPS:
+            result.append(Memory("ram", f"{name}.sums", lanes * self.accumulator_bits, groups))
+        if groups > REGISTER_GROUPS:
+            result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
+        spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
+        result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
+        return tuple(result)
 
     def rows(self, matrix: np.ndarray) -> np.ndarray:
         """A synapse matrix (sources, size) as memory rows, int64 (groups · sources, lanes).
@@ -176,7 +285,7 @@ def _split_delays(
     def bits(longest: int) -> int:
         total = 0
         for channel in channels(longest):
-            total += channel.queue_depth * (address_bits(channel.source_size) + 1)
+            total += channel.queue_depth * channel.event_bits
             total += channel.ring_delays.size * channel.ring_delay_bits
         if longest:
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
@@ -190,19 +299,14 @@ def _split_delays(
     return chosen, 1 + max((int(channel.ring_delays.max()) for channel in chosen), default=0)
 
 
+def address_bits(count: int) -> int:
+    """Bits of an address or index below `count`; at least one, so that no signal is empty."""
+    return max(1, (count - 1).bit_length())
+
+
 def ring_slots(ticks: int) -> int:
     """Slots of a ring for so many ticks: a power of two, so that the index wraps by itself."""
     return 1 << (ticks - 1).bit_length()
-
-
-def address_bits(depth: int) -> int:
-    """Bits of an address or index below `depth`; at least one, so that no signal is empty."""
-    return max(1, (depth - 1).bit_length())
-
-
-def signed_bits(low: int, high: int) -> int:
-    """Bits of the two's complement numbers low … high."""
-    return max(high.bit_length() if high >= 0 else 0, (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 def _downstream(network: Network, name: str, within_tick: bool = False) -> set[str]:

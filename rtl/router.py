@@ -17,133 +17,15 @@ same reason nothing moves before the sample's first event, not even the markers 
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline.network import INPUT, Network
 
 from .events import event_layout, merged_layout
-from .memory import Ram
-from .plan import ArrayPlan, Channel, address_bits
-
-
-class Queue(wiring.Component):
-    """First in, first out, in block RAM with a register behind it.
-
-    Parameters
-    ----------
-    layout : shape-like
-        Of the payload.
-    depth : int
-        Entries that it holds at least.
-
-    Members
-    -------
-    i, o : streams
-
-    Latency: an entry accepted into an empty queue in cycle c is valid in cycle c + `LATENCY`.
-    Throughput: one entry a cycle.
-    """
-
-    LATENCY = 3
-
-    def __init__(self, layout, depth: int) -> None:
-        self.depth = depth
-        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
-
-    def elaborate(self, platform):
-        m = Module()
-        bits = self.i.payload.as_value() if isinstance(self.i.payload, data.View) else self.i.payload
-        m.submodules.ram = ram = Ram(width=len(bits), depth=self.depth)
-        # Entries in the RAM that have not been read.  One that came in the cycle before is counted apart, so
-        # that what decides whether one comes does not reach the carries of the count.
-        level, pushed = Signal(range(self.depth + 1)), Signal()
-        head, tail = Signal(range(self.depth)), Signal(range(self.depth))
-        read_valid = Signal()  # ram.data holds an entry
-        push, fetch, move = Signal(), Signal(), Signal()
-
-        m.d.comb += [
-            self.i.ready.eq((level != self.depth) & ~(pushed & (level == self.depth - 1))),
-            push.eq(self.i.valid & self.i.ready),
-            move.eq(~self.o.valid | self.o.ready),
-            fetch.eq((pushed | (level != 0)) & (~read_valid | move)),
-            ram.write.eq(push),
-            ram.write_address.eq(head),
-            ram.write_data.eq(bits),
-            ram.en.eq(fetch),
-            ram.address.eq(tail),
-        ]
-        m.d.sync += [pushed.eq(push), level.eq(level + pushed - fetch)]
-        with m.If(push):
-            m.d.sync += head.eq(_next(head, self.depth))
-        with m.If(fetch):
-            m.d.sync += tail.eq(_next(tail, self.depth))
-        with m.If(fetch | move):
-            m.d.sync += read_valid.eq(fetch)
-        with m.If(move):
-            m.d.sync += [self.o.valid.eq(read_valid), self.o.payload.eq(ram.data)]
-        return m
-
-
-class SpikeQueue(wiring.Component):
-    """The queue of one channel: a whole tick always fits, and the first `lag` ticks are empty.
-
-    Parameters
-    ----------
-    channel : Channel
-
-    Members
-    -------
-    i : In(stream of event_layout(source size))
-        Not ready at the start of a tick while `lag` + 2 ticks are in the queue.
-    o : Out(stream of event_layout(source size))
-        First `lag` markers, then what came in.  A channel without a projection drops all but markers.
-    open : In(1)
-        The sample has begun; the first `lag` markers wait for it.
-
-    Latency: `Queue.LATENCY` cycles.  Throughput: one event a cycle.
-    """
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        layout = event_layout(channel.source_size)
-        super().__init__(
-            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "open": In(1)}
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        lag = self.channel.lag
-        m.submodules.queue = queue = Queue(self.i.payload.shape(), self.channel.queue_depth)
-        ticks = Signal(range(lag + 3), init=lag)  # whole ticks in the queue, owed ones included
-        inside = Signal()  # a tick has begun to come in
-        accept, give = Signal(), Signal()
-
-        m.d.comb += [
-            self.i.ready.eq(inside | (ticks != lag + 2)),
-            accept.eq(self.i.valid & self.i.ready),
-            queue.i.payload.eq(self.i.payload),
-            queue.i.valid.eq(accept & (self.i.payload.marker | (self.channel.projection is not None))),
-            self.o.payload.eq(queue.o.payload),
-            self.o.valid.eq(queue.o.valid),
-            queue.o.ready.eq(self.o.ready),
-            give.eq(self.o.valid & self.o.ready & self.o.payload.marker),
-        ]
-        if lag:
-            owed = Signal(range(lag + 1), init=lag)  # markers to give before anything that came in
-            with m.If(owed != 0):
-                m.d.comb += [
-                    self.o.valid.eq(self.open),
-                    self.o.payload.marker.eq(1),
-                    queue.o.ready.eq(0),
-                ]
-                with m.If(self.o.valid & self.o.ready):
-                    m.d.sync += owed.eq(owed - 1)
-        with m.If(accept):
-            m.d.sync += inside.eq(~self.i.payload.marker)
-        m.d.sync += ticks.eq(ticks + (accept & self.i.payload.marker) - give)
-        return m
+from .plan import ArrayPlan, address_bits
+from .queue import SpikeQueue
 
 
 class SpikeMerge(wiring.Component):
@@ -260,7 +142,3 @@ def _all(bits):
     for bit in bits:
         result = result & bit
     return result
-
-
-def _next(index, depth):
-    return Mux(index == depth - 1, 0, index + 1)

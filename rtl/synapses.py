@@ -71,8 +71,9 @@ class SynapseMemory(wiring.Component):
         m = Module()
         array, event, row = self.array, self.i.payload, self.o.payload
         group = Signal.like(row.group)  # of the row that goes into the output stage
-        row_group, row_marker = Signal.like(row.group), Signal()  # of the row that is there
-        channel = Signal.like(event.channel)
+        row_group = Signal.like(row.group, reset_less=True)  # of the row that is there
+        row_marker = Signal(reset_less=True)
+        channel = Signal.like(event.channel, reset_less=True)
         last_row = Signal()
         issue = Signal()  # a row, or a marker, goes into the output stage
         advance = Signal()
@@ -99,7 +100,9 @@ class SynapseMemory(wiring.Component):
             sources = array.channels[index].source_size
             address = event.address[: len(weights.address)]
             if array.groups > 1:
-                following = Signal(range(sources * array.groups))
+                following = Signal(
+                    range(sources * array.groups), name=f"following_{index}", reset_less=True
+                )
                 address = Mux(group == 0, event.address, following)
                 with m.If(issue):
                     m.d.sync += following.eq(address + sources)

@@ -322,6 +322,7 @@ def _runner(build: Build, processes: Processes) -> Any:
     runner._execute_cmds = execute
     runner.log.setLevel(logging.CRITICAL)
     if build.backend == "icarus" and build.waves is not None and build.waves.suffix == ".vcd":
+        # Private, for want of a public way: cocotb's runner always asks vvp for FST where waves are wanted.
         command = runner._test_command
         runner._test_command = lambda: [  # type: ignore[method-assign]
             ["-vcd" if word == "-fst" else word for word in words] for words in command()

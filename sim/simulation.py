@@ -68,6 +68,8 @@ class Simulator:
     compiled : bool
         Drive the verilated design with compiled code instead of cocotb: much faster, but neither stalls nor
         waves nor comparisons as it runs.
+    block_bits : int, optional
+        As for :func:`lifline.rtl.export`: what a board's build synthesises is sliced by its block RAMs.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class Simulator:
         waves: Path_ | None = None,
         optimise: bool = False,
         compiled: bool = False,
+        block_bits: int | None = None,
     ) -> None:
         self.network = network
         self.lanes = rtl.lanes_of(network, lanes)
@@ -102,7 +105,7 @@ class Simulator:
             optimise,
             header,
         )
-        manifest = rtl.export(network, directory, self.lanes, trace=True)
+        manifest = rtl.export(network, directory, self.lanes, trace=True, block_bits=block_bits)
         sources = tuple((directory / source).absolute() for source in manifest["sources"])
         self.build = dataclasses.replace(build, top=manifest["top"], sources=sources)
         self.build.compile()

@@ -56,6 +56,7 @@ def verify(
     ticks: int | None = None,
     seed: int = 0,
     stalls: bool = True,
+    block_bits: int | None = None,
     waves: Path_ | None = None,
     workdir: Path_ | None = None,
     progress: Progress | None = None,
@@ -78,6 +79,8 @@ def verify(
         stalls, and what has no initial value.
     stalls : bool
         Whether to hold back at both ends, at random; the first sample is then run once more without.
+    block_bits : int, optional
+        As for :func:`lifline.rtl.export`; a board's build is sliced by the block RAMs of its FPGA's family.
     waves, workdir, progress
         As for `simulate`.
 
@@ -101,7 +104,9 @@ def verify(
     tell = teller(progress, len(runs))
     with work_folder(workdir) as directory:
         tell(0, f"compiling for {backend}")
-        simulator = Simulator(network, directory, backend=backend, lanes=lanes, waves=waves)
+        simulator = Simulator(
+            network, directory, backend=backend, lanes=lanes, waves=waves, block_bits=block_bits
+        )
         outcome = simulator.run(
             spikes,
             runs,

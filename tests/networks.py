@@ -103,6 +103,33 @@ def random_network(
     )
 
 
+def network_at_ends(rng: np.random.Generator) -> Network:
+    """One population of plain LIF neurons whose currents fill their widths to the last bit.
+
+    Each neuron has the lowest weight and the highest.  So the sums alone, with the bias, and less the threshold
+    after a spike, differ in the bits that they need, and any of them is reached within a few ticks.
+    """
+    bits = int(rng.integers(4, 17))
+    limit = 2 ** (bits - 1)
+    size = int(rng.integers(1, 5))
+    neuron = LIF(
+        _own(rng, _fractions(rng, size)),
+        _own(rng, rng.integers(1, limit // 2 + 1, size=size)),
+        reset=list(Reset)[int(rng.integers(3))],
+        reset_delay=bool(rng.integers(2)),
+        bias=_own(rng, int(rng.integers(-1, 2)) * rng.integers(1, limit // 2 + 1, size=size)),
+        membrane_bits=max(8, bits + 3),
+    )
+    weights = np.array([[-limit], [limit - 1]]).repeat(size, axis=1)
+    return Network(
+        inputs=2,
+        populations=[Population("p", size, neuron)],
+        projections=[Projection("input", "p", Dense(weights, weight_bits=bits))],
+        output="p",
+        name="at the ends",
+    )
+
+
 def random_spikes(rng: np.random.Generator, network: Network, samples: int, ticks: int) -> np.ndarray:
     """Input spikes, uint8 (samples, ticks, inputs): each sample of another density, some ticks silent."""
     density = rng.choice([0.05, 0.2, 0.5, 0.9, 1.0], size=(samples, 1, 1))

@@ -37,6 +37,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         pytest.param("simulation", marks=pytest.mark.verilator),
         "boards",
         "resources",
+        "area",
     ],
 )
 def test_quick(name: str, tmp_path: Path) -> None:

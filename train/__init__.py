@@ -14,7 +14,7 @@ from . import audio, datasets, losses, surrogate
 from .fitting import Training, fit
 from .integer import check_exact, integer_forward
 from .model import Activity, SpikingNetwork, to_network
-from .neurons import LIF
+from .neurons import LIF, Izhikevich
 from .samples import Data, Samples
 from .settings import Settings
 from .surrogate import Surrogate
@@ -25,6 +25,7 @@ __all__ = [
     "Activity",
     "Data",
     "DelayedLinear",
+    "Izhikevich",
     "Recording",
     "Samples",
     "Settings",

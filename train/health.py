@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import torch
 
-from lifline.neurons import Reset
 from lifline.synapses import MAX_DELAY
 
 from .model import Activity, SpikingNetwork
-from .neurons import LIF
+from .neurons import Trainable
+from .neurons.trainable import greatest
 
 #: A population saturates noticeably where more than this share of its membranes lies at the bounds.
 SATURATED = 0.01
@@ -55,15 +55,14 @@ def of_activity(model: SpikingNetwork, activity: Activity) -> list[Problem]:
             )
         if not readout:
             problems += _thresholds(model, name, activity.scale[name])
-        if lif.membrane_bits is not None:
-            v = activity.membrane[name]
-            share = float(((v >= lif.high) | (v <= -lif.high - 1)).float().mean())
+        for state, bits in lif.widths.items():
+            values, high = activity.states[name][state], greatest(bits)
+            share = float(((values >= high) | (values <= -high - 1)).float().mean())
             if share > SATURATED:
                 problems.append(
                     Problem(
                         f"population '{name}' saturates",
-                        f"{share:.1%} of its membranes are at the bounds of {lif.membrane_bits} bits; "
-                        "raise membrane_bits",
+                        f"{share:.1%} of its {state}s are at the bounds of {bits} bits; raise {state}_bits",
                     )
                 )
     return problems
@@ -72,7 +71,7 @@ def of_activity(model: SpikingNetwork, activity: Activity) -> list[Problem]:
 @torch.no_grad()
 def _thresholds(model: SpikingNetwork, name: str, scale: torch.Tensor) -> list[Problem]:
     lif = model.population(name)
-    _, threshold, _ = lif.in_units(scale, torch.round)
+    threshold = lif.in_units(scale, torch.round)["threshold"]
     coarse = threshold.expand(lif.size) < COARSE
     if coarse.double().mean() <= COARSE_SHARE:
         return []
@@ -97,7 +96,7 @@ def _finer(model: SpikingNetwork, names: Iterable[str]) -> str:
 
 
 def _readout(model: SpikingNetwork, name: str) -> bool:
-    return name == model.output and model.population(name).reset is Reset.NONE
+    return name == model.output and model.population(name).readout
 
 
 def of_delays(model: SpikingNetwork) -> list[Problem]:
@@ -176,7 +175,7 @@ def _remedy(model: SpikingNetwork, switch: Switch) -> str:
     return _finer(model, model.names)
 
 
-def _populations(model: SpikingNetwork) -> list[LIF]:
+def _populations(model: SpikingNetwork) -> list[Trainable]:
     return [model.population(name) for name in model.names]
 
 

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from lifline.errors import InputError, NetworkError
 from lifline.files import check_spikes
-from lifline.network import Network, Population, Projection
-from lifline.neurons import BETA_BITS
+from lifline.network import Network, Projection
 from lifline.recording import Recording
 
 from .arithmetic import Neurons, run
 from .delays import Kernel
+from .neurons import States, integer_cell, largest_integer
 
 #: Integers up to 2**n, and all sums and products of them that stay below, are exact.
 _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
@@ -59,32 +59,32 @@ def integer_forward(
     samples, ticks, _ = batch.shape
     neurons = sum(population.size for population in network.populations)
     step = max(1, _AT_ONCE // max(1, ticks * neurons))
-    parts: tuple[dict[str, list[np.ndarray]], ...] = (defaultdict(list), defaultdict(list))
+    spiked: dict[str, list[np.ndarray]] = defaultdict(list)
+    states: dict[str, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
     for start in range(0, max(samples, 1), step):
-        values = evaluate(
-            network, torch.from_numpy(batch[start : start + step]).to(device), dtype=dtype
-        )
-        for part, tensors, kind in zip(parts, values, (torch.uint8, torch.int32), strict=True):
-            for name, tensor in tensors.items():
-                part[name].append(tensor.to(kind).cpu().numpy())
+        inputs = torch.from_numpy(batch[start : start + step]).to(device)
+        fired, kept = evaluate(network, inputs, dtype=dtype)
+        for name, tensor in fired.items():
+            spiked[name].append(tensor.to(torch.uint8).cpu().numpy())
+            for state, values in kept[name].items():
+                states[name][state].append(values.to(torch.int32).cpu().numpy())
 
     sample = slice(None) if spikes.ndim == 3 else 0
-    spiked, membrane = (
+    return Recording.of(
+        network,
+        {p.name: np.concatenate(spiked[p.name])[sample] for p in network.populations},
         {
-            population.name: np.concatenate(part[population.name])[sample]
-            for population in network.populations
-        }
-        for part in parts
+            p.name: {s.name: np.concatenate(states[p.name][s.name])[sample] for s in p.neuron.states}
+            for p in network.populations
+        },
     )
-    states = {name: {"membrane": v} for name, v in membrane.items()}
-    return Recording.of(network, spiked, states)
 
 
 @torch.no_grad()
 def evaluate(
     network: Network, inputs: Tensor, *, dtype: torch.dtype = torch.float64
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Spikes and membranes, integers of type `dtype`, of a network that :func:`check_exact` passed.
+) -> tuple[dict[str, Tensor], dict[str, States]]:
+    """Spikes and states of a network that :func:`check_exact` passed.
 
     Parameters
     ----------
@@ -93,43 +93,29 @@ def evaluate(
 
     Returns
     -------
-    spikes, membrane : dict of Tensor
-        For each population, (samples, ticks, size), on the device of `inputs`.
+    spikes : dict of Tensor
+        For each population, (samples, ticks, size), of the type `dtype` and on the device of `inputs`.
+    states : dict of dict of Tensor
+        For each population each of its states, likewise, or of a type for integers.
     """
-
-    def tensor(values: np.ndarray) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=inputs.device)
-
-    def neurons(population: Population) -> Neurons:
-        neuron = population.neuron
-        low, high = neuron.states[0].range
-        return Neurons(
-            name=population.name,
-            size=population.size,
-            beta=tensor(neuron.beta) * 2.0**-BETA_BITS,
-            threshold=tensor(neuron.threshold),
-            bias=tensor(neuron.bias),
-            reset=neuron.reset,
-            reset_delay=neuron.reset_delay,
-            low=low,
-            high=high,
-            floor=True,
-        )
+    like = torch.zeros((), dtype=dtype, device=inputs.device)
+    cells = {p.name: integer_cell(p.neuron, p.size, like) for p in network.order}
 
     def kernel(projection: Projection) -> Kernel:
-        weights, delays_of = projection.synapses.dense()
-        delays = np.unique(delays_of)
+        weights, ticks = projection.synapses.dense()
+        delays = np.unique(ticks)
         return Kernel(
             source=projection.source,
             target=projection.target,
             delays=tuple(delays.tolist()),
-            weights=tensor(np.stack([np.where(delays_of == d, weights, 0) for d in delays])),
+            weights=like.new_tensor(np.stack([np.where(ticks == d, weights, 0) for d in delays]))
+            * cells[projection.target].gain,
         )
 
     with torch.autocast(inputs.device.type, enabled=False):
         return run(
             inputs,
-            [neurons(population) for population in network.order],
+            [Neurons(name, cell) for name, cell in cells.items()],
             [kernel(projection) for projection in network.projections],
         )
 
@@ -137,9 +123,10 @@ def evaluate(
 def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
     """Refuse a network whose integers, anywhere in a tick, could exceed what `dtype` holds exactly.
 
-    For each population the largest of: ``beta·v`` (whose quotient by 256 is exact, too, since 256 is a
-    power of two), and the sum ``u + I[t] − θ`` before saturation, where ``|I[t]|`` is at most the bias plus
-    the sum of all weights' magnitudes: so every partial sum is below it, in whatever order it is taken.
+    For LIF neurons that is the largest product of a state and a fraction, such as ``beta·v`` (whose quotient by
+    256 is exact, too, since 256 is a power of two), and the largest sum before a saturation, such as ``u + I[t] − θ``,
+    where ``|I[t]|`` is at most the bias plus the sum of all weights' magnitudes: so every partial sum is below it,
+    in whatever order it is taken.  Each kind has its own bound (:func:`lifline.train.neurons.largest_integer`).
 
     Parameters
     ----------
@@ -164,12 +151,10 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
         )
     bits = _EXACT_BITS[dtype]
     for population in network.populations:
-        neuron = population.neuron
-        top = -neuron.states[0].range[0]
-        current = np.abs(neuron.bias)
+        drive = np.zeros(population.size, np.int64)
         for projection in network.incoming(population.name):
-            current = current + np.abs(projection.synapses.dense()[0]).sum(axis=0)
-        largest = max(top * int(neuron.beta.max()), top + int((current + neuron.threshold).max()))
+            drive += np.abs(projection.synapses.dense()[0]).sum(axis=0)
+        largest = largest_integer(population.neuron, drive)
         if largest > 2**bits:
             raise NetworkError(
                 f"population '{population.name}': its integers can reach {largest}, above 2^{bits}, up to "

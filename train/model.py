@@ -15,24 +15,24 @@ exported :class:`~lifline.network.Network`.  Both go through the same functions,
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lifline import neurons
 from lifline.errors import InputError, NetworkError
 from lifline.network import INPUT, Network, Population, Projection
-from lifline.neurons import BETA_BITS, Reset
 from lifline.synapses import Dense
 
 from .arithmetic import Neurons, loops, run
 from .delays import Kernel
 from .integer import check_exact, evaluate
-from .neurons import LIF, MAX_MEMBRANE_BITS
+from .neurons import States, Trainable, trainable
+from .neurons.trainable import exact, integers
 from .synapses import DelayedLinear, Synapses
 
 
@@ -41,12 +41,17 @@ class Activity:
     """What a model did, as tensors; in training mode they carry gradients."""
 
     spikes: dict[str, Tensor]  #: for each population: 0 or 1, (samples, ticks, size)
-    membrane: dict[str, Tensor]  #: for each population: v[t] in the contract's units, likewise
+    states: dict[str, States]  #: for each population: each state in the contract's units, likewise
     scale: dict[
         str, Tensor
     ]  #: for each population: the contract's units to one of the model's, () or (size,)
     output: str  #: the output population
     readout: bool  #: whether the output never resets, and so answers by its membrane
+
+    @property
+    def membrane(self) -> dict[str, Tensor]:
+        """For each population v[t] in the contract's units, (samples, ticks, size)."""
+        return {name: states["membrane"] for name, states in self.states.items()}
 
     @property
     def scores(self) -> Tensor:
@@ -69,7 +74,7 @@ class SpikingNetwork(nn.Module):
     ----------
     inputs : int
         Number of input channels; projections call them ``"input"``.
-    populations : mapping of str to LIF
+    populations : mapping of str to LIF, or another kind that learns
     projections : iterable of (source name, target name, Synapses)
         Several between the same two are allowed, and from a population to itself; every loop must hold a
         projection whose delays are all 1 or more.
@@ -101,7 +106,7 @@ class SpikingNetwork(nn.Module):
     def __init__(
         self,
         inputs: int,
-        populations: Mapping[str, LIF],
+        populations: Mapping[str, Trainable],
         projections: Iterable[tuple[str, str, Synapses]],
         output: str | None = None,
         *,
@@ -125,12 +130,12 @@ class SpikingNetwork(nn.Module):
         # Lists, since torch's ModuleDict refuses some names that the contract allows.
         self.names = tuple(populations)
         self.routes = tuple((source, target) for source, target, _ in projections)
-        self.lifs = nn.ModuleList(populations.values())
+        self.neurons = nn.ModuleList(populations.values())
         self.synapses = nn.ModuleList(synapses for _, _, synapses in projections)
         self._loops = loops(self.names, self.routes)
         self._order = tuple(population.name for population in to_network(self).order)
         last = self.population(self.output)
-        if last.scale == "per_neuron" and last.reset is Reset.NONE:
+        if last.scale == "per_neuron" and last.readout:
             raise NetworkError(
                 f"readout '{self.output}' must have one scale, since its membranes are compared: give it "
                 "scale='free'"
@@ -144,7 +149,7 @@ class SpikingNetwork(nn.Module):
                 )
 
     @classmethod
-    def feed_forward(cls, inputs: int, *layers: LIF, weight_bits: int = 8) -> SpikingNetwork:
+    def feed_forward(cls, inputs: int, *layers: Trainable, weight_bits: int = 8) -> SpikingNetwork:
         """A chain of fully connected populations, called hidden1, hidden2, …, output."""
         names = [*(f"hidden{i + 1}" for i in range(len(layers) - 1)), "output"]
         sizes = [inputs, *(layer.size for layer in layers)]
@@ -160,38 +165,25 @@ class SpikingNetwork(nn.Module):
     @classmethod
     def from_network(cls, network: Network) -> SpikingNetwork:
         """A model that exports `network` again, and can be trained further from there."""
-        populations = {}
-        for p in network.populations:
-            neuron = p.neuron
-            scale = 2.0 ** int(neuron.threshold.max()).bit_length()  # a threshold is about 1, and exact
-            populations[p.name] = LIF(
-                p.size,
-                beta=_exact(neuron.beta, 2**BETA_BITS),
-                threshold=_exact(neuron.threshold, scale),
-                bias=_exact(neuron.bias, scale),
-                reset_mechanism=neuron.reset.value,
-                reset_delay=neuron.reset_delay,
-                membrane_bits=neuron.membrane_bits,
-                scale=scale,
+        populations = {p.name: trainable(p.neuron, p.size) for p in network.populations}
+        projections = []
+        for projection in network.projections:
+            weights, delays = projection.synapses.dense()
+            synapses = Synapses(
+                *weights.shape,
+                delays=delays,
+                weight_bits=projection.synapses.weight_bits,
+                weights=exact(weights, float(populations[projection.target].scale)),
             )
-        projections = [
-            (
-                p.source,
-                p.target,
-                Synapses(
-                    *p.synapses.shape,
-                    delays=p.synapses.dense()[1],
-                    weight_bits=p.synapses.weight_bits,
-                    weights=_exact(p.synapses.dense()[0], float(populations[p.target].scale)),
-                ),
-            )
-            for p in network.projections
-        ]
-        return cls(network.inputs, populations, projections, network.output)
+            projections.append((projection.source, projection.target, synapses))
+        model = cls(network.inputs, populations, projections, network.output)
+        if any(buffer.dtype is torch.float64 for n in model.neurons for buffer in n.buffers()):
+            model.double()  # what float32 does not hold
+        return model
 
-    def population(self, name: str) -> LIF:
+    def population(self, name: str) -> Trainable:
         """The population called `name`."""
-        return cast(LIF, self.lifs[self.names.index(name)])
+        return cast(Trainable, self.neurons[self.names.index(name)])
 
     @property
     def projections(self) -> list[tuple[str, str, Synapses]]:
@@ -263,15 +255,14 @@ class SpikingNetwork(nn.Module):
             raise InputError("spikes must be 0 or 1; see lifline.encoders for other data")
         if not self.training:
             scales = {name: self._scale(name) for name in self.names}
-            spiked, membrane = evaluate(to_network(self), inputs)
+            spiked, states = evaluate(to_network(self), inputs)
         elif self._quantizes:
             scales = {name: self._scale(name) for name in self.names}
-            spiked, membrane = self._train_forward(inputs, scales)
+            spiked, states = self._train_forward(inputs, scales)
         else:
             scales = dict.fromkeys(self.names, next(self.parameters()).new_ones(()))
-            spiked, membrane = self._train_forward(inputs, scales)
-        readout = self.population(self.output).reset is Reset.NONE
-        return Activity(spiked, membrane, scales, self.output, readout)
+            spiked, states = self._train_forward(inputs, scales)
+        return Activity(spiked, states, scales, self.output, self.population(self.output).readout)
 
     @property
     def _quantizes(self) -> bool:
@@ -280,35 +271,22 @@ class SpikingNetwork(nn.Module):
 
     def _train_forward(
         self, inputs: Tensor, scales: dict[str, Tensor]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        quantizes = self._quantizes
+    ) -> tuple[dict[str, Tensor], dict[str, States]]:
+        quantised = self._quantizes
+        cells = {
+            name: self.population(name).cell(scales[name], quantised=quantised) for name in self._order
+        }
 
         def neurons(name: str) -> Neurons:
-            lif, scale = self.population(name), scales[name]
-            if quantizes:
-                beta, threshold, bias = lif.in_units(scale, _round)
-                beta = beta * 2.0**-BETA_BITS
-            else:
-                beta, threshold, bias = lif.beta.clamp(0, 1), lif.threshold, lif.bias
-            return Neurons(
-                name=name,
-                size=lif.size,
-                beta=beta,
-                threshold=threshold,
-                bias=bias,
-                reset=lif.reset,
-                reset_delay=lif.reset_delay,
-                low=-lif.high - 1 if quantizes else -torch.inf,
-                high=lif.high if quantizes else torch.inf,
-                floor=quantizes,
-                derivative=lambda distance: lif.spike_grad.derivative(distance / scale) / scale,
-                normalise=None if lif.norm is None else lif.normalise,
-                passes=lif.kept(len(inputs)),
-            )
+            population = self.population(name)
+            normalise = None if population.norm is None else population.normalise
+            return Neurons(name, cells[name], normalise, population.kept(len(inputs)))
 
         def kernel(source: str, target: str, synapses: Synapses) -> Kernel:
-            weights = synapses.in_units(scales[target]) if quantizes else synapses.weights
-            return synapses.kernel(weights, source, target, quantised=quantizes)
+            weights = synapses.in_units(scales[target]) if quantised else synapses.weights
+            if cells[target].gain != 1:
+                weights = weights * cells[target].gain
+            return synapses.kernel(weights, source, target, quantised=quantised)
 
         return run(
             inputs,
@@ -325,19 +303,19 @@ class SpikingNetwork(nn.Module):
     @torch.no_grad()
     def _scale(self, name: str) -> Tensor:
         """The contract's units to one of the model's, for all that meets in a population's membrane."""
-        lif = self.population(name)
-        if not isinstance(lif.scale, str):
-            return torch.full_like(lif.threshold.sum(), lif.scale)
-        limits = [  # for each neuron, what its weights allow, and what its threshold does
+        population = self.population(name)
+        if not isinstance(population.scale, str):
+            return torch.full_like(population.bias.sum(), population.scale)
+        limits = [  # for each neuron, what its weights allow, and what its own parameters do
             (synapses.weights * self._gain(source, target)).abs().amax(dim=0) / synapses.high
             for source, target, synapses in self.projections
             if target == name
         ]
-        least = torch.stack([*limits, (lif.threshold / lif.high).expand(lif.size)]).amax(dim=0)
-        if lif.scale != "per_neuron":
+        least = torch.stack([*limits, population.least_unit()]).amax(dim=0)
+        if population.scale != "per_neuron":
             least = least.max()
         scale = torch.where(least > 0, 1 / least, 1.0)
-        if lif.scale == "power_of_two":
+        if population.scale == "power_of_two":
             return torch.ldexp(torch.ones_like(scale), torch.frexp(scale).exponent - 1)
         return scale
 
@@ -365,87 +343,37 @@ def to_network(
         If the contract cannot hold a parameter, or the integers could be too large to be exact.
     """
     scales = {target: model._scale(target) for target in model.names}
-    projections = [
-        Projection(
-            source=source,
-            target=target,
-            synapses=Dense(
-                _integers(
-                    synapses.in_units(scales[target] * model._gain(source, target))
-                    if target in scales
-                    else synapses.weights,
-                    f"{source} -> {target}",
-                ),
-                delays=synapses.rounded_delays().cpu().numpy(),
-                weight_bits=synapses.weight_bits,
-            ),
-        )
-        for source, target, synapses in model.projections
-    ]
+    projections = []
+    for source, target, synapses in model.projections:
+        weights: Tensor = synapses.weights
+        if target in scales:
+            weights = synapses.in_units(scales[target] * model._gain(source, target))
+        with _naming(f"projection {source} -> {target}"):
+            dense = Dense(
+                integers(weights), synapses.rounded_delays().cpu().numpy(), synapses.weight_bits
+            )
+        projections.append(Projection(source=source, target=target, synapses=dense))
     populations = []
     for target in model.names:
-        lif = model.population(target)
-        beta, threshold, bias = (
-            _integers(values, target) for values in lif.in_units(scales[target], torch.round)
-        )
-        populations.append(
-            Population(
-                target,
-                lif.size,
-                neurons.LIF(
-                    beta,
-                    threshold,
-                    reset=lif.reset,
-                    reset_delay=lif.reset_delay,
-                    bias=bias,
-                    membrane_bits=MAX_MEMBRANE_BITS if lif.membrane_bits is None else lif.membrane_bits,
-                ),
-            )
-        )
+        population = model.population(target)
+        low = high = np.zeros(population.size, np.int64)
+        for projection in projections:
+            if projection.target == target:
+                dense_weights, _ = projection.synapses.dense()
+                low = low + dense_weights.clip(max=0).sum(axis=0)
+                high = high + dense_weights.clip(min=0).sum(axis=0)
+        with _naming(f"population '{target}'"):
+            neuron = population.neuron(scales[target], low, high)
+        populations.append(Population(target, population.size, neuron))
     network = Network(model.inputs, populations, projections, model.output, name, dict(metadata or {}))
-    network = _with_narrow_membranes(model, network)
     check_exact(network)
     return network
 
 
-def _with_narrow_membranes(model: SpikingNetwork, network: Network) -> Network:
-    """`network` with the least width for each population of `model` that sets none.
-
-    It is the least at which no spikes whatever can saturate a membrane, or 24.  With a current in
-    low … high each tick, v ≤ high / (1 − beta/256), and below likewise, where the rounding of the leak
-    takes up to 1 off, and a delayed reset the threshold.
-    """
-    populations = []
-    for population in network.populations:
-        neuron = population.neuron
-        if model.population(population.name).membrane_bits is None:
-            high, low = neuron.bias.clip(min=0), neuron.bias.clip(max=0) - 1
-            for projection in network.incoming(population.name):
-                weights, _ = projection.synapses.dense()
-                high = high + weights.clip(min=0).sum(axis=0)
-                low = low + weights.clip(max=0).sum(axis=0)
-            if neuron.reset_delay and neuron.reset is Reset.SUBTRACT:
-                low = low - neuron.threshold
-            leak = np.maximum(2**BETA_BITS - neuron.beta, 2.0**-32)  # no leak: no bound
-            bound = np.maximum(np.maximum(high, -low) * 2**BETA_BITS / leak, neuron.threshold).max()
-            bits = min(max(int(np.ceil(bound)).bit_length() + 1, 8), MAX_MEMBRANE_BITS)
-            neuron = dataclasses.replace(neuron, membrane_bits=bits)
-            population = dataclasses.replace(population, neuron=neuron)
-        populations.append(population)
-    return dataclasses.replace(network, populations=populations)
-
-
-def _exact(values: np.ndarray, scale: float) -> Tensor:
-    return torch.tensor(values / scale, dtype=torch.get_default_dtype())
-
-
-def _integers(values: Tensor, where: str) -> np.ndarray:
-    if not torch.isfinite(values).all():
-        raise NetworkError(f"'{where}': a parameter is not a finite number; training has diverged")
-    array: np.ndarray = values.detach().to(torch.int64).cpu().numpy()
-    return array
-
-
-def _round(values: Tensor) -> Tensor:
-    """`values` rounded; the gradient passes straight through."""
-    return values + (values.round() - values).detach()
+@contextlib.contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Errors begin with `where`."""
+    try:
+        yield
+    except NetworkError as error:
+        raise NetworkError(f"{where}: {error}") from None

@@ -1,6 +1,6 @@
 """lifline: LIF arrays and delay lines, from a PyTorch spiking network to an FPGA bitstream, exactly."""
 
-from .errors import InputError, LiflineError, MissingExtra, NetworkError, ToolError
+from .errors import CheckError, InputError, LiflineError, MissingExtra, NetworkError, ToolError
 from .network import INPUT, Network, Population, Projection
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
 from .recording import Divergence, Recording
@@ -12,6 +12,7 @@ __all__ = [
     "INPUT",
     "LIF",
     "Adaptation",
+    "CheckError",
     "Dense",
     "Divergence",
     "InputError",

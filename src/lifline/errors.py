@@ -2,7 +2,9 @@
 
 
 class LiflineError(Exception):
-    """Base of all errors that the command line prints as one line, with exit status 2."""
+    """Base of all errors that the command line prints as one line, and ends with their `status`."""
+
+    status = 2
 
 
 class NetworkError(LiflineError, ValueError):
@@ -15,6 +17,12 @@ class InputError(LiflineError, ValueError):
 
 class ToolError(LiflineError, RuntimeError):
     """An external tool is missing, too old, or has failed."""
+
+
+class CheckError(LiflineError):
+    """What was made does not do what the golden model does."""
+
+    status = 1
 
 
 class MissingExtra(LiflineError, ImportError):

@@ -22,11 +22,13 @@ def test_build(folder: Path, part: Callable[..., None], capsys: pytest.CaptureFi
         seen.update(options, board=board, directory=directory)
         return {"board": board, "fmax_mhz": 30.5}
 
-    part("boards", build=build, BOARDS={"icebreaker": None})
+    part("boards", build=build, find_board=lambda name: None)
     arguments = ["build", "network.npz", "--board", "icebreaker", "-o", "out", "--input", "spikes.npz"]
+    arguments += ["--check"]
     assert main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"board": "icebreaker", "fmax_mhz": 30.5}
     network, spikes = Network.load("network.npz"), read_npz("spikes.npz")["spikes"]
     assert set(seen["activity"]) == {"input", *(p.name for p in network.populations)}
     assert np.array_equal(seen["activity"]["input"], spikes)
+    assert seen["check"] is True
     assert (seen["lanes"], seen["seed"], seen["directory"]) == (None, 1, Path("out"))

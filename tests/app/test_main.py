@@ -52,7 +52,7 @@ SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out
         (["build", "network.npz", "-o", "out"], "Missing option '--board'. (see lifline build --help)"),
         (
             ["build", "network.npz", "--board", "vaporware", "-o", "out"],
-            "there is no board 'vaporware'; lifline",
+            "unknown board 'vaporware': choose one of",
         ),
         (["export", "network.npz"], "Missing option '-o' / '--output'. (see lifline export --help)"),
         (

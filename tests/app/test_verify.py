@@ -37,7 +37,7 @@ def test_verify(
     seen.pop("progress")
     assert seen == {
         "backend": "verilator", "lanes": {"p0": 2, "p1": 1}, "spikes": None,
-        "samples": 8, "ticks": None, "seed": 7,
+        "samples": 8, "ticks": None, "seed": 7, "block_bits": None,
     }  # fmt: skip
     shown = json.loads(capsys.readouterr().out)
     assert shown == {
@@ -46,6 +46,8 @@ def test_verify(
     }  # fmt: skip
     assert main(["verify", "network.npz"]) == status
     assert capsys.readouterr().out == "two lines\nof text\n"
+    assert main(["verify", "network.npz", "--board", "ulx3s"]) == status
+    assert seen["block_bits"] == 16384
 
 
 def test_what_could_not_be_checked_is_refused(folder: Path, fails: Callable[..., str]) -> None:

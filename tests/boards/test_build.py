@@ -9,8 +9,10 @@ import pytest
 
 from lifline import LIF, Dense, InputError, Network, Population, Projection, Reset, ToolError
 from lifline.boards import BOARDS, build
-from lifline.boards.clock import ECP5PLL, ICE40PLL, solve_pll
+from lifline.boards.board import solve_pll
 from lifline.boards.estimate import choose_lanes, estimate
+from lifline.boards.families.ecp5 import ECP5PLL
+from lifline.boards.families.ice40 import ICE40PLL
 from lifline.rtl import lanes_of
 
 

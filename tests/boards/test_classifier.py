@@ -38,7 +38,7 @@ def run_scenario(array, spikes, membranes, *, rng, max_ticks=4095, stall=0.0):
                     ctx.set(dut.trace.payload.group, group)
                     ctx.set(dut.trace.payload.spikes, int((s[tick, part] << np.arange(lanes)).sum()))
                     for lane, value in enumerate(v[tick, part]):
-                        ctx.set(dut.trace.payload.membranes[lane], int(value))
+                        ctx.set(dut.trace.payload.membrane[lane], int(value))
                     ctx.set(dut.trace.valid, 1)
                     await ctx.tick()
                     ctx.set(dut.trace.valid, 0)
@@ -93,7 +93,7 @@ def test_argmax(size, lanes, reset):
 @pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.NONE])
 def test_scores_never_overflow(reset, membrane_bits):
     array = output_array(3, 2, reset, membrane_bits)
-    low, high = array.population.membrane_range
+    low, high = array.population.neuron.states[0].range
     ticks = 16
     spikes = np.zeros((2, ticks, 4), int)
     membranes = np.zeros((2, ticks, 4), int)

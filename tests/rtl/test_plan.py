@@ -8,7 +8,8 @@ import pytest
 from lifline.errors import InputError
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF
-from lifline.rtl.plan import lanes_of, plan, signed_bits
+from lifline.rtl.parameters import signed_bits
+from lifline.rtl.plan import lanes_of, plan
 from lifline.synapses import Dense
 
 

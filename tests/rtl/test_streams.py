@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
 
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF
 from lifline.rtl.encoder import SpikeEncoder
 from lifline.rtl.events import event_layout
-from lifline.rtl.memory import Rom
-from lifline.rtl.plan import plan
-from lifline.rtl.router import Queue, SpikeMerge, SpikeQueue
+from lifline.rtl.memory import RegisterFile, Rom
+from lifline.rtl.plan import address_bits, plan
+from lifline.rtl.queue import Queue, SpikeQueue
+from lifline.rtl.router import SpikeMerge
 from lifline.rtl.synapses import SynapseMemory
 from lifline.synapses import Dense
 
@@ -42,6 +46,20 @@ def spikes(*addresses):
 def events(taken):
     """What came out, markers as None."""
     return [None if event["marker"] else event["address"] for _, event in taken]
+
+
+@pytest.mark.parametrize("depth", [0, -1])
+def test_queue_needs_a_depth(depth):
+    with pytest.raises(ValueError, match=f"depth of a Queue must be 1 or more, not {depth}"):
+        Queue(event_layout(16), depth)
+
+
+def test_queue_of_depth_one_takes_an_entry_every_other_cycle():
+    accepted, taken = exchange(
+        Queue(event_layout(16), 1), send={"i": spikes(*range(8))}, receive=["o"], cycles=40
+    )
+    assert accepted["i"] == list(range(0, 16, 2))
+    assert [cycle for cycle, _ in taken["o"]] == [c + Queue.LATENCY for c in accepted["i"]]
 
 
 @STALLS
@@ -168,7 +186,7 @@ def test_synapse_memory_gives_the_rows_of_each_event(size, lanes, stall):
         for lane in range(lanes):
             neuron = group * lanes + lane
             inside = neuron < size
-            assert row["weights"][lane] == (channel.projection.weights[source, neuron] if inside else 0)
+            assert row["weights"][lane] == (channel.weights[source, neuron] if inside else 0)
             if inside:
                 assert row["delays"][lane] == channel.ring_delays[source, neuron]
 
@@ -213,6 +231,63 @@ def test_encoder_sends_every_spike_once_in_order(size, lanes):
             ends = [i for i, event in enumerate(events(taken["o"])) if event is None]
             for begin, end in zip([0, *(e + 1 for e in ends)], ends, strict=False):
                 assert cycles[end] - cycles[begin] == end - begin
+
+
+class Replay(wiring.Component):
+    """Streams in, one word a cycle, of what drives a register file; what it reads, as a stream."""
+
+    def __init__(self, width, depth):
+        self.file = RegisterFile(width=width, depth=depth)
+        bits = address_bits(depth)
+        layout = data.StructLayout({"address": bits, "write": 1, "to": bits, "data": width})
+        super().__init__(
+            {
+                "i": In(stream.Signature(layout, always_ready=True)),
+                "o": Out(stream.Signature(unsigned(width), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.file = file = self.file
+        i = self.i.payload
+        m.d.comb += [
+            file.address.eq(i.address),
+            file.write.eq(i.write & self.i.valid),
+            file.write_address.eq(i.to),
+            file.write_data.eq(i.data),
+            self.o.valid.eq(self.i.valid),
+            self.o.payload.eq(file.data),
+        ]
+        return m
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5, 16])
+def test_register_file_reads_what_was_written_in_earlier_cycles(depth):
+    rng = np.random.default_rng(depth)
+    send = [
+        {
+            "address": int(rng.integers(depth)),
+            "write": int(rng.random() < 0.7),
+            "to": int(rng.integers(depth)),
+            "data": int(rng.integers(256)),
+        }
+        for _ in range(200)
+    ]
+    _, taken = exchange(Replay(8, depth), send={"i": send}, receive=["o"], cycles=220)
+    words = [0] * depth
+    expected = []
+    for step in send:
+        expected.append(words[step["address"]])
+        if step["write"]:
+            words[step["to"]] = step["data"]
+    assert [word for _, word in taken["o"]] == expected
+
+
+@pytest.mark.parametrize("depth", [0, 1, 17])
+def test_register_file_is_small(depth):
+    with pytest.raises(ValueError, match=f"depth of a RegisterFile must be in 2 … 16, not {depth}"):
+        RegisterFile(width=8, depth=depth)
 
 
 def test_rom_text_is_two_complement_lane_zero_lowest():

@@ -113,11 +113,18 @@ def test_accumulator_takes_rows_while_it_sweeps():
     assert accepted == list(range(len(rows)))  # a row, or a marker, every cycle
 
 
-def test_accumulator_holds_two_ticks():
-    array, _, _ = plan_of(5, 1, 0)
+@pytest.mark.parametrize(("size", "lanes"), SHAPES)
+def test_accumulator_holds_a_tick_until_its_sweep_starts(size, lanes):
+    array, _, _ = plan_of(size, lanes, 0)
     dut = Accumulator(array)
-    accepted, _ = exchange(dut, send={"i": [{"marker": 1}] * 5}, receive=[], cycles=20)
-    assert accepted["i"] == [0, 1]
+    accepted, _ = exchange(
+        dut,
+        send={"i": [{"marker": 1}] * 3},
+        receive=[],
+        cycles=30,
+        each_cycle=lambda ctx, cycle: ctx.set(dut.start, cycle in (12, 24)),
+    )
+    assert accepted["i"] == [0, 12, 24]
 
 
 def test_delay_line_clears_its_ring_first():

@@ -1,11 +1,12 @@
-"""The checks would notice: each mutant of the gateware, one small mistake, must fail `lifline verify`.
+"""The checks would notice: each mutant of the gateware must fail `verify` on one of a few random networks.
 
 A mutant is a copy of the package in which one piece of one file is replaced.  The same check passes on a copy
-without a mistake.
+without a mistake.  It runs in Icarus, which compiles a small design in no time.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,82 +17,45 @@ import numpy as np
 import pytest
 
 import lifline
-from lifline.network import Network, Population, Projection
-from lifline.neurons import LIF
-from lifline.synapses import Dense
 
-pytestmark = [pytest.mark.slow, pytest.mark.verilator]
+from .mutants import MUTANTS, NETWORKS
 
-#: What the mistake is: the file, the right text, the wrong text.
-MUTANTS = {
-    "rounding": (
-        "rtl/neurons.py",
-        "_times(kept, beta) >> BETA_BITS",
-        "(_times(kept, beta) + (1 << BETA_BITS - 1)) >> BETA_BITS",
-    ),
-    "threshold comparison": (
-        "rtl/neurons.py",
-        "x > threshold",
-        "x >= threshold",
-    ),
-    "saturation": ("rtl/neurons.py", "fits = (above == 0) | above.all()", "fits = 1"),
-    "delay index": (
-        "rtl/delays.py",
-        "Mux(drain, 0, row.delays[lane])",
-        "Mux(drain, 0, row.delays[lane] + 1)",
-    ),
-    "delay across a tick": ("rtl/delays.py", "m.d.sync += base.eq(now)", "m.d.comb += base.eq(now)"),
-    "reset before the leak": (
-        "rtl/neurons.py",
-        "taken = Mux(self.s, threshold, 0)",
-        "kept = self.v - Mux(self.s, threshold, 0)",
-    ),
-    "reset at once instead of a tick later": (
-        "rtl/neurons.py",
-        "kept = Mux(self.s, 0, self.v)",
-        "kept = self.v",
-    ),
-    "marker count": ("rtl/router.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"),
-    "sums close together": ("rtl/delays.py", "if array.groups < 3:", "if array.groups < 1:"),
-    "first event of a tick": ("rtl/accumulator.py", "Mux(two.fresh, 0, before)", "before"),
-    "sums of the tick before": ("rtl/accumulator.py", ", tick_sums.eq(0)]", "]"),
-    "spike of a lane without a neuron": (
-        "rtl/neurons.py",
-        "fired = fired & (group != last_group)",
-        "pass",
-    ),
-    "cycle model": ("rtl/accumulator.py", "LATENCY = 2", "LATENCY = 3"),
-}
+pytestmark = [pytest.mark.slow, pytest.mark.icarus]
+
+#: Networks that are tried, from the mutant's seed on.
+TRIES = int(os.environ.get("TRIES", 3))
+
+#: Exits with 10 at the first network that differs; with 0 if all are equal.
+_CHECK = """
+import json, sys
+from lifline.network import Network
+from lifline.sim import verify
+for path, lanes, seed in json.load(sys.stdin):
+    report = verify(Network.load(path), backend="icarus", lanes=lanes, samples=2, ticks=24, seed=seed)
+    print("seed", seed, report.text)
+    if not report.passed:
+        sys.exit(10)
+"""
 
 
-def network() -> Network:
-    """A network in which every one of the mistakes shows."""
-    rng = np.random.default_rng(0)
-    return Network(
-        6,
-        [
-            Population("ring", 5, LIF(243, 70, "subtract", bias=1, membrane_bits=8)),
-            Population("loop", 6, LIF(230, 60, "subtract", reset_delay=True, membrane_bits=9)),
-            Population("out", 3, LIF(250, 40, "zero", reset_delay=True, bias=41, membrane_bits=10)),
-        ],
-        [
-            Projection(
-                "input", "ring", Dense(rng.integers(-30, 60, (6, 5)), delays=rng.integers(0, 7, (6, 5)))
-            ),
-            Projection("ring", "loop", rng.integers(-40, 60, (5, 6))),
-            Projection("loop", "loop", Dense(rng.integers(-40, 40, (6, 6)), delays=2)),
-            Projection("loop", "out", rng.integers(-60, 50, (6, 3))),
-        ],
-        "out",
-    )
-
-
-def verify(package: Path, network_file: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``lifline verify`` with the package at `package`."""
-    command = "import sys; from lifline.app.main import main; sys.exit(main())"
-    lanes = "ring=5,loop=1,out=2"
+def check(package: Path, sort: str, seeds: range) -> subprocess.CompletedProcess[str]:
+    """Verify random networks with the package at `package`, until one differs."""
+    make, lanes_of = NETWORKS[sort]
+    work = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        network = make(rng)
+        most = {population.name: population.size for population in network.populations}
+        lanes = {
+            name: {"any": int(rng.integers(1, size + 1)), "one": 1, "all": size}[lanes_of]
+            for name, size in most.items()
+        }
+        path = package.parent / f"{seed}.npz"
+        network.save(path)
+        work.append((str(path), lanes, seed))
     return subprocess.run(
-        [sys.executable, "-c", command, "verify", str(network_file), "--lanes", lanes, "--seed", "1"],
+        [sys.executable, "-c", _CHECK],
+        input=json.dumps(work),
         env={**os.environ, "PYTHONPATH": str(package.parent)},
         capture_output=True,
         text=True,
@@ -108,24 +72,18 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def network_file(tmp_path: Path) -> Path:
-    path = tmp_path / "network.npz"
-    network().save(path)
-    return path
-
-
-def test_without_a_mistake_the_check_passes(package: Path, network_file: Path) -> None:
-    result = verify(package, network_file)
+@pytest.mark.parametrize("sort", NETWORKS)
+def test_without_a_mistake_the_check_passes(sort: str, package: Path) -> None:
+    result = check(package, sort, range(TRIES))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("mistake", MUTANTS)
-def test_mistake_is_noticed(mistake: str, package: Path, network_file: Path) -> None:
-    name, right, wrong = MUTANTS[mistake]
-    text = (package / name).read_text()
-    assert text.count(right) == 1, f"{name} no longer holds exactly one: {right}"
-    (package / name).write_text(text.replace(right, wrong))
-    result = verify(package, network_file)
-    assert result.returncode == 1, result.stdout + result.stderr
-    print(result.stdout.splitlines()[0])
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mistake_is_noticed(name: str, package: Path) -> None:
+    mutant = MUTANTS[name]
+    text = (package / mutant.file).read_text()
+    assert text.count(mutant.right) == 1, f"{mutant.file} no longer holds exactly one: {mutant.right}"
+    (package / mutant.file).write_text(text.replace(mutant.right, mutant.wrong))
+    result = check(package, mutant.networks, range(mutant.seed, mutant.seed + TRIES))
+    print(result.stdout)
+    assert result.returncode == 10, result.stdout + result.stderr

@@ -25,6 +25,22 @@ def test_silence_and_saturation_are_reported_by_population() -> None:
     assert saturated.remedy.endswith("at the bounds of 8 bits; raise membrane_bits")
 
 
+@pytest.mark.parametrize(
+    ("state", "values"),
+    [
+        ("current", {"alpha": 1.0, "current_bits": 8}),
+        ("adaptation", {"rho": 1.0, "jump": 100.0, "adaptation_bits": 8}),
+    ],
+)
+def test_the_state_that_saturates_is_named(state: str, values: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    lif = LIF(3, beta=0.5, scale=100.0, bias=1.5, membrane_bits=20, **values)
+    model = SpikingNetwork.feed_forward(4, lif)
+    (problem,) = health.of_activity(model, model(torch.zeros(5, 10, 4)))
+    assert problem.what == "population 'output' saturates"
+    assert problem.remedy.endswith(f"of its {state}s are at the bounds of 8 bits; raise {state}_bits")
+
+
 def coarse(scale: Any, bits: int, thresholds: list[float], readout: bool = False) -> list[Problem]:
     """A population whose weights are 1, so that a threshold of 1 is the greatest weight."""
     size = len(thresholds)

@@ -20,7 +20,7 @@ def activity(spikes: Tensor, membrane: Tensor | None = None) -> Activity:
     values = {"output": spikes}
     return Activity(
         values,
-        {"output": spikes if membrane is None else membrane},
+        {"output": {"membrane": spikes if membrane is None else membrane}},
         {"output": torch.tensor(2.0)},
         "output",
         membrane is not None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -238,7 +237,9 @@ def test_the_scale_leaves_room_for_the_threshold() -> None:
     synapses = Synapses(1, 1, weights=torch.tensor([[0.001]]))
     model = SpikingNetwork(1, {"p": LIF(1, beta=1.0, membrane_bits=10)}, [("input", "p", synapses)])
     assert to_network(model)["p"].neuron.threshold == 511
-    with pytest.raises(NetworkError, match="population 'p': threshold must be in 0 … 127, not 1000"):
+    with pytest.raises(
+        NetworkError, match="population 'p': LIF: threshold must be in 0 … 127, not 1000"
+    ):
         SpikingNetwork(
             1, {"p": LIF(1, beta=1.0, membrane_bits=8, scale=1000.0)}, [("input", "p", synapses)]
         )
@@ -334,11 +335,3 @@ def test_state_is_saved_and_loaded() -> None:
     assert to_network(first) != to_network(second)
     second.load_state_dict(first.state_dict())
     assert to_network(first) == to_network(second)
-
-
-def test_the_program_in_the_documentation_runs() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
-    program = "".join(part.split("```")[0] for part in text.split("```python\n")[1:])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        exec(compile(program, "docs/training.md", "exec"), {})

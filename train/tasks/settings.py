@@ -11,13 +11,14 @@ from torch import Tensor
 from lifline.errors import InputError
 from lifline.synapses import MAX_DELAY
 
-from ..neurons import LIF, MAX_MEMBRANE_BITS, SCALES, Scale
+from ..neurons import LIF, SCALES, Scale
+from ..neurons.trainable import MAX_BITS
 from ..settings import BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Range, Settings, setting
 from ..surrogate import SURROGATES, Surrogate
 from ..synapses import DelayedLinear, Synapses
 
 #: Of a population that sets a width of its own.
-MEMBRANE_BITS = Range(8, MAX_MEMBRANE_BITS)
+MEMBRANE_BITS = Range(8, MAX_BITS)
 
 #: Up to so many bits of a weight, scale="auto" gives each neuron a scale of its own; see docs/training.md.
 FEW_BITS = 3

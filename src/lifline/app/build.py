@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lifline.errors import InputError, MissingExtra
+from lifline.errors import MissingExtra
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
 
@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     default=None,
     help="SPIKES.npz whose cycles and rate are reported, and by which auto chooses.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Simulate the synthesised netlist, and compare its classes with golden's.",
+)
 @options.json_option
 def build(
     network: Path,
@@ -62,6 +67,7 @@ def build(
     seed: int,
     tries: int,
     input_file: Path | None,
+    check: bool,
     as_json: bool,
 ) -> None:
     """Build the bitstream of NETWORK for BOARD, and report.json."""
@@ -69,8 +75,7 @@ def build(
         raise click.UsageError("--target-us needs --lanes auto, which chooses lanes by it")
     net = Network.load(network)
     boards = part("boards")
-    if board not in boards.BOARDS:
-        raise InputError(f"there is no board '{board}'; lifline builds for {', '.join(boards.BOARDS)}")
+    found = boards.find_board(board)
     activity = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs)
@@ -83,21 +88,19 @@ def build(
         )
         lanes = chosen.lanes
         known = mapper.ASSUMPTION if activity is None else "of --input"
-        mapping = _mapping(boards.BOARDS[board], chosen, front, known)
+        mapping = _mapping(found, chosen, front, known)
         if not as_json:
             output.show(_table(mapping))
             output.say(f"activity {known}; ► chosen, ✗ does not fit; area is an estimate")
     with output.progress_bar(not as_json) as progress:
         report = boards.build(
             net, board, directory, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
-            activity=activity,
+            activity=activity, check=check,
         )  # fmt: skip
     if mapping:
         report["mapping"] = mapping
         try:
-            part("boards.plot").write_plot(
-                directory / "pareto.svg", boards.BOARDS[board], front, chosen
-            )
+            part("boards.plot").write_plot(directory / "pareto.svg", found, front, chosen)
         except MissingExtra as error:
             click.echo(f"lifline: no pareto.svg: {error}", err=True)
     lines = [f"{name}: {value}" for name, value in report.items() if not isinstance(value, dict | list)]

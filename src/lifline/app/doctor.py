@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 def doctor(as_json: bool) -> int:
     """List the tools and Python packages that lifline uses, and what is missing."""
     found = []
-    for name in ("sim", "boards"):
+    for name in ("sim.tools", "boards.toolchain"):
         # A part whose own packages are missing cannot say what it needs; the packages' rows say it.
         with contextlib.suppress(ImportError):
-            found += part(f"{name}.tools").tools()
+            found += part(name).tools()
     found = packages({tool.name for tool in found}) + found
     missing = [tool for tool in found if tool.version is None]
     rows = [

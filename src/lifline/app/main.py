@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.silence()
         return 0
     except LiflineError as error:
-        return _refuse(str(error))
+        return _refuse(str(error), error.status)
     except ImportError as error:
         return _refuse(str(MissingExtra(error.name or str(error), "all")))
     except OSError as error:
@@ -109,9 +109,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 2) -> int:
     click.echo(f"lifline: {' '.join(message.split())}", err=True)
-    return 2
+    return status
 
 
 class _Commands(click.Group):

@@ -90,6 +90,11 @@ lanes_option = functools.partial(
     default=None,
     help="Neurons updated per cycle: a number for all populations, or hidden=4,output=2.",
 )
+board_option = click.option(
+    "--board",
+    default=None,
+    help="As a build for this board has it: memories sliced by its block RAMs, and traces.",
+)
 
 
 def check_output(path: Path, **inputs: Path) -> None:

@@ -19,6 +19,7 @@ from .parts import part
     "--backend", type=click.Choice(("icarus", "verilator")), default="verilator", show_default=True
 )
 @options.lanes_option(show_default="1")
+@options.board_option
 @click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="Random samples.")
 @click.option(
     "--ticks",
@@ -39,6 +40,7 @@ def verify(
     network: Path,
     backend: str,
     lanes: int | dict[str, int] | None,
+    board: str | None,
     samples: int,
     ticks: int | None,
     seed: int,
@@ -48,10 +50,11 @@ def verify(
     """Check the gateware of NETWORK against the golden model, in lock-step, with random stalls."""
     net = Network.load(network)
     spikes = None if input_file is None else read_spikes(input_file, net.inputs)[0]
+    block_bits = None if board is None else part("boards").find_board(board).family.block_bits
     with output.progress_bar(not as_json) as progress:
         report = part("sim").verify(
             net, backend=backend, lanes=lanes or 1, spikes=spikes, samples=samples, ticks=ticks, seed=seed,
-            progress=progress,
+            block_bits=block_bits, progress=progress,
         )  # fmt: skip
     values = {
         "passed": report.passed,

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from lifline import ToolError
-from lifline.boards.tools import find, run, tools
+from lifline.boards.toolchain import find, run, tools
 
 NAMES = ["yosys", "nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"]
 

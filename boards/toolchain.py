@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from lifline.errors import ToolError
@@ -18,8 +17,6 @@ from lifline.processes import Processes
 from lifline.tool import Tool
 
 _REMEDY = "pip install 'lifline[boards]'"
-
-Progress = Callable[[int, int, str], object]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,170 @@
+"""A board's design in a folder, and the tools' steps on it: synthesis, place and route, packing.
+
+The network's part of it is what ``lifline export`` writes and ``lifline verify`` simulates: yosys reads those
+Verilog and memory files beside the board's own part, which has them as an instance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lifline import rtl
+from lifline.errors import ToolError
+from lifline.network import Network
+
+from .board import Board
+from .estimate import uses_dsps
+from .toolchain import Found, run
+from .top import ExportedCore, Top
+
+#: The files of a design are called so.
+NAME = "top"
+
+#: What yosys has made of the design, as Verilog; see :mod:`lifline.boards.netlist`.
+NETLIST = f"{NAME}.netlist.v"
+
+
+@dataclasses.dataclass(frozen=True)
+class Pins:
+    """The ports of the top module at the pins that a simulation drives or watches."""
+
+    clock: str
+    rx: str
+    tx: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """A network's design for a board, written to a folder."""
+
+    network: Network
+    board: Board
+    lanes: dict[str, int]  #: of each population
+    clock_mhz: float
+    folder: Path
+    pins: Pins
+    arguments: dict[str, list[str]]  #: of each tool
+
+    def synthesise(self, yosys: Found) -> None:
+        """Run yosys; its output goes to ``yosys.log``."""
+        run(yosys, self.arguments["yosys"], self.folder, self.folder / "yosys.log")
+
+    @property
+    def cells(self) -> dict[str, int]:
+        """How many cells of each type yosys has made."""
+        cells: dict[str, int] = json.loads((self.folder / f"{NAME}.stat.json").read_text())["design"][
+            "num_cells_by_type"
+        ]
+        return cells
+
+    def place(self, nextpnr: Found, seed: int) -> dict[str, Any]:
+        """Place and route, with the family's next placer where one fails; nextpnr's report.
+
+        Raises
+        ------
+        ToolError
+            If nextpnr fails; where the design does not fit, with what is short.
+        """
+        log = self.folder / "nextpnr.log"
+        report = self.folder / f"{NAME}.report.json"
+        options = ["--freq", f"{self.clock_mhz:g}", "--seed", str(seed)]
+        options += ["--timing-allow-fail", "--report", report.name]
+        for placer in self.board.family.placers:
+            arguments = [*self.arguments[nextpnr.name], *options, "--placer", placer]
+            try:
+                run(nextpnr, arguments, self.folder, log)
+                break
+            except ToolError as error:
+                need = self.resources(_utilisation(log), {})
+                short = self.board.shortage(need, fewer_lanes=max(self.lanes.values()) > 1)
+                if short is not None:
+                    raise ToolError(short) from None
+                if placer == self.board.family.placers[-1]:
+                    raise error from None
+        placed: dict[str, Any] = json.loads(report.read_text())
+        return placed
+
+    def area(self, nextpnr: Found) -> dict[str, int]:
+        """What nextpnr packs the design into, without placing it: luts, ffs, brams, dsps."""
+        log = self.folder / "nextpnr.log"
+        arguments = self.arguments[nextpnr.name]
+        routed = arguments.index(
+            self.board.family.routed
+        )  # nextpnr would write it all the same, and fail
+        run(nextpnr, [*arguments[:routed], *arguments[routed + 2 :], "--pack-only"], self.folder, log)
+        return self.resources(_utilisation(log), self.cells)
+
+    def pack(self, pack: Found, name: str) -> None:
+        """Make the bitstream, a file of that name."""
+        run(pack, self.arguments[pack.name], self.folder, self.folder / "pack.log")
+        (self.folder / f"{NAME}{self.board.family.suffix}").replace(self.folder / name)
+
+    def resources(self, used: Mapping[str, int], cells: Mapping[str, int]) -> dict[str, int]:
+        """What nextpnr has used, by lifline's names; flip-flops are yosys's where nextpnr does not count them."""
+        names = self.board.family.resources
+        result = {name: used.get(names[name], 0) if name in names else 0 for name in self.board.totals}
+        if "ffs" not in names:
+            prefix = self.board.family.ff_cells
+            result["ffs"] = sum(count for cell, count in cells.items() if cell.startswith(prefix))
+        return result
+
+
+def write_design(
+    network: Network,
+    board: Board,
+    lanes: Mapping[str, int],
+    clock_mhz: float,
+    folder: Path,
+    *,
+    netlist: bool = False,
+) -> Design:
+    """Write the design of `network` for a board to a folder.
+
+    Parameters
+    ----------
+    network, board, lanes, clock_mhz
+        As for :func:`lifline.boards.build`, all of them chosen.
+    folder : Path
+        Gets the export's files and the board's own.
+    netlist : bool
+        Whether synthesis writes `NETLIST`.
+    """
+    family = board.family
+    arrays = rtl.plan(network, lanes)
+    manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
+    platform = board.make_platform()
+    for source in manifest["sources"]:
+        platform.add_file(source, (folder / source).read_text())
+    core = ExportedCore(network, arrays, manifest["top"])
+    after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
+    dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
+    plan = platform.prepare(
+        Top(board, network, core, arrays[network.output], clock_mhz=clock_mhz),
+        NAME,
+        emit_src=False,
+        read_verilog_opts="-defer",  # the parameters of a memory come with its instances
+        synth_opts=f"{board.synth_opts} {dsps}",
+        script_after_synth="\n".join([*after, f"tee -q -o {NAME}.stat.json stat -json"]),
+    )
+    plan.extract(folder)
+    # Amaranth's plan names the tools; ours are run one by one, so that each can report and fail by itself.
+    commands = json.loads((folder / f"{plan.script}.json").read_text())["commands"]
+    arguments = {
+        name: [argument for argument in options if argument not in ("-q", "--quiet")]
+        for name, *options in commands
+    }
+    pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
+    return Design(network, board, dict(lanes), clock_mhz, folder, pins, arguments)
+
+
+def _utilisation(log: Path) -> dict[str, int]:
+    """What nextpnr says in its log that the design needs; also where it then gives up."""
+    known = {}
+    for name, count in re.findall(r"(\w+): +(\d+)/ *\d+ +\d+%", log.read_text(errors="replace")):
+        known[name] = int(count)
+    return known

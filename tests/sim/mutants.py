@@ -1,0 +1,241 @@
+"""Mutants of the gateware: small mistakes, each with the kind of random network in which it shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lifline.network import Network
+from lifline.neurons import LIF, Izhikevich
+
+from ..networks import network_at_ends, random_network
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """A mistake: in a file of the package, the right text is replaced by the wrong one."""
+
+    file: str
+    right: str
+    wrong: str
+    networks: str = "any"  #: in which networks it shows: a key of `NETWORKS`
+    seed: int = 0  #: of the first one in which it does
+
+
+def _random(**limits: Any) -> Callable[[np.random.Generator], Network]:
+    return lambda rng: random_network(
+        rng, **{"max_size": 7, "max_delay": 6, "max_populations": 2} | limits
+    )
+
+
+#: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.
+NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
+    "any": (_random(), "any"),
+    "LIF": (_random(kinds=(LIF,)), "any"),
+    "LIF in memory": (_random(kinds=(LIF,)), "one"),
+    "LIF in registers": (_random(kinds=(LIF,), max_delay=0), "all"),
+    "Izhikevich": (_random(kinds=(Izhikevich,)), "any"),
+    "at the ends": (network_at_ends, "any"),
+    "wide": (_random(max_populations=1, max_size=40, max_delay=0), "all"),
+}
+
+MUTANTS: dict[str, Mutant] = {
+    # The sums
+    "sums: the first event of a tick": Mutant(
+        "rtl/accumulator.py", "Mux(fresh_1, 0, word)", "word", "LIF in memory"
+    ),
+    "sums: of the tick before": Mutant(
+        "rtl/accumulator.py", "clear.eq(sweep)", "clear.eq(0)", "LIF in registers"
+    ),
+    "sums: a tick without events": Mutant(
+        "rtl/accumulator.py", "Mux(void, 0, word)", "word", "LIF in memory"
+    ),
+    "sums: rows come in while a tick waits": Mutant(
+        "rtl/accumulator.py", "self.i.ready.eq(~self.waiting | self.start)", "self.i.ready.eq(1)"
+    ),
+    "sums: the sign of a weight": Mutant(
+        "rtl/accumulator.py", "+ weights[lane])[:bits]", "+ weights[lane].as_unsigned())[:bits]"
+    ),
+    "sums: their latency": Mutant("rtl/accumulator.py", "LATENCY = 2", "LATENCY = 3"),
+    # Delays
+    "delays: one tick more": Mutant(
+        "rtl/delays.py", "Mux(drain, 0, row.delays[lane])", "Mux(drain, 0, row.delays[lane] + 1)"
+    ),
+    "delays: across a tick": Mutant(
+        "rtl/delays.py", "m.d.sync += base.eq(now)", "m.d.comb += base.eq(now)"
+    ),
+    "delays: sums close together": Mutant(
+        "rtl/delays.py", "if array.groups < 3:", "if array.groups < 1:"
+    ),
+    "delays: not cleared between samples": Mutant(
+        "rtl/delays.py", "clearing.eq(cleared != slots * array.groups - 1)", "clearing.eq(0)"
+    ),
+    # The encoder
+    "encoder: the order of spikes": Mutant(
+        "rtl/encoder.py", "for block in reversed(range(self.blocks)):", "for block in range(self.blocks):"
+    ),
+    "encoder: the last of a block": Mutant(
+        "rtl/encoder.py", "final.eq(~_at_least(3, pending))", "final.eq(~_at_least(2, pending))"
+    ),
+    "encoder: blocks of the second level": Mutant(
+        "rtl/encoder.py",
+        "word.bits[block * self.block : (block + 1) * self.block]",
+        "word.bits[: self.block]",
+        "wide",
+    ),
+    "encoder: how large the first level's blocks are": Mutant(
+        "rtl/encoder.py", "blocks.index_bits\n", "max(blocks.index_bits, 2) - 1\n", "wide"
+    ),
+    "encoder: a tick leaves before it is whole": Mutant(
+        "rtl/encoder.py", "with m.If(whole == 0):", "with m.If(Const(0)):"
+    ),
+    # Queues and the router
+    "queue: markers of a delay": Mutant(
+        "rtl/queue.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"
+    ),
+    "queue: room for one tick less": Mutant(
+        "rtl/queue.py", "inside | (ticks != lag + 2)", "inside | (ticks != lag + 1)"
+    ),
+    "queue: one entry less": Mutant(
+        "rtl/queue.py", "level.eq(level + pushed - fetch)", "level.eq(level + pushed)"
+    ),
+    "router: a fork where one is not ready": Mutant(
+        "rtl/router.py", "out.valid.eq(i.valid & _all(others))", "out.valid.eq(i.valid)"
+    ),
+    "router: a sample begins before its first event": Mutant(
+        "rtl/router.py", "queue.open.eq(begun)", "queue.open.eq(1)", seed=95
+    ),
+    "router: markers inside of a tick": Mutant(
+        "rtl/router.py", "self.o.valid.eq(i.valid & ~i.payload.marker)", "self.o.valid.eq(i.valid)"
+    ),
+    # Synapses
+    "synapses: the next group's row": Mutant(
+        "rtl/synapses.py", "following.eq(address + sources)", "following.eq(address + 1)"
+    ),
+    "synapses: rows held back": Mutant("rtl/synapses.py", "rom.en.eq(issue)", "rom.en.eq(1)"),
+    "synapses: which projection": Mutant(
+        "rtl/synapses.py", "channel.eq(event.channel),\n", "channel.eq(0),\n"
+    ),
+    # The plan
+    "plan: width of the sums": Mutant(
+        "rtl/plan.py", "return signed_bits(*self.accumulator_range)", "return signed_bits(*self.accumulator_range) - 1"
+    ),
+    "plan: the queue of a delay": Mutant(
+        "rtl/plan.py", "return (self.lag + 2) * (events + 1)", "return events + 1"
+    ),
+    "plan: the sign of a parameter": Mutant(
+        "rtl/parameters.py", "signed = low < 0", "signed = False"
+    ),
+    # The array and its states
+    "array: ticks on their way": Mutant(
+        "rtl/array.py", "(on_their_way != TICKS)", "(on_their_way != TICKS - 2)", seed=1
+    ),
+    "update: states come back too early": Mutant(
+        "rtl/update.py", "NeuronUpdate.latency(array) + read)", "NeuronUpdate.latency(array))"
+    ),
+    "update: initial values": Mutant(
+        "rtl/update.py", "Mux(started, states.data, initial)", "Mux(started, states.data, 0)", "Izhikevich"
+    ),
+    "update: initial values of one group": Mutant(
+        "rtl/update.py", "len(spikes)), initial))", "len(spikes)), initial & 0))", "Izhikevich"
+    ),
+    "update: a sample's first tick": Mutant(
+        "rtl/update.py", "(coming_group == last_group)", "(coming_group == 0)", "Izhikevich"
+    ),
+    "update: a lane without a neuron": Mutant(
+        "rtl/update.py", "spike = spike & (group != last_group)", "pass"
+    ),
+    "update: parameters of each neuron": Mutant(
+        "rtl/update.py", "(column == column[0]).all()", "(column == column[0]).any()"
+    ),
+    # LIF
+    "LIF: rounding": Mutant(
+        "rtl/neurons/lif.py",
+        'times(kept, self.parameter("beta")) >> BETA_BITS',
+        '(times(kept, self.parameter("beta")) + (1 << BETA_BITS - 1)) >> BETA_BITS',
+        "LIF",
+    ),
+    "LIF: greater or equal": Mutant(
+        "rtl/arithmetic.py", "return (limit - value)[-1]", "return (limit - value - 1)[-1]", "LIF"
+    ),
+    "LIF: saturation": Mutant(
+        "rtl/arithmetic.py", "fits = (above == 0) | above.all()", "fits = Const(1)", "LIF"
+    ),
+    "LIF: a late reset before the leak": Mutant(
+        "rtl/neurons/lif.py",
+        "taken = Mux(self.spiked, threshold, 0)",
+        "kept = self.old_membrane - Mux(self.spiked, threshold, 0)",
+        "LIF", 7
+    ),
+    "LIF: no late reset": Mutant(
+        "rtl/neurons/lif.py", "kept = Mux(self.spiked, 0, self.old_membrane)", "pass", "LIF"
+    ),
+    "LIF: width of the current without the threshold": Mutant(
+        "rtl/neurons/lif.py", "low -= int(neuron.threshold.max())", "pass", "at the ends"
+    ),
+    "LIF: width of the current without the bias": Mutant(
+        "rtl/neurons/lif.py", "high += int(neuron.bias.max())", "pass", "at the ends", 9
+    ),
+    "LIF: saturation of the synaptic current": Mutant(
+        "rtl/neurons/lif.py",
+        "saturate(kept_current + self._current(m, Const(0)), bits)",
+        "kept_current + self._current(m, Const(0))",
+        "LIF", 2
+    ),
+    "LIF: a late reset beside a synaptic current": Mutant(
+        "rtl/neurons/lif.py", 'delay(m, taken, 1, "taken")', "taken", "LIF", 20
+    ),
+    "LIF: adaptation without a spike": Mutant(
+        "rtl/neurons/lif.py", "Mux(self.spiked, jump, 0)", "jump", "LIF"
+    ),
+    "LIF: saturation of the adaptation": Mutant(
+        "rtl/neurons/lif.py", "saturate(kept + risen, adaptation.bits)", "kept + risen", "LIF"
+    ),
+    "LIF: saturation after a reset": Mutant(
+        "rtl/neurons/lif.py", "reduced = saturate(reduced, neuron.membrane_bits)", "pass", "LIF", 104
+    ),
+    "LIF: the random generator": Mutant(
+        "rtl/neurons/lif.py", "Cat(Const(0, 8), r[:8])", "Cat(Const(0, 9), r[:7])", "LIF"
+    ),
+    "LIF: which bits choose the noise": Mutant(
+        "rtl/neurons/lif.py", "drawn[16 - noise.index_bits :]", "drawn[: noise.index_bits]", "LIF"
+    ),
+    "LIF: noise a tick early": Mutant(
+        "rtl/neurons/lane.py", 'delay(m, index, 1, f"{label}_index")', "index", "LIF"
+    ),
+    # Izhikevich
+    "Izhikevich: the quadratic term": Mutant(
+        "rtl/neurons/izhikevich.py", "(added - taken).shift_right(16)", "(added - taken).shift_right(15)",
+        "Izhikevich",
+    ),
+    "Izhikevich: rounding": Mutant(
+        "rtl/neurons/izhikevich.py",
+        "pull.shift_right(A_BITS + neuron.step_bits)",
+        "(pull + 2048).shift_right(A_BITS + neuron.step_bits)",
+        "Izhikevich",
+    ),
+    "Izhikevich: the recovery of a tick later": Mutant(
+        "rtl/neurons/izhikevich.py", 'delay(m, u, 1, "u")', "u", "Izhikevich"
+    ),
+    "Izhikevich: saturation of the recovery": Mutant(
+        "rtl/neurons/izhikevich.py", "saturate(r + d, neuron.recovery_bits)", "r + d", "Izhikevich"
+    ),
+    "Izhikevich: parameters of a group too early": Mutant(
+        "rtl/neurons/izhikevich.py",
+        'delay(m, self.parameter("c"), latency, "c")',
+        'delay(m, self.parameter("c"), latency - 1, "c")',
+        "Izhikevich", 5
+    ),
+    # The cycle model
+    "cycles: the interval of sweeps": Mutant(
+        "rtl/cycles.py", "NeuronArray.interval(array)", "array.groups"
+    ),
+    "cycles: when the sums take rows again": Mutant(
+        "rtl/cycles.py", "self.sums.closed(array)", "0", seed=1
+    ),
+    "cycles: ticks on their way": Mutant("rtl/cycles.py", "t - TICKS, 1", "t - TICKS + 2, 1", seed=1),
+    "cycles: the room of a queue": Mutant("rtl/cycles.py", "[t - 2] + 1", "[t - 2] + 2", seed=2),
+}  # fmt: skip

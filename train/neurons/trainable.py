@@ -1,0 +1,223 @@
+"""What every population that learns has, whatever its kind: scale, batch normalisation, dropout, parameters."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lifline.errors import InputError, NetworkError
+from lifline.neurons import Neuron
+
+from ..surrogate import Surrogate, atan
+from .cell import Cell, Elementwise
+
+Scale = float | Literal["free", "power_of_two", "per_neuron"]
+
+MAX_BITS = 24  #: of any state
+
+SCALES = ("free", "power_of_two", "per_neuron")
+
+
+class Trainable(nn.Module):
+    """A population that learns, in the model's units.
+
+    Parameters
+    ----------
+    size : int
+        Number of neurons.
+    bias : float or Tensor (size,)
+        A constant input current.
+    learn_bias : bool
+    spike_grad : Surrogate, optional
+        By default :func:`~lifline.train.surrogate.atan`.
+    scale : "free", "power_of_two", "per_neuron" or float
+        The contract's units to one of the model's.
+    batch_norm : bool
+    dropout : float
+
+    Raises
+    ------
+    InputError
+        If one of these cannot be used.
+    """
+
+    bias: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        bias: float | Tensor = 0.0,
+        learn_bias: bool = False,
+        spike_grad: Surrogate | None = None,
+        scale: Scale = "free",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not (scale in SCALES if isinstance(scale, str) else float(scale) > 0):
+            choices = ", ".join(map(repr, SCALES))
+            raise InputError(f"scale must be {choices} or a number above 0, not {scale!r}")
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropout must be in 0 … 1, and less than 1, not {dropout}")
+        self.size = size
+        self.spike_grad = spike_grad or atan()
+        self.scale: Scale = scale
+        self.dropout = dropout
+        self.norm = nn.BatchNorm1d(size) if batch_norm else None
+        self.add("bias", bias, learn=learn_bias)
+
+    def add(
+        self,
+        name: str,
+        value: float | Tensor | None,
+        *,
+        learn: bool = False,
+        low: float = -torch.inf,
+        high: float = torch.inf,
+    ) -> None:
+        """A parameter for all neurons or each, learned or not; None: it is absent.
+
+        Raises
+        ------
+        InputError
+            If it is out of low … high, or has another shape.
+        """
+        if value is None:
+            self.register_buffer(name, None)
+            return
+        tensor = torch.as_tensor(value, dtype=torch.get_default_dtype()).detach().clone()
+        if tensor.shape not in ((), (self.size,)):
+            raise InputError(
+                f"{name} must be a number or have the shape ({self.size},), not {tuple(tensor.shape)}"
+            )
+        if not ((tensor >= low) & (tensor <= high)).all():
+            raise InputError(f"{name} must be in {low} … {high}, not {value}")
+        if learn:
+            self.register_parameter(name, nn.Parameter(tensor))
+        else:
+            self.register_buffer(name, tensor)
+
+    @property
+    def readout(self) -> bool:
+        """Whether its neurons never reset, and so answer by their membranes."""
+        return False
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The bits of each state that was given a width, and so may saturate."""
+        return {}
+
+    def cell(self, scale: Tensor, *, quantised: bool) -> Cell:
+        """The population as it is trained: in the contract's units, or in floating point and in the model's.
+
+        Parameters
+        ----------
+        scale : Tensor () or (size,)
+            The contract's units to one of the membrane's; 1 in floating point.
+        quantised : bool
+        """
+        raise NotImplementedError
+
+    def neuron(self, scale: Tensor, low: np.ndarray, high: np.ndarray) -> Neuron:
+        """The contract's neuron, each state without a given width so wide that no spikes whatever can saturate it.
+
+        Parameters
+        ----------
+        scale : Tensor () or (size,)
+        low, high : int64 (size,)
+            The least and the greatest sum of the weights of a tick.
+        """
+        raise NotImplementedError
+
+    def in_units(self, scale: float | Tensor, around: Elementwise) -> dict[str, Tensor]:
+        """The parameters in the contract's units, rounded by `around`."""
+        raise NotImplementedError
+
+    def least_unit(self) -> Tensor:
+        """The smallest unit, in the model's, with which each neuron's parameters fit their fields: (size,)."""
+        return torch.zeros(self.size, dtype=self.bias.dtype, device=self.bias.device)
+
+    def gain_and_offset(self) -> tuple[Tensor, Tensor]:
+        """What batch normalisation, by its running statistics, does to currents: () or (size,)."""
+        norm = self.norm
+        if norm is None:
+            return torch.ones_like(self.bias), torch.zeros_like(self.bias)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        return gain, norm.bias - gain * norm.running_mean
+
+    def normalise(self, currents: Tensor) -> Tensor:
+        """Batch normalisation of currents (ticks, samples, size), over ticks and samples."""
+        assert self.norm is not None
+        normal: Tensor = self.norm(currents.flatten(0, 1))
+        return normal.view_as(currents)
+
+    def kept(self, samples: int) -> Tensor | None:
+        """(samples, size): 0 for neurons that are left out, a factor above 1 for the others; None: all stay."""
+        if not self.dropout:
+            return None
+        ones = torch.ones(samples, self.size, dtype=self.bias.dtype, device=self.bias.device)
+        return nn.functional.dropout(ones, self.dropout)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Put batch normalisation's offset into the bias, which is learned from then on; its gain is lost."""
+        _, offset = self.gain_and_offset()
+        bias = (self.bias + offset).expand(self.size).clone()
+        del self.bias
+        self.bias = nn.Parameter(bias)
+        self.norm = None
+
+
+@functools.singledispatch
+def trainable(neuron: Neuron, size: int) -> Trainable:
+    """A population that exports `neuron` again, and can be trained further from there."""
+    name = type(neuron).__name__
+    raise NetworkError(
+        f"{name} neurons cannot be trained: register a module for them with lifline.train.neurons.trainable"
+    )
+
+
+def greatest(bits: int | None) -> int:
+    """The greatest value of a state of so many bits; None: of the most that there can be."""
+    return int(2 ** ((bits or MAX_BITS) - 1)) - 1
+
+
+def width(bound: float, least: int = 8) -> int:
+    """The bits that hold −bound … bound in two's complement, `least` … 24."""
+    return min(max(int(np.ceil(bound)).bit_length() + 1, least), MAX_BITS)
+
+
+def exact(values: np.ndarray, scale: float) -> Tensor:
+    """`values` / `scale`, in the default type if that holds it, else in float64.
+
+    One value for all neurons stays one.
+    """
+    quotient = torch.tensor(values / scale, dtype=torch.float64)
+    rounded = quotient.to(torch.get_default_dtype())
+    return rounded if torch.equal(rounded.to(torch.float64), quotient) else quotient
+
+
+def integers(values: Tensor) -> np.ndarray:
+    """`values`, which are integers, as int64.
+
+    Raises
+    ------
+    NetworkError
+        If one is not finite.
+    """
+    if not torch.isfinite(values).all():
+        raise NetworkError("a parameter is not a finite number; training has diverged")
+    array: np.ndarray = values.detach().to(torch.int64).cpu().numpy()
+    return array
+
+
+def straight_through(values: Tensor) -> Tensor:
+    """`values` rounded; the gradient passes straight through."""
+    return values + (values.round() - values).detach()

@@ -21,7 +21,7 @@ from lifline.neurons import Neuron
 
 from .accelerator import Accelerator
 from .memory import Rom
-from .plan import Lanes
+from .plan import Lanes, check_size
 from .verilog import (
     PREFIX,
     memory_files,
@@ -68,6 +68,7 @@ def export(
     InputError
         If the folder cannot be written, `lanes` do not fit the network, or `prefix` cannot start a name.
     """
+    check_size(network)
     accelerator = Accelerator(network, lanes, trace, block_bits)
     text = verilog_text(accelerator, prefix)
     files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)

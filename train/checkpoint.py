@@ -47,7 +47,7 @@ def load(path: Path, run: Any) -> dict[str, Any] | None:
         raise InputError(f"{path}: damaged, or not a checkpoint; remove it to begin anew") from None
     if not same:
         raise InputError(
-            f"{path}: the interrupted run had other settings or another seed; give the same, or remove it "
+            f"{path}: the interrupted run had other settings, other data or another seed; give the same, or remove it "
             "to begin anew"
         )
     return state

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import summary
-from .checks import check_integer
+from .checks import brief, check_integer
 from .errors import LiflineError, NetworkError
 from .fields import equal
 from .files import read_npz, write_npz
@@ -34,7 +34,7 @@ from .synapses import Dense, Synapses
 #: The name by which a projection calls the network's inputs.
 INPUT = "input"
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")  # files and Verilog modules are named after it
 _INT32 = 2**31
 
 
@@ -45,7 +45,7 @@ class Population:
     Parameters
     ----------
     name : str
-        A letter, then letters, digits or ``_``; not ``"input"``.
+        A letter, then up to 99 letters, digits or ``_``; not ``"input"``.
     size : int or (height, width, channels)
         Number of neurons, ≥ 1.  Of a shape, neuron (y, x, c) has the index (y · width + x) · channels
         + c.
@@ -69,7 +69,7 @@ class Population:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise NetworkError(
-                f"population name must be a letter followed by letters, digits or '_', not {self.name!r}"
+                f"population name must be a letter followed by up to 99 letters, digits or '_', not {brief(self.name)}"
             )
         if self.name == INPUT:
             raise NetworkError(f"population name '{INPUT}' is taken by the network's inputs; rename it")

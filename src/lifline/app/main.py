@@ -30,6 +30,9 @@ from .simulate import simulate
 from .train import train
 from .verify import verify
 
+#: Longer messages are cut: what is wrong may be a name of megabytes.
+_LONGEST = 1000
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; what goes wrong becomes one line on stderr."""
@@ -110,7 +113,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _refuse(message: str, status: int = 2) -> int:
-    click.echo(f"lifline: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split())
+    click.echo(f"lifline: {line if len(line) <= _LONGEST else line[:_LONGEST] + ' …'}", err=True)
     return status
 
 

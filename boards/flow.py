@@ -135,7 +135,7 @@ def _plan(
     try:
         from lifline import rtl
 
-        from .estimate import choose_lanes
+        from .estimate import check_size, choose_lanes
         from .netlist import find_simulator
         from .uart import divisor
     except ModuleNotFoundError as error:
@@ -146,6 +146,7 @@ def _plan(
     clock = float(clock_mhz) if clock_mhz is not None else board.clocks_mhz[0]
     solve_pll(board, clock)
     divisor(clock * 1e6, board.baud)
+    check_size(network, board)
     tools = _Tools(*(find(name) for name in ("yosys", board.family.nextpnr, board.family.pack)))
     simulator = find_simulator() if check else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)

@@ -79,7 +79,6 @@ def build(
     boards = part("boards")
     found = boards.find_board(board)
     options.check_finished(directory / "report.json", force)
-    part("boards.estimate").check_size(net, found)
     activity = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs)

@@ -204,7 +204,8 @@ class Build:
             _require_fst(tool, self.waves)
         shutil.rmtree(self.objects, ignore_errors=True)
         self.objects.mkdir(parents=True)
-        environment = {**os.environ, **tool.environment}
+        # The compiler's own temporary files are removed with the rest, even where it is killed.
+        environment = {**os.environ, **tool.environment, "TMPDIR": str(self.objects)}
         for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # those of a make that runs us
             environment.pop(name, None)
         log = self.objects / "compile.log"
@@ -311,10 +312,13 @@ def _runner(build: Build, processes: Processes) -> Any:
 
     runner = get_runner(build.backend)
 
+    # The compiler's own temporary files are removed with the rest, even where it is killed.
+    temporary = {"TMPDIR": str(build.objects)}
+
     def execute(commands: Sequence[Sequence[str]], cwd: str, output: Any = None) -> None:
         for command in commands:
             status = processes.run(
-                list(map(str, command)), cwd=cwd, environment=runner.env, output=output
+                list(map(str, command)), cwd=cwd, environment={**runner.env, **temporary}, output=output
             )
             if status:
                 raise RuntimeError(f"{command[0]} ended with the status {status}")

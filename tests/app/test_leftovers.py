@@ -182,7 +182,9 @@ def test_export_needs_no_other_yosys_and_no_home(plain: Path, variable: str) -> 
 
 def running(word: str) -> list[str]:
     """The processes with this word in their command line."""
-    done = subprocess.run(["ps", "-Ao", "stat=,args="], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["ps", "-Aww", "-o", "stat=,args="], capture_output=True, text=True, check=True
+    )
     return [line for line in done.stdout.splitlines() if word in line and not line.startswith("Z")]
 
 
@@ -210,7 +212,10 @@ def test_an_ended_simulation_leaves_no_simulator(plain: Path, end: signal.Signal
         [sys.executable, "-m", "lifline", *command],
         env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        assert wait_for(lambda: any("vvp" in line for line in running(f"{temporary}/")))
+        seen = wait_for(
+            lambda: [x for x in running(f"{temporary}/") if "vvp -m" in x] or process.poll()
+        )
+        assert isinstance(seen, list), process.communicate()
         process.send_signal(end)
         _, error = process.communicate(timeout=60)
     assert wait_for(lambda: not running(str(temporary)), 10)

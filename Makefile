@@ -10,13 +10,18 @@ JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test fuzz bench lint clean
 
 demo: $(VENV)/system $(VENV)/all
 	$(BIN)/lifline demo -o demo
 
 test: $(VENV)/system $(VENV)/dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+# Odd command lines and files by the thousand; FUZZ_SEED=… makes others.
+FUZZ_SEED ?= 0
+fuzz: $(VENV)/system $(VENV)/dev
+	LIFLINE_FUZZ=2000 LIFLINE_FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest -n $(JOBS) tests/app/test_fuzz.py
 
 # Without GHDL the benchmark of Spiker's cycles leaves Spiker out; all others run.
 bench: $(VENV)/system $(VENV)/bench

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lifline.errors import CheckError, ToolError
+from lifline.processes import leash
 
 from .families import Family
 from .host import BoardError, answers
@@ -222,7 +223,7 @@ def run_icarus(folder: Path, sources: Sequence[str], family: Family, yosys: Foun
         ["vvp", "-n", "testbench.vvp"],
     ):
         done = subprocess.run(
-            command,
+            [*leash(), *command],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,7 +14,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -246,7 +246,7 @@ def read_npz(path: str | os.PathLike[str], item_bytes: int = 1) -> dict[str, np.
 def _bytes_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path, item_bytes: int) -> int:
     """Memory that one member will take, by its header, which is compared with its size (no surprise allocation)."""
     try:
-        with archive.open(entry) as member, warnings.catch_warnings():
+        with cast(zipfile.ZipExtFile, archive.open(entry)) as member, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a header that Python 2 has written
             version = npy.read_magic(member)
             wide = version != (1, 0)

@@ -142,7 +142,11 @@ def run_task(
         network.save(scratch / "network.npz")
         write_npz(scratch / "test.npz", {"spikes": spikes, "labels": labels})
         (scratch / "train.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    checkpoint.unlink(missing_ok=True)
+    for left in (
+        checkpoint,
+        *folder.glob(f".{checkpoint.name}.*"),
+    ):  # the latter by a kill as it was written
+        left.unlink(missing_ok=True)
     return record
 
 

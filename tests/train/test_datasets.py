@@ -172,7 +172,7 @@ class TestMnist:
         monkeypatch.setattr(datasets.images, "_MOST_BYTES", 1 << 20)
         write(tmp_path, self.FILES | {"t10k-labels-idx1-ubyte.gz": gzip.compress(bytes(1 << 21))})
         message = refused(datasets.mnist, tmp_path)
-        assert message.endswith("holds more than 1 MiB, ten times MNIST; fetch it again")
+        assert message.endswith("holds more than 1 MiB, twice the largest of MNIST; fetch it again")
 
     def test_other_data_of_the_same_sizes_is_not_mnist(self, tmp_path: Path) -> None:
         labels = np.zeros(10_000, np.uint8)

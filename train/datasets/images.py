@@ -25,7 +25,7 @@ _MNIST = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 #: No file of such images is longer; a small compressed one could hold gigabytes.
-_MOST_BYTES = 512 << 20
+_MOST_BYTES = 128 << 20
 _MNIST_SIZES = {"train": 60_000, "t10k": 10_000}
 
 
@@ -104,7 +104,7 @@ def _idx(folder: Path, name: str, check: bool) -> tuple[Path, np.ndarray]:
         raise InputError(f"{path}: cannot be read: {error}; fetch it again") from None
     if len(content) > _MOST_BYTES:
         raise InputError(
-            f"{path}: holds more than {_MOST_BYTES >> 20} MiB, ten times MNIST; fetch it again"
+            f"{path}: holds more than {_MOST_BYTES >> 20} MiB, twice the largest of MNIST; fetch it again"
         )
     dimensions = int(re.findall(r"idx(\d)", name)[0])
     header = 4 * (1 + dimensions)

@@ -6,6 +6,8 @@ import contextlib
 import datetime
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -39,9 +41,10 @@ def processes(say: Callable[[str], None] = lambda line: None) -> Iterator[int]:
     if "TORCHELASTIC_RUN_ID" not in os.environ:  # not torchrun, which starts all of them
         say(f"WORLD_SIZE is {size}: waiting for the other processes at {address}")
     try:
-        torch.distributed.init_process_group(
-            "nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
-        )
+        with _ended_at_once():
+            torch.distributed.init_process_group(
+                "nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
+            )
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
         raise _no_torchrun(
@@ -51,6 +54,20 @@ def processes(say: Callable[[str], None] = lambda line: None) -> Iterator[int]:
         yield rank()
     finally:
         torch.distributed.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Let signals end the process without Python, whose handlers do not run while torch waits for others."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _variable(name: str, least: int = 0) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +232,26 @@ def test_processes_that_nobody_joins_say_so(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match=message), distributed.processes(said.append):
         pass
     assert said == ["WORLD_SIZE is 2: waiting for the other processes at 127.0.0.1"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_processes_that_nobody_joins_can_be_ended(
+    data: Path, tmp_path: Path, end: signal.Signals
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variables = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{port}"}
+    command = [sys.executable, "-m", "lifline", "train", "arrays", "--data", str(data), "-o", "out"]
+    with subprocess.Popen(
+        command, env={**os.environ, **variables}, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stderr is not None
+        assert "waiting for the other processes" in process.stderr.readline()
+        time.sleep(1)  # now it waits
+        process.send_signal(end)
+        assert process.wait(20) == -end
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

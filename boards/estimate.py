@@ -28,6 +28,9 @@ from .protocol import WINDOW, score_bits
 #: `choose_lanes` goes no further: wider arrays take long to place and route, and seldom reach their clock.
 MOST_LANES = 8
 
+#: More than a look-up table of any family can hold.
+_LUT_BITS = 64
+
 #: Logic that place and route can use in practice.
 _USABLE = 0.9
 
@@ -168,6 +171,22 @@ def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
         lane_logic(array.population.neuron, array).multiplier for array in arrays.values()
     )
     return 0 < multipliers <= board.dsps
+
+
+def check_size(network: Network, board: Board) -> None:
+    """Refuse a network that no lanes could fit on a board, before it is planned: that takes minutes for millions.
+
+    Raises
+    ------
+    ToolError
+    """
+    needed = rtl.memory_bits(network)
+    there = board.brams * board.family.block_bits + board.luts * _LUT_BITS + board.ffs
+    if needed > there:
+        raise ToolError(
+            f"states and synapses take {needed / 1e6:,.1f} Mbit, {board.name} has {there / 1e6:,.1f} Mbit in block "
+            "RAMs and logic: choose fewer neurons, smaller weight_bits or a bigger board"
+        )
 
 
 def choose_lanes(network: Network, board: Board) -> dict[str, int]:

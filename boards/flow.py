@@ -16,6 +16,7 @@ import numpy as np
 
 import lifline
 from lifline.errors import InputError, MissingExtra, ToolError
+from lifline.files import replaced
 from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 
@@ -134,7 +135,7 @@ def _plan(
     try:
         from lifline import rtl
 
-        from .estimate import choose_lanes
+        from .estimate import check_size, choose_lanes
         from .uart import divisor
     except ModuleNotFoundError as error:
         package = (error.name or "amaranth").partition(".")[0]
@@ -144,6 +145,7 @@ def _plan(
     clock = float(clock_mhz) if clock_mhz is not None else board.clocks_mhz[0]
     solve_pll(board, clock)
     divisor(clock * 1e6, board.baud)
+    check_size(network, board)
     tools = _Tools(*(find(name) for name in ("yosys", board.family.nextpnr, board.family.pack)))
     simulator = find_simulator() if checks else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
@@ -291,12 +293,7 @@ def _too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:
 
 
 def _deliver(work: Path, target: Path, names: Sequence[str]) -> None:
-    """Move finished files into `target`, the report last, each whole."""
-    try:
-        target.mkdir(parents=True, exist_ok=True)
+    """Move finished files into `target`, the report last, in place of an earlier build's."""
+    with replaced(target, "report.json") as scratch:
         for name in names:
-            partial = target / f".{name}.partial"
-            shutil.copyfile(work / name, partial)
-            partial.replace(target / name)
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from None
+            shutil.copyfile(work / name, scratch / name)

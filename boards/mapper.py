@@ -19,7 +19,7 @@ from lifline.errors import InputError, ToolError
 from lifline.network import INPUT, Network
 
 from .board import Board, find_board, solve_pll
-from .estimate import Need, array_need, fixed_need, total
+from .estimate import Need, array_need, check_size, fixed_need, total
 
 #: The share of the look-up tables that a design may need by the estimate, so that it is sure to fit and to route.
 MARGIN = 0.75
@@ -99,6 +99,7 @@ def map_lanes(
     chosen_board = find_board(board)
     clock = float(clock_mhz) if clock_mhz is not None else chosen_board.clocks_mhz[0]
     solve_pll(chosen_board, clock)
+    check_size(network, chosen_board)
     if target_us is not None and not target_us > 0:
         raise InputError(f"the target must be a time above 0 µs, not {target_us!r}")
     front = pareto(network, chosen_board, activity or assumed_activity(network), clock)

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from lifline.errors import ToolError
+from lifline.processes import Processes
 from lifline.tool import Tool
 
 _REMEDY = "pip install 'lifline[boards]'"
@@ -99,15 +100,8 @@ def run(tool: Found, arguments: list[str], directory: Path, log: Path) -> None:
         If it ends with an error, naming its first error line.
     """
     with log.open("wb") as output:
-        result = subprocess.run(
-            [*tool.command, *arguments],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if result.returncode:
+        status = Processes().run([*tool.command, *arguments], cwd=directory, output=output)
+    if status:
         lines = log.read_text(errors="replace").splitlines()
         errors = [line.strip() for line in lines if "ERROR" in line or "error:" in line]
         reason = next(

@@ -7,7 +7,7 @@ from typing import Any
 
 from lifline.errors import MissingExtra
 
-from .plan import ArrayPlan, Memory, lanes_of, plan
+from .plan import ArrayPlan, Memory, lanes_of, memory_bits, plan
 
 try:
     import amaranth  # noqa: F401
@@ -33,6 +33,7 @@ __all__ = [
     "event_layout",
     "export",
     "lanes_of",
+    "memory_bits",
     "plan",
     "trace_layout",
 ]

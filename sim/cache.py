@@ -6,11 +6,12 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lifline.errors import ToolError
+from lifline.errors import LiflineError, ToolError
 
 from .process import check_folder
 
@@ -42,7 +43,22 @@ def cached(key: object, make: Callable[[Path], None]) -> Iterator[Path]:
         if not complete.exists():
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not complete.exists():
-                make(folder)
-                complete.touch()
+                _fill(folder, make)
             fcntl.flock(lock, fcntl.LOCK_UN)
         yield folder
+
+
+def _fill(folder: Path, make: Callable[[Path], None]) -> None:
+    """Make what is kept; a kill or a full disk leaves nothing that the next one would trip over."""
+    for left in folder.iterdir():
+        if left.name != "lock":
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+    try:
+        make(folder)
+        (folder / "complete").touch()
+    except OSError as error:
+        if isinstance(error, LiflineError):
+            raise
+        raise ToolError(
+            f"{folder}: cannot write there: {error.strerror or error}; set LIFLINE_CACHE to another folder"
+        ) from None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lifline import rtl
-from lifline.errors import LiflineError, ToolError
+from lifline.errors import InputError, LiflineError, ToolError
 from lifline.files import check_spikes
 from lifline.network import Network
 from lifline.progress import Progress
@@ -327,20 +327,39 @@ def simulate(
 
 @contextlib.contextmanager
 def work_folder(workdir: Path_ | None) -> Iterator[Path]:
-    """The folder to work in; a temporary one is removed, unless a tool fails: its log is in there."""
+    """The folder to work in; a temporary one is removed, but for a log that the message of a failure names."""
     if workdir is not None:
         yield Path(workdir)
         return
-    temporary = Path(tempfile.mkdtemp(prefix="lifline-"))
-    keep = False
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix="lifline-"))
+    except OSError as error:
+        raise InputError(f"no temporary folder can be made: {error}; set TMPDIR") from None
+    kept: list[Path] = []
     try:
         yield temporary
-    except ToolError:
-        keep = True
+    except ToolError as error:
+        kept = [log for log in temporary.rglob("*.log") if str(log) in str(error)]
         raise
+    except OSError as error:  # a full disk is said without a file
+        if error.filename is not None or isinstance(error, LiflineError):
+            raise
+        raise InputError(f"{temporary}: cannot write there: {error.strerror or error}") from None
     finally:
-        if not keep:
-            shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary, kept)
+
+
+def _remove(folder: Path, kept: Sequence[Path]) -> None:
+    """Remove a folder, but for some files in it."""
+    if not kept:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder comes before it
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            elif path not in kept:
+                path.unlink()
 
 
 def teller(progress: Progress | None, total: int) -> Callable[[int, str], None]:

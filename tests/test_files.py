@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pickle
+import shutil
+import signal
+import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import lifline.files
-from lifline import InputError
-from lifline.files import atomic_write, check_spikes, read_npz, write_npz
+from lifline import InputError, Network, NetworkError
+from lifline.files import atomic_write, check_spikes, read_npz, replaced, write_npz
 
 
 def npy(array: np.ndarray, **options: bool) -> bytes:
@@ -169,17 +176,217 @@ def test_a_damaged_header(tmp_path: Path, content: bytes) -> None:
 def test_a_file_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_npz(tmp_path / "bomb.npz", {"a": np.zeros(1 << 20)})  # a few KiB of file, 8 MiB of zeros
     monkeypatch.setattr(lifline.files, "MAX_BYTES", 1 << 20)
-    with pytest.raises(InputError, match="its arrays exceed 0 GiB; split the file"):
+    message = r"would take 0\.0 GiB of memory, more than the limit of 0\.000976562 GiB; split the file"
+    with pytest.raises(InputError, match=message):
         read_npz(tmp_path / "bomb.npz")
 
 
-def test_every_truncation_is_one_clear_error(tmp_path: Path) -> None:
-    write_npz(tmp_path / "whole.npz", {"a": np.arange(30), "b": np.arange(4, dtype=np.uint8)})
-    content = (tmp_path / "whole.npz").read_bytes()
-    for length in range(len(content)):
-        (tmp_path / "cut.npz").write_bytes(content[:length])
-        with pytest.raises(InputError, match=r"cut\.npz: "):
-            read_npz(tmp_path / "cut.npz")
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_a_network_counts_as_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: type
+) -> None:
+    """Whatever integers a file holds, a network keeps 8 bytes of each."""
+    write_npz(tmp_path / "network.npz", {"header": np.zeros(1 << 17, dtype)})
+    monkeypatch.setattr(lifline.files, "MAX_BYTES", (1 << 20) - 1)
+    with pytest.raises(NetworkError, match=r"network\.npz: its arrays would take 0\.0 GiB of memory"):
+        Network.load(tmp_path / "network.npz")
+
+
+#: Reads a file with the memory that a process may have limited; says how much it took.
+MEASURED = """
+import resource, sys, time
+import lifline.files
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+began = time.perf_counter()
+try:
+    lifline.files.read_npz(sys.argv[1])
+except lifline.InputError as error:
+    print(error)
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("bomb", ["array", "header"])
+def test_a_bomb_is_refused_at_once(tmp_path: Path, bomb: str) -> None:
+    """Gigabytes of zeros in a small file cost neither time nor memory, be they an array's or its header's."""
+    path, size = tmp_path / "bomb.npz", 3 << 30
+    entry = zipfile.ZipInfo("spikes.npy")
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    start = header(f"({size},)").replace(b"<i8", b"|u1")
+    if bomb == "header":
+        start = b"\x93NUMPY\x02\x00" + size.to_bytes(4, "little")
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(entry, start + bytes(1 << 20))
+    content = bytearray(path.read_bytes())  # its directory claims more than there is, as a bomb's holds
+    at = content.index(b"PK\x01\x02") + 24
+    content[at : at + 4] = (size + 128).to_bytes(4, "little")
+    path.write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(path)], capture_output=True, text=True, check=True
+    )
+    message, measured = done.stdout.splitlines()
+    if bomb == "array":
+        assert message.endswith("take 3.0 GiB of memory, more than the limit of 2 GiB; split the file")
+    else:
+        assert message == f"{path}: member 'spikes.npy' is not a NumPy array"
+    seconds, kib = map(float, measured.split())
+    assert seconds < 1
+    assert kib < 200_000
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a.npy", "a")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")  # of zipfile, as it writes
+def test_two_arrays_of_one_name(tmp_path: Path, names: tuple[str, str]) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        for number, name in enumerate(names):
+            file.writestr(name, npy(np.array([number])))
+    with pytest.raises(InputError, match=r"x\.npz: holds two arrays 'a'; remove one"):
+        read_npz(tmp_path / "x.npz")
+
+
+def test_a_header_of_python_2_is_read_without_a_warning(tmp_path: Path) -> None:
+    archive(tmp_path / "x.npz", a=header("(2L,)") + np.array([5, 6]).tobytes())
+    assert read_npz(tmp_path / "x.npz")["a"].tolist() == [5, 6]
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.npz")
+    with pytest.raises(InputError, match=r"x\.npz: not a regular file; copy what it gives into one"):
+        read_npz(tmp_path / "x.npz")
+
+
+def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.npz").symlink_to(tmp_path / "there" / "real.npz")
+    for value in (1, 2):  # the first makes the file, the second replaces it
+        write_npz(tmp_path / "link.npz", {"a": np.array(value)})
+        assert (tmp_path / "link.npz").is_symlink()
+        assert read_npz(tmp_path / "there" / "real.npz")["a"] == value
+    assert os.listdir(tmp_path / "there") == ["real.npz"]
+
+
+def test_a_named_pipe_is_written_to(tmp_path: Path) -> None:
+    """As a device is: it is there afterwards, and what came out of it is the whole file."""
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE) as reader:
+        write_npz(tmp_path / "pipe", {"a": np.arange(100)})
+        assert reader.stdout is not None
+        content = reader.stdout.read()
+    write_npz(tmp_path / "file", {"a": np.arange(100)})
+    assert content == (tmp_path / "file").read_bytes()
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_devices_are_written_to() -> None:
+    write_npz("/dev/null", {"a": np.arange(100)})
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    with pytest.raises(InputError, match=r"^/dev/full: cannot write there: No space left on device$"):
+        write_npz("/dev/full", {"a": np.arange(100)})
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_a_full_disk_is_said_with_the_file(tmp_path: Path) -> None:
+    def fill() -> None:
+        with atomic_write(tmp_path / "x.npz"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(InputError, match=r"x\.npz: cannot write there: No space left on device$"):
+        fill()
+    assert os.listdir(tmp_path) == []
+
+
+#: Writes sets of files that all hold one number, as an export or a build is a set; killed before one of its moves.
+SETS = """
+import os, signal, sys
+from pathlib import Path
+from lifline.files import replaced
+
+def numbered(folder, number, *names):
+    with replaced(folder, "manifest", lambda folder: ["old"]) as scratch:
+        for name in ("manifest", *names):
+            (scratch / name).parent.mkdir(exist_ok=True)
+            (scratch / name).write_text(f"{number}")
+
+def main(folder, number, times, killed_before):
+    replace, moves = os.replace, iter(range(1000))
+
+    def move(source, target):
+        if next(moves) == killed_before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    os.replace = move
+    for _ in range(times):
+        numbered(Path(folder), number, "a", "b", "c")
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
+"""
+
+_sets: dict[str, Any] = {"__name__": "sets"}
+exec(SETS, _sets)
+numbered = _sets["numbered"]
+
+
+def sets(folder: Path, number: int, *, times: int, killed_before: int = -1) -> subprocess.Popen[bytes]:
+    """The same in a process of its own."""
+    arguments = [str(folder), f"{number}", f"{times}", f"{killed_before}"]
+    return subprocess.Popen([sys.executable, "-c", SETS, *arguments])
+
+
+def test_a_set_of_files_is_replaced_as_one(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "set"
+    numbered(folder, 1, "a", "mem/b", "old")
+    (folder / "mine").write_text("stays")
+    numbered(folder, 2, "a", "mem/b")
+    found = {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    assert found == {"manifest": "2", "a": "2", "mem/b": "2", "mine": "stays"}
+
+
+def test_a_set_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        with replaced(folder, "manifest") as scratch:
+            (scratch / "manifest").write_text("2")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    message = r"set: cannot write there: No space left on device$"
+    with pytest.raises(InputError, match=message):
+        fail(tmp_path / "new" / "set")
+    assert os.listdir(tmp_path) == []
+    numbered(tmp_path / "set", 1)
+    with pytest.raises(InputError, match=message):
+        fail(tmp_path / "set")
+    assert os.listdir(tmp_path / "set") == ["manifest"]
+    (tmp_path / "set" / "a").mkdir()
+    with pytest.raises(InputError, match=r"set/a: cannot write there: Is a directory"):
+        numbered(tmp_path / "set", 2, "a")
+    assert (tmp_path / "set" / "manifest").read_text() == "1"
+
+
+def test_after_a_kill_no_old_manifest_tells_of_new_files(tmp_path: Path) -> None:
+    """A kill before each of the moves; the next set takes away what it left."""
+    numbered(tmp_path / "once", 1, "a", "b", "c", "old")
+    moves = 5  # the manifest aside, a, b, c, and the new manifest
+    for killed_before in range(moves + 1):
+        folder = tmp_path / f"{killed_before}"
+        shutil.copytree(tmp_path / "once", folder)
+        status = sets(folder, 2, times=1, killed_before=killed_before).wait()
+        assert status == (0 if killed_before == moves else -signal.SIGKILL)
+        texts = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+        if "manifest" in texts:
+            assert texts["manifest"] == texts["a"] == texts["b"] == texts["c"]
+        numbered(folder, 3, "a", "b", "c")
+        assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(
+            ("manifest", "a", "b", "c"), "3"
+        )
+
+
+def test_sets_are_not_mixed(tmp_path: Path) -> None:
+    """Two processes write into one folder: at the end it is all of the one or all of the other."""
+    processes = [sets(tmp_path / "set", number, times=60) for number in (1, 2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert sorted(os.listdir(tmp_path / "set")) == ["a", "b", "c", "manifest"]
+    assert len({path.read_text() for path in (tmp_path / "set").iterdir()}) == 1
 
 
 @pytest.mark.parametrize(

@@ -32,19 +32,38 @@ def network(**changes: Any) -> Network:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("name", "2p", "population name must be a letter followed by letters, digits or '_', not '2p'"),
+        (
+            "name",
+            "2p",
+            "population name must be a letter followed by up to 99 letters, digits or '_', not '2p'",
+        ),
         (
             "name",
             "a b",
-            "population name must be a letter followed by letters, digits or '_', not 'a b'",
+            "population name must be a letter followed by up to 99 letters, digits or '_', not 'a b'",
         ),
         (
             "name",
             "p\n",
-            r"population name must be a letter followed by letters, digits or '_', not 'p\n'",
+            r"population name must be a letter followed by up to 99 letters, digits or '_', not 'p\n'",
         ),
-        ("name", "", "population name must be a letter followed by letters, digits or '_', not ''"),
-        ("name", None, "population name must be a letter followed by letters, digits or '_', not None"),
+        (
+            "name",
+            "",
+            "population name must be a letter followed by up to 99 letters, digits or '_', not ''",
+        ),
+        (
+            "name",
+            None,
+            "population name must be a letter followed by up to 99 letters, digits or '_', not None",
+        ),
+        (
+            "name",
+            "n" * 70_000,
+            "population name must be a letter followed by up to 99 letters, digits or '_', not '"
+            + "n" * 59
+            + "… (70002 characters)",
+        ),
         ("name", "input", "population name 'input' is taken by the network's inputs; rename it"),
         ("size", 0, "population 'p': size must be in 1 … 2147483647, not 0"),
         ("size", 2.0, "population 'p': size must be an integer, not 2.0"),

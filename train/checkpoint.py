@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lifline.errors import InputError
-from lifline.files import atomic_write
+from lifline.files import atomic_write, check_regular, made_folder
+
+#: A checkpoint begins with this, and the SHA-256 of what follows: a flipped bit is not gone on from.
+_MAGIC = b"lifline-checkpoint-2\n"
+_DIGEST = hashlib.sha256().digest_size
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write `state`, whose "run" says which run it is of; the folder is made if it is not there."""
-    make_folder(path.parent)
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    with atomic_write(path) as file:
-        file.write(buffer.getvalue())
+    content = buffer.getvalue()
+    with made_folder(path.parent), atomic_write(path) as file:
+        file.write(_MAGIC + hashlib.sha256(content).digest() + content)
 
 
 def load(path: Path, run: Any) -> dict[str, Any] | None:
@@ -32,28 +36,23 @@ def load(path: Path, run: Any) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
+    check_regular(path)
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        head, content = _split(path.read_bytes())
+        if head != _MAGIC + hashlib.sha256(content).digest():
+            raise ValueError("not what was written")
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         same = state["run"] == run
-    except (OSError, RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError):
+    except Exception:  # a file of any content: torch meets one with nearly any exception
         raise InputError(f"{path}: damaged, or not a checkpoint; remove it to begin anew") from None
     if not same:
         raise InputError(
-            f"{path}: the interrupted run had other settings or another seed; give the same, or remove it "
+            f"{path}: the interrupted run had other settings, other data or another seed; give the same, or remove it "
             "to begin anew"
         )
     return state
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it.
-
-    Raises
-    ------
-    InputError
-        If it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot make this folder: {error.strerror}") from None
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    length = len(_MAGIC) + _DIGEST
+    return content[:length], content[length:]

@@ -12,6 +12,8 @@ on from its last epoch as if nothing had happened.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -183,7 +185,7 @@ class _Run:
         """Train from the first epoch, or the one after the checkpoint's, to the last."""
         model, settings, first = self.model, self.settings, self.first
         parts = [(0, first), (first, settings.epochs)]
-        identity = (dataclasses.asdict(settings), self.seed)
+        identity = (dataclasses.asdict(settings), self.seed, self.fingerprint())
         state = checkpoints.load(checkpoint, identity) if checkpoint else None
         done = 0
         if state:
@@ -232,6 +234,15 @@ class _Run:
             synapses.positions.requires_grad_(True)  # it can be trained further
         return Training(model.eval(), self.curves, list(self.problems.values()), self.switch)
 
+    def fingerprint(self) -> str:
+        """What model and samples a checkpoint is of."""
+        shapes = [(name, tuple(values.shape)) for name, values in self.model.state_dict().items()]
+        digest = hashlib.sha256(repr(shapes).encode())
+        for part in self.data[:2]:
+            digest.update(repr((len(part.values), part.values.shape, part.values.dtype)).encode())
+            digest.update(np.ascontiguousarray(part.labels).tobytes())
+        return digest.hexdigest()
+
     def epoch(self, epoch: int, learner: Learner, warn: Callable[[str], None]) -> dict[str, float]:
         """Learn from every training sample once; what the epoch was like."""
         model, settings = self.model, self.settings
@@ -268,6 +279,11 @@ class _Run:
                     sums[key] = sums.get(key, 0.0) + float(fired.detach().mean()) * weight
             distributed.share_counts(model, sums)
         result = {name: value / len(labels) for name, value in sums.items()}
+        if not math.isfinite(result["loss"]):
+            raise InputError(
+                f"the loss is no finite number in epoch {epoch + 1}: give a lower learning_rate (it is "
+                f"{settings.learning_rate:g})"
+            )
         if model.quantize:
             self.tell(health.of_activity(model, activity), epoch + 1, warn)
         if len(self.data.validation.labels):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lifline.errors import MissingExtra
+from lifline.errors import InputError, MissingExtra
 
 
 class Samples(NamedTuple):
@@ -29,6 +29,8 @@ def split_off(samples: Samples, fraction: float) -> tuple[Samples, Samples]:
 
     Raises
     ------
+    InputError
+        If the samples are too few for it.
     MissingExtra
         If scikit-learn is not installed.
     """
@@ -38,7 +40,13 @@ def split_off(samples: Samples, fraction: float) -> tuple[Samples, Samples]:
         from sklearn.model_selection import train_test_split
     except ModuleNotFoundError:
         raise MissingExtra("scikit-learn", "train") from None
-    kept, held = train_test_split(
-        np.arange(len(samples.labels)), test_size=fraction, stratify=samples.labels, random_state=0
-    )
+    try:
+        kept, held = train_test_split(
+            np.arange(len(samples.labels)), test_size=fraction, stratify=samples.labels, random_state=0
+        )
+    except ValueError as error:  # too few samples of a label on one side
+        raise InputError(
+            f"a fraction of {fraction:g} cannot be held out of {len(samples.labels)} samples (setting 'validation'): "
+            f"{error}"
+        ) from None
     return Samples(*(array[kept] for array in samples)), Samples(*(array[held] for array in samples))

@@ -19,10 +19,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from lifline.errors import InputError
+from lifline.values import brief
 
 from .losses import LOSSES
 
 T = TypeVar("T")
+
+
+#: Numbers from here on are refused without a range's text saying so, for nobody means them.
+_UNTOLD = 1e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Range:
         return low and high and math.isfinite(value)
 
     def __str__(self) -> str:
-        if self.most == math.inf:
+        if self.most >= _UNTOLD:
             return f"above {self.least:g}" if self.above else f"{self.least:g} or more"
         if not (self.above or self.below):
             return f"{self.least:g} … {self.most:g}"
@@ -50,9 +55,10 @@ class Range:
 
 FRACTION = Range(0, 1)
 BELOW_ONE = Range(0, 1, below=True)
-POSITIVE = Range(0, above=True)
-NOT_NEGATIVE = Range(0)
-COUNT = Range(1)
+POSITIVE = Range(0, 1e6, above=True)  # single precision overflows far above
+NOT_NEGATIVE = Range(0, 1e6)
+COUNT = Range(1, 10**9)
+SIZE = Range(1, 1 << 14)  #: of a population, and other numbers that memory grows with
 
 
 def setting(default: T, meaning: str, allowed: Range | Sequence[str] | None = None) -> T:
@@ -211,11 +217,13 @@ def _checked(settings: Any, name: str, value: Any) -> Any:
             words = (
                 f"an integer{' ' if words.startswith('in') else ', '}{words}" if kind is int else words
             )
+            if numbers and not isinstance(value, str) and _UNTOLD <= allowed.most < value < math.inf:
+                words += f", at most {allowed.most:g}"
         elif allowed is not None:
             words = f"one of {words}"
         elif kind is bool:
             words = "true or false"
-        raise InputError(f"setting '{name}' must be {words}, not {value!r}")
+        raise InputError(f"setting '{name}' must be {words}, not {brief(value)}")
     return float(value) if kind is float else value
 
 

@@ -1,14 +1,18 @@
-"""Reading and writing ``.npz`` files: never pickle, never half-written, one clear line when damaged."""
+"""Reading and writing files: never pickle, never half-written, one clear line when damaged."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
+import shutil
+import stat
 import tempfile
 import tokenize
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -17,38 +21,159 @@ from numpy.lib import format as npy
 
 from .errors import InputError
 
-#: Arrays larger than this in all are refused (a small file can claim to hold terabytes).
-MAX_BYTES = 8 << 30
+#: Files whose arrays would take more memory are refused: a few KiB of zip file can hold gigabytes of zeros.
+MAX_BYTES = 2 << 30
+
+#: The header of an array in a file is no longer than this.
+_LONGEST_HEADER = 10_000
+
+#: What :func:`replaced` calls its folders.
+_SCRATCH = ".writing-"
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`; rename it to `path` only when the block ends well.
+    """Open a temporary file; put it in place of `path` only when the block ends well.
+
+    What a symbolic link points to is replaced, not the link.  A device or a named pipe is not replaced either: it
+    is written to, at the end.
 
     Raises
     ------
     InputError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written, or the disk is full.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    special = target.exists() and not target.is_file() and not target.is_dir()
+    where = tempfile.gettempdir() if special else target.parent
+    with _naming(path, every=True):
+        handle, temporary = tempfile.mkstemp(dir=where, prefix=f".{target.name}.")
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        try:
-            os.replace(temporary, target)
-        except OSError as error:
-            raise InputError(f"{target}: cannot write there: {error.strerror}") from None
-    except BaseException:
+        with _naming(path, temporary):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            if special:
+                with open(temporary, "rb") as source, open(target, "wb") as sink:
+                    shutil.copyfileobj(source, sink)
+            else:
+                os.chmod(temporary, 0o666 & ~_umask())
+                os.replace(temporary, target)
+    finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def replaced(
+    folder: str | os.PathLike[str],
+    last: str,
+    earlier: Callable[[Path], Iterable[str]] = lambda folder: (),
+) -> Iterator[Path]:
+    """A new folder to write files to; at the end all of them are moved into `folder`, `last` as the last one.
+
+    `last` tells of all the others (a manifest, a report).  It is put aside, as `put_aside(last)`, before they are
+    moved, so that whoever finds it finds what it tells of, even after a kill.  Processes that write to one folder
+    wait for each other; what a killed one left there is removed.  If the block raises, `folder` is as it was, and is
+    not there if it was not.
+
+    Parameters
+    ----------
+    folder : path
+        Made if need be.
+    last : str
+    earlier : callable
+        From the folder to names of files in it that are removed where the new ones are not called so.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written, or the disk is full.
+    """
+    target = Path(folder)
+    with made_folder(target), _naming(target), _locked(target):
+        for left in target.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(dir=target, prefix=_SCRATCH))
+        try:
+            yield scratch
+            names = [path.relative_to(scratch) for path in scratch.rglob("*") if path.is_file()]
+            for name in names:
+                if (target / name).is_dir():
+                    raise IsADirectoryError(errno.EISDIR, "Is a directory", str(target / name))
+            obsolete = {Path(name) for name in earlier(target)} - set(names)
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(target / last, target / put_aside(last))
+            for name in obsolete:
+                (target / name).unlink(missing_ok=True)
+            for name in sorted(names, key=lambda name: (name == Path(last), name)):
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(scratch / name, target / name)
+            (target / put_aside(last)).unlink(missing_ok=True)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def put_aside(last: str) -> str:
+    """What :func:`replaced` calls the earlier `last` while it moves files; it is still there after a kill."""
+    return f".{last}.replaced"
+
+
+@contextlib.contextmanager
+def made_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Make a folder, and those above it; if the block raises, those that are still empty are removed again.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    path = Path(folder)
+    new = [parent for parent in (path, *path.parents) if not parent.exists()]
+    with _naming(path):
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for parent in new:
+                parent.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let no other process that asks for it write to `folder` meanwhile."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(
+            ImportError, OSError
+        ):  # Windows and some file systems know no such locks
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _naming(
+    path: str | os.PathLike[str], temporary: str | None = None, every: bool = False
+) -> Iterator[None]:
+    """What cannot be written is `path`, where the error names no file, or the temporary one, or in any case."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = path if every or error.filename in (None, temporary) else error.filename
+        raise InputError(f"{name}: cannot write there: {error.strerror or error}") from None
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
@@ -61,38 +186,74 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
                 npy.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read all arrays of an ``.npz`` file.
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no regular file, such as a named pipe, which would be waited for without end.
 
     Raises
     ------
     InputError
-        If there is no such file, it is not a whole ``.npz``, or it holds Python objects (pickle).
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        raise InputError(f"{path}: {'no such file' if missing else error.strerror}") from None
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder is refused where it is opened
+        raise InputError(f"{path}: not a regular file; copy what it gives into one first")
+
+
+def read_npz(path: str | os.PathLike[str], item_bytes: int = 1) -> dict[str, np.ndarray]:
+    """Read all arrays of an ``.npz`` file.
+
+    Parameters
+    ----------
+    path : path
+    item_bytes : int
+        Memory that each number will take at least, once it is used.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is not a whole ``.npz``, it holds Python objects (pickle), or its arrays
+        would take more than `MAX_BYTES`.
     """
     source = Path(path)
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
+    check_regular(source)
     try:
         with zipfile.ZipFile(source) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise InputError(f"{source}: its arrays exceed {MAX_BYTES >> 30} GiB; split the file")
-            return {
-                entry.filename.removesuffix(".npy"): _read_array(archive, entry, source)
-                for entry in archive.infolist()
-            }
+            entries: dict[str, zipfile.ZipInfo] = {}
+            for entry in archive.infolist():
+                name = entry.filename.removesuffix(".npy")
+                if name in entries:
+                    raise InputError(f"{source}: holds two arrays '{name}'; remove one")
+                entries[name] = entry
+            needed = sum(_bytes_of(archive, entry, source, item_bytes) for entry in entries.values())
+            if needed > MAX_BYTES:
+                raise InputError(
+                    f"{source}: its arrays would take {needed / 2**30:,.1f} GiB of memory, more than the limit of "
+                    f"{MAX_BYTES / 2**30:g} GiB; split the file"
+                )
+            return {name: _read_array(archive, entry) for name, entry in entries.items()}
     except InputError:
+        raise
+    except MemoryError:
         raise
     except Exception as error:  # zipfile meets a damaged file with nearly any exception there is
         reason = getattr(error, "strerror", None) or "not an .npz file, or damaged"
         raise InputError(f"{source}: {reason}; write it with numpy.savez or lifline") from None
 
 
-def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path) -> np.ndarray:
-    """Read one member, after its header has been held against its size (no surprise allocation)."""
+def _bytes_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path, item_bytes: int) -> int:
+    """Memory that one member will take, by its header, which is compared with its size (no surprise allocation)."""
     try:
-        with archive.open(entry) as member:
+        with archive.open(entry) as member, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a header that Python 2 has written
             version = npy.read_magic(member)
-            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            wide = version != (1, 0)
+            length = member.peek(4)[: 4 if wide else 2]
+            if int.from_bytes(length, "little") > _LONGEST_HEADER:
+                raise ValueError("a header so long is none")
+            read_header = npy.read_array_header_2_0 if wide else npy.read_array_header_1_0
             shape, _, dtype = read_header(member)
     except (ValueError, TypeError, SyntaxError, tokenize.TokenError):
         raise InputError(f"{source}: member '{entry.filename}' is not a NumPy array") from None
@@ -101,9 +262,14 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path) 
             f"{source}: array '{entry.filename}' holds Python objects (pickle), which lifline "
             "never loads; save plain integer arrays"
         )
-    if math.prod(shape) * dtype.itemsize > entry.file_size:
+    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize > entry.file_size:
         raise InputError(f"{source}: array '{entry.filename}' is shorter than its header says")
-    with archive.open(entry) as member:
+    return max(entry.file_size, math.prod(shape) * item_bytes)
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(entry) as member, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         array: np.ndarray = npy.read_array(member, allow_pickle=False)
         return array
 

@@ -28,12 +28,12 @@ from .files import read_npz, write_npz
 from .neurons import Neuron
 from .plasticity import Plasticity
 from .synapses import Dense, Synapses
-from .values import check_integer, equal
+from .values import brief, check_integer, equal
 
 #: The name by which a projection calls the network's inputs.
 INPUT = "input"
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")  # files and Verilog modules are named after it
 _INT32 = 2**31
 
 
@@ -44,7 +44,7 @@ class Population:
     Parameters
     ----------
     name : str
-        A letter, then letters, digits or ``_``; not ``"input"``.
+        A letter, then up to 99 letters, digits or ``_``; not ``"input"``.
     size : int or (height, width, channels)
         Number of neurons, ≥ 1.  Of a shape, neuron (y, x, c) has the index (y · width + x) · channels
         + c.
@@ -68,7 +68,7 @@ class Population:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise NetworkError(
-                f"population name must be a letter followed by letters, digits or '_', not {self.name!r}"
+                f"population name must be a letter followed by up to 99 letters, digits or '_', not {brief(self.name)}"
             )
         if self.name == INPUT:
             raise NetworkError(f"population name '{INPUT}' is taken by the network's inputs; rename it")
@@ -301,7 +301,7 @@ class Network:
         from . import storage
 
         try:
-            return storage.from_arrays(read_npz(path))
+            return storage.from_arrays(read_npz(path, item_bytes=8))  # int64 in memory
         except LiflineError as error:
             raise NetworkError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import files
 from .errors import InputError
 from .files import read_npz, write_npz
 from .network import Network
@@ -177,6 +178,22 @@ class Recording:
             "states": sum(int((one != two).sum()) for one, two in states),
             "classes": int((other.classes != self.classes).sum()),
         }
+
+
+def check_memory(network: Network, samples: int, ticks: int) -> None:
+    """Refuse spikes whose recording would take more memory than :data:`lifline.files.MAX_BYTES`, four times.
+
+    Raises
+    ------
+    InputError
+    """
+    neurons = sum(p.size * (1 + 4 * len(p.neuron.states)) for p in network.populations)
+    needed, most = samples * ticks * neurons, 4 * files.MAX_BYTES
+    if needed > most:
+        raise InputError(
+            f"{samples} samples of {ticks} ticks would be a recording of {needed / 2**30:,.0f} GiB, more than the "
+            f"limit of {most / 2**30:g} GiB: give fewer samples or ticks"
+        )
 
 
 def classify(

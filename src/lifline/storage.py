@@ -67,8 +67,13 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Network:
     """
     if "header" not in arrays:
         raise NetworkError("not a lifline network: it holds no array 'header'")
+    text = arrays["header"]
+    if text.dtype != np.uint8 or text.ndim != 1:
+        raise NetworkError(
+            f"not a lifline network: its header is {text.dtype}{text.shape}, must be uint8, the bytes of a text"
+        )
     try:
-        header = json.loads(arrays["header"].astype(np.uint8).tobytes().decode())
+        header = json.loads(text.tobytes().decode())
         if header["format"] == VERSION_1:
             header = _from_version_1(header)
         elif header["format"] != FORMAT:

@@ -12,6 +12,12 @@ import numpy as np
 from .errors import NetworkError
 
 
+def brief(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
+
+
 def check_integer(where: str, value: Any, low: int, high: int) -> int:
     """`value` as an int within a range."""
     try:
@@ -19,10 +25,14 @@ def check_integer(where: str, value: Any, low: int, high: int) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise NetworkError(f"{where} must be an integer, not {value!r}") from None
+        raise NetworkError(f"{where} must be an integer, not {brief(value)}") from None
     if not low <= number <= high:
-        raise NetworkError(f"{where} must be in {low} … {high}, not {number}")
+        raise NetworkError(f"{where} must be in {low} … {high}, not {_digits(number)}")
     return number
+
+
+def _digits(number: int) -> str:
+    return str(number) if abs(number) < 10**20 else "a number of more than 20 digits"
 
 
 def check_array(where: str, value: Any, *, low: int, high: int) -> np.ndarray:

@@ -16,5 +16,5 @@ def test_export(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert manifest == json.loads(Path("out/manifest.json").read_text())
     for source in manifest["sources"]:
         assert Path("out", source).exists()
-    assert main(["export", "network.npz", "-o", "out", "--lanes", "3"]) == 0
+    assert main(["export", "network.npz", "-o", "out", "--lanes", "3", "--force"]) == 0
     assert "top module: lifline_top" in capsys.readouterr().out

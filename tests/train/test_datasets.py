@@ -168,6 +168,12 @@ class TestMnist:
         expected = f"{tmp_path / name.removesuffix('.gz')}[.gz]: no such file"
         assert refused(datasets.mnist, tmp_path).startswith(expected)
 
+    def test_a_bomb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(datasets.images, "_MOST_BYTES", 1 << 20)
+        write(tmp_path, self.FILES | {"t10k-labels-idx1-ubyte.gz": gzip.compress(bytes(1 << 21))})
+        message = refused(datasets.mnist, tmp_path)
+        assert message.endswith("holds more than 1 MiB, ten times MNIST; fetch it again")
+
     def test_other_data_of_the_same_sizes_is_not_mnist(self, tmp_path: Path) -> None:
         labels = np.zeros(10_000, np.uint8)
         write(tmp_path, self.FILES | {"t10k-labels-idx1-ubyte": idx(labels)})
@@ -237,6 +243,10 @@ class TestFsdd:
             (wav(SOUND[:4], channels=2), "2 × 16 bits at 8000 Hz"),
             (wav(SOUND.astype(np.uint8)), "1 × 8 bits at 8000 Hz"),
             (wav(SOUND[:0]), "holds no samples"),
+            (
+                wav(SOUND).replace(b"data\x0a", b"data\x09"),
+                "its data are 9 bytes, no whole number of samples",
+            ),
             (wav(SOUND)[:-3], "cut short: 3 samples, its header says 5"),
             (wav(SOUND)[:30], "not a wav file of plain samples, or damaged: cut short"),
             (wav(SOUND)[:36], "not a wav file of plain samples, or damaged: fmt chunk and/or data"),
@@ -271,6 +281,15 @@ class TestFsdd:
         write(tmp_path, self.FILES | {f"recordings/{name}": wav(SOUND)})
         expected = f"{tmp_path / 'recordings' / name}: its name must be DIGIT_SPEAKER_INDEX.wav"
         assert refused(datasets.fsdd, tmp_path).startswith(expected)
+
+    def test_an_index_beyond_64_bits(self, tmp_path: Path) -> None:
+        write(tmp_path, self.FILES | {f"recordings/1_theo_{2**64}.wav": wav(SOUND)})
+        assert "its name must be DIGIT_SPEAKER_INDEX.wav" in refused(datasets.fsdd, tmp_path)
+
+    def test_a_bomb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(datasets.folder, "_MOST_BYTES", 1 << 20)
+        write_zip(tmp_path / "fsdd.zip", {"recordings/1_theo_2.wav": bytes((1 << 20) + 1)})
+        assert "damaged: it is longer than 1 MiB" in refused(datasets.fsdd, tmp_path)
 
     def test_the_same_recording_twice(self, tmp_path: Path) -> None:
         write_zip(tmp_path / "a.zip", self.FILES)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import math
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +17,7 @@ import pytest
 import torch
 
 from lifline import InputError, Network
-from lifline.files import write_npz
+from lifline.files import read_npz, write_npz
 from lifline.train import (
     LIF,
     Data,
@@ -22,10 +26,13 @@ from lifline.train import (
     Settings,
     SpikingNetwork,
     Synapses,
+    distributed,
     fit,
     integer_forward,
     to_network,
 )
+from lifline.train import checkpoint as checkpoints
+from lifline.train.losses import LOSSES
 from lifline.train.tasks import run_task
 
 
@@ -74,7 +81,9 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["checkpoint.pt"]
     with pytest.raises(InputError, match=r"checkpoint.pt: an interrupted run; --resume carries it on"):
         run_task("arrays", tmp_path / "cut", data=data, seed=3, **SMALL)
-    with pytest.raises(InputError, match="the interrupted run had other settings or another seed"):
+    with pytest.raises(
+        InputError, match="the interrupted run had other settings, other data or another seed"
+    ):
         run_task("arrays", tmp_path / "cut", data=data, seed=4, resume=True, **SMALL)
     epochs: list[int] = []
     run_task(
@@ -92,6 +101,134 @@ def test_a_damaged_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
         (tmp_path / "checkpoint.pt").write_bytes(content)
         with pytest.raises(InputError, match=r"checkpoint.pt: damaged, or not a checkpoint"):
             run_task("arrays", tmp_path, data=data, resume=True, **SMALL)
+
+
+def test_a_flipped_bit_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    """Of weights that a flipped bit has changed no training goes on."""
+    path, rng = tmp_path / "checkpoint.pt", np.random.default_rng(0)
+    state = {"run": 1, "model": {"weights": torch.arange(24.0)}, "epoch": 3}
+    checkpoints.save(path, state)
+    whole = path.read_bytes()
+    loaded = checkpoints.load(path, 1)
+    assert loaded is not None
+    assert torch.equal(loaded["model"]["weights"], torch.arange(24.0))
+    for bit in rng.choice(8 * len(whole), 400, replace=False):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"checkpoint.pt: damaged, or not a checkpoint"):
+            checkpoints.load(path, 1)
+
+
+def test_a_run_is_not_carried_on_with_other_data(data: Path, tmp_path: Path) -> None:
+    def interrupt(epoch: int, epochs: int, text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_task("arrays", tmp_path / "out", data=data, progress=interrupt, **SMALL)
+    before = (tmp_path / "out" / "checkpoint.pt").read_bytes()
+    for name in ("train", "test"):
+        spikes = read_npz(data / f"{name}.npz")
+        write_npz(data / f"{name}.npz", {**spikes, "spikes": spikes["spikes"][:, :, :2]})
+    with pytest.raises(InputError, match="the interrupted run had other settings, other data"):
+        run_task("arrays", tmp_path / "out", data=data, resume=True, **SMALL)
+    assert (tmp_path / "out" / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_training_that_cannot_go_on_leaves_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loss is no number from the second epoch on, when there is a checkpoint of the first."""
+    losses = iter([1.0] * 6)  # batches of an epoch
+    loss_of = LOSSES["membrane"]
+    monkeypatch.setitem(LOSSES, "membrane", lambda *a: loss_of(*a) * next(losses, math.nan))
+    message = r"the loss is no finite number in epoch 2: give a lower learning_rate \(it is 0\.003\)"
+    with pytest.raises(InputError, match=message):
+        run_task("arrays", tmp_path / "new" / "out", data=data, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            [0, 70_000],
+            "labels: holds 70000, must be less than 65536, as each is a neuron of the output",
+        ),
+        ([0, -1], "labels: holds -1, must be 0 or more"),
+        ([0, 2**64 - 1], "labels: 18446744073709551615 is not a class"),
+    ],
+)
+def test_labels_that_are_no_classes(
+    data: Path, tmp_path: Path, labels: list[int], message: str
+) -> None:
+    spikes = read_npz(data / "test.npz")["spikes"][:2]
+    wide = np.array(labels, np.uint64 if max(labels) > 2**63 else np.int64)
+    write_npz(data / "test.npz", {"spikes": spikes, "labels": wide})
+    with pytest.raises(InputError, match=message):
+        run_task("arrays", tmp_path / "out", data=data, **SMALL)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("validation", [0.999, 0.001])
+def test_what_cannot_be_held_out(data: Path, tmp_path: Path, validation: float) -> None:
+    message = (
+        rf"a fraction of {validation} cannot be held out of 120 samples \(setting 'validation'\): "
+    )
+    with pytest.raises(InputError, match=message):
+        run_task("arrays", tmp_path / "out", data=data, validation=validation, **SMALL)
+    assert not (tmp_path / "out").exists()
+
+
+def test_memory_that_is_short_is_said(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocate(*arguments: Any) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 TB")
+
+    monkeypatch.setattr(SpikingNetwork, "forward", allocate)
+    with pytest.raises(InputError, match="not enough memory for this training: give a smaller batch"):
+        run_task("arrays", tmp_path / "out", data=data, **SMALL)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WORLD_SIZE": "abc"}, "WORLD_SIZE must be an integer ≥ 1, not 'abc'"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE must be an integer ≥ 1, not '0'"),
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE is set, but not RANK"),
+        ({"WORLD_SIZE": "2", "RANK": "x"}, "RANK must be an integer ≥ 0, not 'x'"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "WORLD_SIZE is set, but not MASTER_PORT"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "1"}, "MASTER_ADDR is not set"),
+    ],
+)
+def test_variables_of_torchrun(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    remedy = ": start all processes with torchrun, or unset WORLD_SIZE to train in one"
+    with pytest.raises(InputError, match=re.escape(message + remedy)), distributed.processes():
+        pass
+
+
+def test_processes_that_nobody_joins_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variables = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{port}"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setattr(distributed, "PATIENCE", datetime.timedelta(seconds=1))
+    said: list[str] = []
+    message = "the 2 processes of WORLD_SIZE did not find each other"
+    with pytest.raises(InputError, match=message), distributed.processes(said.append):
+        pass
+    assert said == ["WORLD_SIZE is 2: waiting for the other processes at 127.0.0.1"]
 
 
 @pytest.mark.slow

@@ -29,6 +29,14 @@ class Own(Settings):
     [
         ({"epochs": 0}, "setting 'epochs' must be an integer, 1 or more, not 0"),
         ({"batch": 2.5}, "setting 'batch' must be an integer, 1 or more, not 2.5"),
+        (
+            {"batch": 10**31},
+            "setting 'batch' must be an integer, 1 or more, at most 1e+09, not 1" + "0" * 31,
+        ),
+        (
+            {"learning_rate": 1e308},
+            "setting 'learning_rate' must be above 0, at most 1e+06, not 1e+308",
+        ),
         ({"batch": True}, "setting 'batch' must be an integer, 1 or more, not True"),
         ({"learning_rate": 0.0}, "setting 'learning_rate' must be above 0, not 0.0"),
         ({"learning_rate": math.inf}, "setting 'learning_rate' must be above 0, not inf"),

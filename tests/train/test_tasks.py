@@ -112,13 +112,13 @@ def test_digits_accuracy(tmp_path: Path) -> None:
         ({"data": "here"}, "task 'digits' brings its own data; leave out the data folder 'here'"),
         ({"seed": -1}, "seed must be in 0 … 2"),
         ({"epochs": 0}, "setting 'epochs' must be an integer, 1 or more, not 0"),
-        ({"hidden": 2.5}, "setting 'hidden' must be an integer, 1 or more, not 2.5"),
+        ({"hidden": 2.5}, "setting 'hidden' must be an integer in 1 … 16384, not 2.5"),
         ({"hiden": 3}, "no setting 'hiden'; the settings are epochs, batch"),
         ({"name": "arrays"}, "task 'arrays' needs --data DIR"),  # refused while data are read
         ({"name": "nmnist", "data": "nowhere"}, "nowhere"),
         (
-            {"name": "nmnist", "ticks": 10**6, "hidden": 0},
-            "setting 'hidden' must be an integer, 1 or more, not 0",
+            {"name": "nmnist", "ticks": 10**4, "hidden": 0},
+            "setting 'hidden' must be an integer in 1 … 16384, not 0",
         ),
     ],
 )
@@ -343,7 +343,7 @@ def test_help_lists_every_setting_with_default_range_and_meaning() -> None:
     assert columns["hidden"] == [
         "hidden",
         "64",
-        "1 or more",
+        "1 … 16384",
         "neurons of each of the two hidden populations",
     ]
     assert columns["speaker"][1] == "''"

@@ -24,6 +24,10 @@ _PUBLISHERS = {
 }
 
 
+#: No recording in a zip file is longer; a few KiB could hold gigabytes.
+_MOST_BYTES = 64 << 20
+
+
 class Dataset(NamedTuple, Generic[Part]):
     """Two parts: ``train, test = mnist()``, or ``mnist().train``."""
 
@@ -76,6 +80,8 @@ def files(folder: Path, pattern: str) -> Iterator[tuple[str, re.Match[str], byte
                 for name in archive.namelist():
                     if match := re.fullmatch(pattern, name):
                         where = f"{path}: {name!r}"
+                        if archive.getinfo(name).file_size > _MOST_BYTES:
+                            raise ValueError(f"it is longer than {_MOST_BYTES >> 20} MiB")
                         yield where, match, archive.read(name)
         except Exception as error:  # zipfile meets a damaged file with nearly any exception there is
             raise InputError(f"{where}: not a zip file, or damaged: {error}; fetch it again") from None

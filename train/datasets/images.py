@@ -24,6 +24,8 @@ _MNIST = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+#: No file of such images is longer; a small compressed one could hold gigabytes.
+_MOST_BYTES = 512 << 20
 _MNIST_SIZES = {"train": 60_000, "t10k": 10_000}
 
 
@@ -96,11 +98,14 @@ def _idx(folder: Path, name: str, check: bool) -> tuple[Path, np.ndarray]:
     if path is None:
         raise missing("mnist", f"{folder / name}[.gz]: no such file")
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}; fetch it again") from None
+    if len(content) > _MOST_BYTES:
+        raise InputError(
+            f"{path}: holds more than {_MOST_BYTES >> 20} MiB, ten times MNIST; fetch it again"
+        )
     dimensions = int(re.findall(r"idx(\d)", name)[0])
     header = 4 * (1 + dimensions)
     magic = 0x0800 + dimensions

@@ -72,7 +72,7 @@ def fsdd(data: Source | None = None) -> Clips:
     folder = folder_of("fsdd", data)
     clips: dict[tuple[int, str, int], np.ndarray] = {}
     for where, match, content in files(folder, r"(?:(?:.*/)?recordings/)?([^./][^/]*\.wav)"):
-        name = re.fullmatch(r"([0-9])_([^_]+)_([0-9]+)\.wav", match[1])
+        name = re.fullmatch(r"([0-9])_([^_]+)_([0-9]{1,18})\.wav", match[1])
         if not name:
             raise InputError(
                 f"{where}: its name must be DIGIT_SPEAKER_INDEX.wav, such as 7_george_12.wav"
@@ -111,6 +111,17 @@ def _wav(where: str, content: bytes) -> np.ndarray:
         )
     if not count:
         raise InputError(f"{where}: holds no samples")
+    if (size := _data_bytes(content)) % 2:
+        raise InputError(f"{where}: its data are {size} bytes, no whole number of samples")
     if len(data) != 2 * count:
         raise InputError(f"{where}: cut short: {len(data) // 2} samples, its header says {count}")
     return np.frombuffer(data, "<i2").astype(np.int16)
+
+
+def _data_bytes(content: bytes) -> int:
+    """How many bytes of samples a wav file says it has, which `wave` rounds down."""
+    at = 12
+    while content[at : at + 4] != b"data":
+        size = int.from_bytes(content[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return int.from_bytes(content[at + 4 : at + 8], "little")

@@ -12,6 +12,9 @@ from lifline.files import read_spikes
 
 from .folder import Dataset, Source
 
+#: More classes than any network here tells apart, and few enough for its output to be made.
+MOST_CLASSES = 1 << 16
+
 
 @dataclasses.dataclass(frozen=True)
 class Spikes:
@@ -44,4 +47,8 @@ def _spikes(path: Path, inputs: int | None = None) -> Spikes:
         raise InputError(f"{path}: no array 'labels'; it must hold 'spikes' and 'labels'")
     if labels.min() < 0:
         raise InputError(f"{path}: labels: holds {labels.min()}, must be 0 or more")
+    if labels.max() >= MOST_CLASSES:
+        raise InputError(
+            f"{path}: labels: holds {labels.max()}, must be less than {MOST_CLASSES}, as each is a neuron of the output"
+        )
     return Spikes(spikes, labels)

@@ -12,7 +12,7 @@ from lifline.errors import InputError
 from .. import datasets
 from ..model import SpikingNetwork
 from ..samples import Data, Samples, split_off
-from ..settings import BELOW_ONE, COUNT, FRACTION, setting
+from ..settings import BELOW_ONE, FRACTION, SIZE, Range, setting
 from .registry import Task, register
 from .settings import TaskSettings
 
@@ -21,8 +21,8 @@ from .settings import TaskSettings
 class ArraysSettings(TaskSettings):
     """The defaults for one's own data, and what only this task has."""
 
-    hidden: int = setting(64, "neurons of each hidden population", COUNT)
-    layers: int = setting(2, "hidden populations", COUNT)
+    hidden: int = setting(64, "neurons of each hidden population", SIZE)
+    layers: int = setting(2, "hidden populations", Range(1, 64))
     beta: float = setting(0.75, "of hidden neurons", FRACTION)
     readout_beta: float = setting(248 / 256, "of the output population", FRACTION)
     loss: str = "membrane"

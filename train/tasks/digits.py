@@ -18,7 +18,7 @@ from .. import datasets
 from ..model import SpikingNetwork
 from ..neurons import LIF
 from ..samples import Data, Samples, split_off
-from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting
+from ..settings import BELOW_ONE, FRACTION, SIZE, Range, setting
 from .registry import Task, register
 from .settings import MEMBRANE_BITS, TaskSettings
 
@@ -30,8 +30,8 @@ TEST_IMAGES = 360
 class DigitsSettings(TaskSettings):
     """The defaults of the digits task, and what only it has."""
 
-    hidden: int = setting(64, "neurons of the hidden population", COUNT)
-    ticks: int = setting(8, "of a sample", COUNT)
+    hidden: int = setting(64, "neurons of the hidden population", SIZE)
+    ticks: int = setting(8, "of a sample", SIZE)
     max_rate: float = setting(0.5, "spikes a tick of the brightest pixels", Range(0, 1, above=True))
     beta: float = setting(248 / 256, "of all neurons; 1 − 1/32 is cheap in hardware", FRACTION)
     membrane_bits: int = setting(13, "of all neurons", MEMBRANE_BITS)

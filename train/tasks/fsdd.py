@@ -14,7 +14,7 @@ import numpy as np
 from .. import audio, datasets
 from ..model import SpikingNetwork
 from ..samples import Data, Samples, split_off
-from ..settings import COUNT, FRACTION, Range, setting
+from ..settings import FRACTION, SIZE, Range, setting
 from .registry import Task, register
 from .settings import TaskSettings
 
@@ -29,7 +29,7 @@ FRAMES = 100  #: of a clip that are kept: the longest sample
 class FSDDSettings(TaskSettings):
     """The defaults of the FSDD task, and what only it has."""
 
-    hidden: int = setting(64, "neurons of each of the two hidden populations", COUNT)
+    hidden: int = setting(64, "neurons of each of the two hidden populations", SIZE)
     ticks: int = setting(70, "of a sample, 10 ms each", Range(1, FRAMES))
     beta: float = setting(
         0.5, "of hidden neurons: time is told by delays, not by long memories", FRACTION

@@ -18,7 +18,7 @@ from lifline import encoders
 from .. import datasets
 from ..model import SpikingNetwork
 from ..samples import Data, Samples, split_off
-from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting
+from ..settings import BELOW_ONE, FRACTION, SIZE, Range, setting
 from .registry import Task, register
 from .settings import MEMBRANE_BITS, TaskSettings
 
@@ -29,8 +29,8 @@ SIDE = 28  #: pixels of an image's side
 class MNISTSettings(TaskSettings):
     """The defaults of the MNIST task, and what only it has."""
 
-    hidden: int = setting(128, "neurons of the hidden population", COUNT)
-    ticks: int = setting(6, "of a sample", COUNT)
+    hidden: int = setting(128, "neurons of the hidden population", SIZE)
+    ticks: int = setting(6, "of a sample", SIZE)
     darkest: float = setting(0.2, "brightness that pixels must exceed to spike", BELOW_ONE)
     beta: float = setting(240 / 256, "of all neurons; 1 − 1/16 is cheap in hardware", FRACTION)
     membrane_bits: int = setting(12, "of the hidden neurons", MEMBRANE_BITS)

@@ -15,7 +15,7 @@ from lifline import encoders
 from .. import datasets
 from ..model import SpikingNetwork
 from ..samples import Data, Samples, split_off
-from ..settings import BELOW_ONE, COUNT, FRACTION, Range, setting
+from ..settings import BELOW_ONE, FRACTION, SIZE, Range, setting
 from .registry import Task, register
 from .settings import TaskSettings
 
@@ -29,8 +29,8 @@ _CELLS = 17  #: of a row, and of a column
 class NMNISTSettings(TaskSettings):
     """The defaults of the N-MNIST task, and what only it has."""
 
-    hidden: int = setting(128, "neurons of the hidden population", COUNT)
-    ticks: int = setting(30, "of a sample", COUNT)
+    hidden: int = setting(128, "neurons of the hidden population", SIZE)
+    ticks: int = setting(30, "of a sample", SIZE)
     beta: float = setting(0.75, "of hidden neurons", FRACTION)
     readout_beta: float = setting(248 / 256, "of the output population", FRACTION)
     epochs: int = 60

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,16 @@ import numpy as np
 import torch
 
 import lifline
-from lifline.errors import InputError
-from lifline.files import atomic_write, write_npz
+from lifline.errors import InputError, LiflineError
+from lifline.files import replaced, write_npz
 from lifline.network import Network
 from lifline.progress import Progress, silent
 
-from .. import checkpoint as checkpoints
 from .. import distributed
 from ..fitting import Training, fit
 from ..integer import integer_forward
-from ..model import to_network
+from ..model import SpikingNetwork, to_network
+from ..samples import Samples
 from ..settings import changed
 from ..synapses import DelayedLinear
 from .registry import find
@@ -97,11 +98,12 @@ def run_task(
         )
 
     began = time.perf_counter()
-    with distributed.processes() as rank:
+    with distributed.processes(warn) as rank, _enough_memory(), _discarded(checkpoint):
         sets = task.load(chosen, Path(data) if data is not None else None)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = task.build(chosen, sets)
+        _check_test(sets.test, model)
         training = fit(
             model,
             sets,
@@ -136,13 +138,61 @@ def run_task(
             "device": next(model.parameters()).device.type,
         },
     }
-    checkpoints.make_folder(folder)
-    network.save(folder / "network.npz")
-    write_npz(folder / "test.npz", {"spikes": spikes, "labels": labels})
-    with atomic_write(folder / "train.json") as file:
-        file.write((json.dumps(record, indent=2) + "\n").encode())
+    with replaced(folder, "train.json") as scratch:
+        network.save(scratch / "network.npz")
+        write_npz(scratch / "test.npz", {"spikes": spikes, "labels": labels})
+        (scratch / "train.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
     return record
+
+
+@contextlib.contextmanager
+def _enough_memory() -> Iterator[None]:
+    """torch has an error of its own where memory is short."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, LiflineError) or "memory" not in str(error):
+            raise
+        raise InputError(
+            "not enough memory for this training: give a smaller batch, fewer hidden neurons or fewer ticks"
+        ) from None
+
+
+@contextlib.contextmanager
+def _discarded(checkpoint: Path) -> Iterator[None]:
+    """Remove a checkpoint that was begun here by a training that cannot go on, and its folder with it.
+
+    One that is interrupted, or finds no space, can: it keeps its checkpoint.
+    """
+    before = checkpoint.exists()
+    new = [parent for parent in checkpoint.parents if not parent.exists()]
+    try:
+        yield
+    except LiflineError:
+        if not before:
+            checkpoint.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                for parent in new:
+                    parent.rmdir()
+        raise
+
+
+def _check_test(test: Samples, model: SpikingNetwork) -> None:
+    """Refuse test samples that the result could not be taken from, before any training.
+
+    Raises
+    ------
+    InputError
+    """
+    outputs = model.population(model.output).size
+    if not len(test.labels):
+        raise InputError("test data: there are no samples; give at least one")
+    if not 0 <= test.labels.min() <= test.labels.max() < outputs:
+        raise InputError(
+            f"test labels must be in 0 … {outputs - 1}, the neurons of the output, not {test.labels.min()} … "
+            f"{test.labels.max()}"
+        )
 
 
 def _results(network: Network, spikes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

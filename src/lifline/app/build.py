@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Simulate the synthesised netlist, and compare its classes with golden's.",
 )
+@options.force_option
 @options.json_option
 def build(
     network: Path,
@@ -68,6 +69,7 @@ def build(
     tries: int,
     input_file: Path | None,
     check: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Build the bitstream of NETWORK for BOARD, and report.json."""
@@ -76,6 +78,7 @@ def build(
     net = Network.load(network)
     boards = part("boards")
     found = boards.find_board(board)
+    options.check_finished(directory / "report.json", force)
     activity = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs)

@@ -17,12 +17,19 @@ from .parts import part
 @options.folder_option(required=True)
 @options.lanes_option(show_default="1")
 @options.board_option
+@options.force_option
 @options.json_option
 def export(
-    network: Path, directory: Path, lanes: int | dict[str, int] | None, board: str | None, as_json: bool
+    network: Path,
+    directory: Path,
+    lanes: int | dict[str, int] | None,
+    board: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write NETWORK as Verilog, block RAM init files and a manifest."""
     net = Network.load(network)
+    options.check_finished(directory / "manifest.json", force)
     block_bits = None if board is None else part("boards").find_board(board).family.block_bits
     manifest = part("rtl").export(
         net, directory, lanes=lanes or 1, trace=board is not None, block_bits=block_bits

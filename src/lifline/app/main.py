@@ -1,14 +1,18 @@
 """The command ``lifline``.
 
-Exit status: 0 success, 1 a check has failed, 2 bad usage or input (one line on stderr), 130 interrupted.
+Exit status: 0 success, 1 a check has failed, 2 bad usage or input (one line on stderr), 130 interrupted, 143 ended
+by SIGTERM.
 With ``--json`` a command prints one JSON object on stdout, and nothing else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,16 +30,23 @@ from .simulate import simulate
 from .train import train
 from .verify import verify
 
+#: Longer messages are cut: what is wrong may be a name of megabytes.
+_LONGEST = 1000
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; what goes wrong becomes one line on stderr."""
     try:
-        return _run(arguments)
+        with _ended_by_signals():
+            return _run(arguments)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "lifline"
         return _refuse(f"{error.format_message()} (see {command} --help)")
     except click.ClickException as error:
         return _refuse(error.format_message())
+    except _Ended as ended:
+        click.echo(f"lifline: {ended}", err=True)
+        return 128 + ended.number
     except (click.Abort, KeyboardInterrupt):
         click.echo("lifline: interrupted", err=True)
         return 130
@@ -63,6 +74,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
 
+class _Ended(BaseException):
+    """A signal asked the process to end: what it has started and what it has not finished is cleared away first."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"ended by {signal.Signals(number).name}")
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Raise `_Ended` where one of these signals would end the process at once."""
+
+    def end(number: int, frame: object) -> None:
+        raise _Ended(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _run(arguments: Sequence[str] | None) -> int:
     output.prepare()
     try:
@@ -75,7 +113,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _refuse(message: str, status: int = 2) -> int:
-    click.echo(f"lifline: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split())
+    click.echo(f"lifline: {line if len(line) <= _LONGEST else line[:_LONGEST] + ' …'}", err=True)
     return status
 
 

@@ -97,6 +97,18 @@ board_option = click.option(
 )
 
 
+force_option = click.option("--force", is_flag=True, help="Overwrite what an earlier run has finished.")
+
+
+def check_finished(path: Path, force: bool) -> None:
+    """Refuse to overwrite a finished result: a file, or a folder by the file in it that was written last.
+
+    A device or a named pipe is written to, not overwritten.
+    """
+    if not force and path.is_file():
+        raise InputError(f"{path} is there already: --force overwrites it, or name another")
+
+
 def check_output(path: Path, **inputs: Path) -> None:
     """Refuse an output file that cannot be written, before hours are spent on its content.
 

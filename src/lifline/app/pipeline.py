@@ -86,6 +86,8 @@ def run(
     names = BOARDS.get(task, OTHER_BOARDS) if boards is None else boards
     chosen = [find_board(name) for name in names]
     find_verilator()
+    if (folder / "report.html").exists():
+        say(f"{folder}: what an earlier demo left there is replaced")
     steps = _Steps(5 + len(chosen), say)
     if training is None:
         training = _train(task, seed, data, folder, steps, progress)

@@ -8,9 +8,10 @@ from typing import Any
 import click
 import numpy as np
 
+from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import Network
-from lifline.recording import Recording
+from lifline.recording import Recording, check_memory
 
 from . import options, output
 from .parts import part
@@ -32,6 +33,7 @@ BACKENDS = ("golden", "icarus", "verilator")
     default=None,
     help="Write waveforms (.vcd or .fst); icarus or verilator.",
 )
+@options.force_option
 @options.json_option
 def simulate(
     network: Path,
@@ -40,6 +42,7 @@ def simulate(
     backend: str,
     lanes: int | dict[str, int] | None,
     waves: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Run NETWORK on spikes; write every spike, state and class."""
@@ -53,6 +56,11 @@ def simulate(
     options.check_output(output_file, **inputs)
     if waves is not None:
         options.check_output(waves, **inputs, **{"--output": output_file})
+        if waves.exists() and not waves.is_file():
+            raise InputError(f"{waves}: not a regular file; waves need one of their own")
+        options.check_finished(waves, force)
+    options.check_finished(output_file, force)
+    check_memory(net, *spikes.shape[:2])
     with output.progress_bar(not as_json) as progress:
         if backend == "golden":
             recording = part("golden").simulate(net, spikes)

@@ -62,6 +62,7 @@ def _settings(task: str) -> str:
     help="Any setting of the task; lifline train TASK --help lists them.",
 )
 @click.option("--resume", is_flag=True, help="Carry on an interrupted run, if there is one.")
+@options.force_option
 @options.json_option
 def train(
     task: str,
@@ -70,6 +71,7 @@ def train(
     data: Path | None,
     assignments: tuple[str, ...],
     resume: bool,
+    force: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -85,6 +87,10 @@ def train(
             raise click.UsageError(f"--set {assignment} must be NAME=VALUE, such as --set batch=32")
         settings[name] = value
     tasks = part("train.tasks")
+    # An interrupted run over an earlier one was begun with --force.
+    options.check_finished(
+        directory / "train.json", force or (resume and (directory / "checkpoint.pt").exists())
+    )
     with output.progress_bar(not as_json) as progress:
         record = tasks.run_task(
             task, directory, seed=seed, data=data, resume=resume, progress=progress,

@@ -229,7 +229,7 @@ def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple
     steps.begin(f"{nextpnr.name} {nextpnr.version}: place and route", nextpnr)
     for seed in seeds:
         placed = design.place(nextpnr, seed)
-        fmax = _fmax(placed)
+        fmax = fmax_mhz(placed)
         if fmax >= clock:
             return placed, seed
         if fmax < CLOSE * clock or seed == seeds[-1]:
@@ -241,7 +241,8 @@ def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple
     raise ToolError(_too_slow(design.board, clock, fmax, range(seeds[0], seed + 1)))
 
 
-def _fmax(placed: Mapping[str, Any]) -> float:
+def fmax_mhz(placed: Mapping[str, Any]) -> float:
+    """The fastest clock of a placed design, by nextpnr's report."""
     return min(entry["achieved"] for entry in placed["fmax"].values())
 
 
@@ -259,7 +260,7 @@ def _report(
         "board": board.name,
         "device": board.device,
         "clock_mhz": clock,
-        "fmax_mhz": round(_fmax(placed), 2),
+        "fmax_mhz": round(fmax_mhz(placed), 2),
         **resources,
         "available": board.totals,
         "utilisation": {

@@ -323,7 +323,8 @@ def _runner(build: Build, processes: Processes) -> Any:
             if status:
                 raise RuntimeError(f"{command[0]} ended with the status {status}")
 
-    runner._execute_cmds = execute
+    # Private, for want of a public way: cocotb's runner would not end its programs when this process is ended.
+    runner._execute_cmds = execute  # type: ignore[method-assign, assignment]
     runner.log.setLevel(logging.CRITICAL)
     if build.backend == "icarus" and build.waves is not None and build.waves.suffix == ".vcd":
         # Private, for want of a public way: cocotb's runner always asks vvp for FST where waves are wanted.

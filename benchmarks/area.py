@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from lifline.boards.board import Board, find_board
 from lifline.boards.estimate import Logic, design_need
 from lifline.boards.families import Area
 from lifline.network import INPUT, Network, Population, Projection
-from lifline.neurons import LIF
+from lifline.neurons import LIF, Adaptation, Izhikevich, Noise
 from lifline.synapses import Dense
 
 from .measure import SEED, Options, Result
@@ -43,12 +44,13 @@ class Shape:
     membrane_bits: int = 16
     weight_bits: int = 8
     max_delay: int = 0
+    kind: str = "LIF"  #: of the hidden neurons, one of `KINDS`
 
     @property
     def name(self) -> str:
         return "-".join(str(value) for value in (*dataclasses.astuple(self)[:2], *self.lanes)) + (
             f", beta {self.beta or 'differs'}, {self.membrane_bits} bits, weights {self.weight_bits}, "
-            f"delays {self.max_delay}"
+            f"delays {self.max_delay}, {self.kind}"
         )
 
     def network(self, inputs: int = 24) -> Network:
@@ -58,9 +60,10 @@ class Shape:
         populations = []
         for name in ("hidden", "output"):
             beta = rng.integers(200, 256, sizes[name]) if self.beta is None else self.beta
-            populations.append(
-                Population(name, sizes[name], LIF(beta, 100, membrane_bits=self.membrane_bits))
-            )
+            neuron = LIF(beta, 100, membrane_bits=self.membrane_bits)
+            if name == "hidden":
+                neuron = KINDS[self.kind](neuron, sizes[name])
+            populations.append(Population(name, sizes[name], neuron))
         projections = []
         for source, target in ((INPUT, "hidden"), ("hidden", "output")):
             shape = (sizes[source], sizes[target])
@@ -69,6 +72,17 @@ class Shape:
             projections.append(Projection(source, target, Dense(weights, delays, self.weight_bits)))
         return Network(inputs, populations, projections, "output")
 
+
+#: From plain LIF neurons, and their number, to those of another kind.
+KINDS: dict[str, Callable[[LIF, int], Any]] = {
+    "LIF": lambda neuron, size: neuron,
+    "CUBA": lambda neuron, size: dataclasses.replace(neuron, alpha=200),
+    "ALIF": lambda neuron, size: dataclasses.replace(neuron, adaptation=Adaptation(250, 40)),
+    "noise": lambda neuron, size: dataclasses.replace(
+        neuron, noise=Noise.logistic(30, size, index_bits=5)
+    ),
+    "Izhikevich": lambda neuron, size: Izhikevich.of(fraction_bits=8),
+}
 
 SHAPES = (
     Shape(8, 4, (1, 1)),
@@ -83,20 +97,26 @@ SHAPES = (
     Shape(40, 8, (8, 8), membrane_bits=10, weight_bits=4),
     Shape(32, 8, (8, 2), beta=213, weight_bits=12),
     Shape(24, 6, (4, 2), max_delay=6),
+    *(Shape(24, 4, (8, 4), kind=kind) for kind in KINDS if kind != "LIF"),
 )
 
 
 def run(options: Options) -> Result:
     rows: list[dict[str, Any]] = []
     notes = [
-        "Error: of the estimate with the coefficients of `boards/families`, and with those fitted to these builds."
+        "Error: of the estimate with the coefficients of `boards/families`, and with those fitted to these builds "
+        "of LIF neurons; other kinds are not fitted to."
     ]
     for name in BOARDS:
         board = dataclasses.replace(find_board(name), dsps=0)
         shapes = SHAPES[:2] if options.quick else SHAPES
         needs = [_logic(board, shape) for shape in shapes]
         packed = [_packed(options, board, shape) for shape in shapes]
-        built = [(logic, used) for logic, used in zip(needs, packed, strict=True) if used]
+        built = [
+            (logic, used)
+            for shape, logic, used in zip(shapes, needs, packed, strict=True)
+            if used and shape.kind == "LIF"
+        ]
         fitted = _fit(built) if len(built) > len(COEFFICIENTS) else None
         if fitted is not None:
             notes.append(f"{board.family.name}: `{_text(fitted)}`")

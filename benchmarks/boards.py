@@ -26,7 +26,7 @@ DESIGNS: list[tuple[str, str, dict[str, int] | None, float | None]] = [
     ("digits", "icebreaker", None, None),
     ("digits", "hx8k", None, None),
     ("digits", "ulx3s", None, None),
-    ("mnist", "ulx3s", {"hidden1": 32, "output": 10}, 100),
+    ("mnist", "ulx3s", {"hidden1": 32, "output": 10}, 125),
 ]
 
 #: A. Carpegna, A. Savino, S. Di Carlo: Spiker+, IEEE Trans. Emerging Topics in Computing 2024, arXiv 2401.01141.

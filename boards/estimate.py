@@ -17,7 +17,8 @@ import numpy as np
 from lifline import rtl
 from lifline.errors import ToolError
 from lifline.network import Network
-from lifline.neurons import LIF, Neuron
+from lifline.neurons import LIF, Izhikevich, Neuron
+from lifline.neurons.izhikevich import QUADRATIC
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
 
 from .board import Board
@@ -108,21 +109,51 @@ def array_need(board: Board, array: ArrayPlan) -> Need:
 
 @functools.singledispatch
 def lane_logic(neuron: Neuron, array: ArrayPlan) -> Logic:
-    """What the equation of a kind of neuron takes in all lanes of an array, beyond its sums."""
-    raise NotImplementedError(f"the estimate does not know {type(neuron).__name__}")
+    """What the equation of a kind of neuron takes in all lanes of an array, beyond the sums of every kind.
+
+    Of a kind that registers nothing: an adder for each bit of its further states.
+    """
+    return Logic(sums=array.lanes * sum(state.bits for state in neuron.states[1:]))
 
 
 @lane_logic.register
 def _(neuron: LIF, array: ArrayPlan) -> Logic:
-    """One multiplier a lane where neurons that share the lane differ in beta; else the adders of a constant product.
+    """A product for each leak (of membrane, current, adaptation), and the sums of the parts that are there."""
+    logic = _product(neuron.beta, neuron.membrane_bits, array)
+    if neuron.alpha is not None:
+        logic += _product(neuron.alpha, neuron.current_bits, array)
+        logic += Logic(sums=array.lanes * neuron.current_bits)
+    if neuron.adaptation is not None:
+        logic += _product(neuron.adaptation.rho, neuron.adaptation.bits, array)
+        logic += Logic(sums=2 * array.lanes * neuron.adaptation.bits)
+    if neuron.noise is not None:
+        logic += Logic(sums=array.lanes * (16 + int(abs(neuron.noise.table).max()).bit_length()))
+    return logic
 
-    These are as many as beta has canonical signed digits, less one.
-    """
-    betas = neuron.beta.tolist()
-    if array.groups > 1 and len(set(betas)) > 1:
+
+@lane_logic.register
+def _(neuron: Izhikevich, array: ArrayPlan) -> Logic:
+    """The square of the membrane, 0.04 of it, the two products of the recovery, and some eight sums."""
+    square = Logic(multiplier=array.lanes)
+    quadratic = Logic(adders=array.lanes * neuron.membrane_bits * _digits(QUADRATIC))
+    recovery = _product(neuron.a, neuron.recovery_bits, array) + _product(
+        neuron.b, neuron.membrane_bits, array
+    )
+    sums = Logic(sums=4 * array.lanes * (neuron.membrane_bits + neuron.recovery_bits))
+    return square + quadratic + recovery + sums
+
+
+def _product(factors: np.ndarray, bits: int, array: ArrayPlan) -> Logic:
+    """A product in each lane: a multiplier where neurons that share the lane differ, else adders."""
+    values = factors.tolist()
+    if array.groups > 1 and len(set(values)) > 1:
         return Logic(multiplier=array.lanes)
-    adders = float(np.mean([max(0, (beta ^ 3 * beta).bit_count() - 1) for beta in betas]))
-    return Logic(adders=array.lanes * neuron.membrane_bits * adders)
+    return Logic(adders=array.lanes * bits * float(np.mean([_digits(value) for value in values])))
+
+
+def _digits(factor: int) -> int:
+    """Adders of a product with a constant: its canonical signed digits, less one."""
+    return max(0, (abs(factor) ^ 3 * abs(factor)).bit_count() - 1)
 
 
 def total(board: Board, need: Need) -> dict[str, int]:

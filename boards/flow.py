@@ -22,12 +22,12 @@ from lifline.progress import Progress, silent
 
 from .board import Board, find_board, solve_pll
 from .protocol import MAX_CLASSES
-from .toolchain import Found, find
+from .toolchain import Found, find, find_simulator
 
 if TYPE_CHECKING:
     from lifline.rtl.plan import Lanes
-    from lifline.sim.tools import Icarus
 
+    from .netlist import Reference
     from .synthesis import Design
 
 #: Of the clock: a design that reaches less will not reach it with another seed, which moves it by some percent.
@@ -44,7 +44,7 @@ def build(
     seed: int = 1,
     tries: int = 4,
     activity: Mapping[str, Any] | None = None,
-    check: bool = False,
+    check: Reference | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
@@ -69,9 +69,9 @@ def build(
         (:data:`CLOSE`) is given up at once.
     activity : mapping, optional
         Spikes as for :func:`lifline.rtl.cycles`, of the samples for which cycles are to be reported.
-    check : bool
-        Whether what yosys has made is simulated gate by gate before it is placed, and its classes compared with
-        the golden model's; see :func:`lifline.boards.netlist.check`.
+    check : callable, optional
+        Such as ``lifline.golden.simulate``: what yosys has made is simulated gate by gate before it is placed,
+        and its classes are compared with those of this witness; see :func:`lifline.boards.netlist.check`.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
 
@@ -87,17 +87,17 @@ def build(
     ToolError
         If a tool is missing or fails, the design does not fit, or it is too slow for its clock.
     CheckError
-        If the simulated netlist does not answer as the golden model does.
+        If the simulated netlist does not answer as `check` does.
     MissingExtra
         If amaranth-boards is not installed.
     """
     target = Path(directory)
     _check_options(network, target, seed, tries)
     seeds = range(seed, seed + tries)
-    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check)
+    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None)
     with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
         work = Path(temporary)
-        report = _make(network, plan, work, _Steps(progress, 5 if check else 4))
+        report = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
         _deliver(work, target, [report["bitstream"], "yosys.log", "nextpnr.log", "report.json"])
     return report
 
@@ -119,7 +119,7 @@ class _Plan:
     cycles: float | None  #: of a sample
     seeds: range  #: to try
     tools: _Tools
-    simulator: Icarus | None  #: where the netlist is to be checked
+    simulator: Found | None  #: where the netlist is to be checked
     samples: np.ndarray | None  #: for that
 
 
@@ -130,13 +130,12 @@ def _plan(
     lanes: Lanes | None,
     activity: Mapping[str, Any] | None,
     seeds: range,
-    check: bool,
+    checks: bool,
 ) -> _Plan:
     try:
         from lifline import rtl
 
         from .estimate import check_size, choose_lanes
-        from .netlist import find_simulator
         from .uart import divisor
     except ModuleNotFoundError as error:
         package = (error.name or "amaranth").partition(".")[0]
@@ -148,7 +147,7 @@ def _plan(
     divisor(clock * 1e6, board.baud)
     check_size(network, board)
     tools = _Tools(*(find(name) for name in ("yosys", board.family.nextpnr, board.family.pack)))
-    simulator = find_simulator() if check else None
+    simulator = find_simulator() if checks else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
     cycles = samples = None
     if activity is not None:
@@ -157,7 +156,9 @@ def _plan(
     return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples)
 
 
-def _make(network: Network, plan: _Plan, work: Path, steps: _Steps) -> dict[str, Any]:
+def _make(
+    network: Network, plan: _Plan, work: Path, steps: _Steps, reference: Reference | None
+) -> dict[str, Any]:
     """Run the tools in a folder; the report, which is written there, too."""
     from .netlist import check
     from .synthesis import write_design
@@ -169,9 +170,9 @@ def _make(network: Network, plan: _Plan, work: Path, steps: _Steps) -> dict[str,
     steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
     design.synthesise(tools.yosys)
     found = {}
-    if plan.simulator is not None:
-        steps.begin(f"Icarus Verilog {plan.simulator.version}: the netlist against the golden model")
-        found["check"] = check(design, tools.yosys, plan.simulator, plan.samples)
+    if plan.simulator is not None and reference is not None:
+        steps.begin(f"{plan.simulator.name} {plan.simulator.version}: the netlist, gate by gate")
+        found["check"] = check(design, tools.yosys, plan.simulator, reference, plan.samples)
     placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
     steps.begin(f"{tools.pack.name}: bitstream", tools.pack)
     report = {**_report(design, placed, plan.cycles, tools, seed), **found}
@@ -228,7 +229,7 @@ def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple
     steps.begin(f"{nextpnr.name} {nextpnr.version}: place and route", nextpnr)
     for seed in seeds:
         placed = design.place(nextpnr, seed)
-        fmax = _fmax(placed)
+        fmax = fmax_mhz(placed)
         if fmax >= clock:
             return placed, seed
         if fmax < CLOSE * clock or seed == seeds[-1]:
@@ -240,7 +241,8 @@ def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple
     raise ToolError(_too_slow(design.board, clock, fmax, range(seeds[0], seed + 1)))
 
 
-def _fmax(placed: Mapping[str, Any]) -> float:
+def fmax_mhz(placed: Mapping[str, Any]) -> float:
+    """The fastest clock of a placed design, by nextpnr's report."""
     return min(entry["achieved"] for entry in placed["fmax"].values())
 
 
@@ -258,7 +260,7 @@ def _report(
         "board": board.name,
         "device": board.device,
         "clock_mhz": clock,
-        "fmax_mhz": round(_fmax(placed), 2),
+        "fmax_mhz": round(fmax_mhz(placed), 2),
         **resources,
         "available": board.totals,
         "utilisation": {

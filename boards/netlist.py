@@ -14,14 +14,16 @@ import importlib.resources
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lifline.errors import CheckError, ToolError
+from lifline.network import Network
 from lifline.processes import leash
+from lifline.recording import Recording
 
 from .families import Family
 from .host import BoardError, answers
@@ -29,9 +31,8 @@ from .protocol import CREDIT, CREDIT_BYTES, READY, RESET, WINDOW, encode
 from .synthesis import NAME, NETLIST, Design
 from .toolchain import Found
 
-if TYPE_CHECKING:
-    from lifline.network import Network
-    from lifline.sim.tools import Icarus
+#: What is right: a function from a network and spikes to a recording, such as ``lifline.golden.simulate``.
+Reference = Callable[[Network, np.ndarray], Recording]
 
 #: Samples that are simulated, and those from which they are chosen.
 SAMPLES, _CANDIDATES = 3, 100
@@ -88,23 +89,14 @@ endmodule
 """
 
 
-def find_simulator() -> Icarus:
-    """Icarus Verilog.
-
-    Raises
-    ------
-    ToolError
-        If there is none.
-    """
-    from lifline.sim.tools import find_icarus
-
-    return find_icarus()
-
-
 def check(
-    design: Design, yosys: Found, simulator: Icarus, spikes: np.ndarray | None = None
+    design: Design,
+    yosys: Found,
+    simulator: Found,
+    reference: Reference,
+    spikes: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Compare the classes that a synthesised netlist sends with the golden model's.
+    """Compare the classes that a synthesised netlist sends with the right ones.
 
     Parameters
     ----------
@@ -112,7 +104,10 @@ def check(
         Synthesised, with its netlist.
     yosys : Found
         Whose models are used.
-    simulator : Icarus
+    simulator : Found
+        Icarus Verilog.
+    reference : callable
+        Gives the classes that are right.
     spikes : (samples, ticks, inputs), optional
         Of which :func:`stimulus` chooses `SAMPLES`; by default random ones.
 
@@ -128,11 +123,11 @@ def check(
     ToolError
         If the simulator fails.
     """
-    samples, expected = stimulus(design.network, most_bytes(design), spikes)
+    samples, expected = stimulus(design.network, most_bytes(design), reference, spikes)
     classes = _classes(simulate(design, yosys, samples), len(samples))
     if classes != expected:
         raise CheckError(
-            f"the synthesised netlist gives {len(samples)} samples the classes {classes}, the golden model "
+            f"the synthesised netlist gives {len(samples)} samples the classes {classes}, right are "
             f"{expected}; nothing was built: please report it with the network"
         )
     return {
@@ -140,7 +135,7 @@ def check(
         "samples": len(samples),
         "ticks": [len(sample) for sample in samples],
         "classes": classes,
-        "simulator": f"Icarus Verilog {simulator.version}",
+        "simulator": f"{simulator.name} {simulator.version}",
     }
 
 
@@ -153,15 +148,13 @@ def most_bytes(design: Design) -> int:
 
 
 def stimulus(
-    network: Network, most: int, spikes: np.ndarray | None = None
+    network: Network, most: int, reference: Reference, spikes: np.ndarray | None = None
 ) -> tuple[list[np.ndarray], list[int]]:
-    """The samples of a check, uint8 (ticks, inputs) each, and the golden model's classes of them.
+    """The samples of a check, uint8 (ticks, inputs) each, and the right classes of them.
 
     Of those given, else of random ones, each cut after a tick so that all together are `most` bytes; such that
     their classes differ, where they can.
     """
-    from lifline import golden
-
     if spikes is None or spikes.ndim != 3 or not len(spikes):
         rng = np.random.default_rng(0)
         density = rng.uniform(0.2, 4.0, (_CANDIDATES, 1, 1)) * min(0.2, 4 / network.inputs)
@@ -171,7 +164,7 @@ def stimulus(
     for number, sample in enumerate(spikes[:_CANDIDATES]):
         bytes_so_far = np.cumsum([len(encode(tick[None])) - 1 for tick in sample])
         sample = sample[: max(1, int((bytes_so_far <= most // SAMPLES).sum()))]
-        found = int(golden.simulate(network, sample[None]).classes[0])
+        found = int(reference(network, sample[None]).classes[0])
         if found not in seen or number < SAMPLES:
             chosen[number] = (sample, found)
             seen.add(found)

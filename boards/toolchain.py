@@ -73,6 +73,24 @@ def find(name: str) -> Found:
     return Found(name, (sys.executable, "-c", script), version, "YoWASP", not _compiled(module))
 
 
+def find_simulator() -> Found:
+    """Find Icarus Verilog, which simulates netlists.
+
+    Raises
+    ------
+    ToolError
+        If there is none.
+    """
+    path = shutil.which("iverilog")
+    if path is None or shutil.which("vvp") is None:
+        raise ToolError(
+            "Icarus Verilog (iverilog, vvp) is not on PATH: run  apt install iverilog   "
+            "(or: brew install icarus-verilog)"
+        )
+    known = _Known("", "", "simulation of netlists", "-V")
+    return Found("Icarus Verilog", (path,), _native_version(path, known), "system", False)
+
+
 def run(tool: Found, arguments: list[str], directory: Path, log: Path) -> None:
     """Run a tool in `directory`, its output going to the file `log`.
 

@@ -42,7 +42,7 @@ def bars(values: np.ndarray, most: float) -> str:
 
 
 def walk() -> bool:
-    """Every step from a wav file to the report; whether all witnesses agree."""
+    """Every step from a wav file to the report, from top to bottom, hence its length; whether all agree."""
     settings = fsdd.FSDDSettings()
 
     clips = datasets.fsdd(options.data)

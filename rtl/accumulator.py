@@ -75,6 +75,7 @@ class Accumulator(wiring.Component):
         return 0
 
     def elaborate(self, platform):
+        """All of one pipeline, in the order of its stages: long, so that one sees what feeds which."""
         m = Module()
         array, row = self.array, self.i.payload
         bits = array.lanes * array.accumulator_bits

@@ -63,6 +63,7 @@ class DelayLine(wiring.Component):
         return array.groups
 
     def elaborate(self, platform):
+        """All of one pipeline, in the order of its stages: long, so that one sees what feeds which."""
         m = Module()
         array, row = self.array, self.i.payload
         last_group = array.groups - 1

@@ -323,6 +323,7 @@ def _runner(build: Build, processes: Processes) -> Any:
             if status:
                 raise RuntimeError(f"{command[0]} ended with the status {status}")
 
+    # Private, for want of a public way: cocotb's runner would not end its programs when this process is ended.
     runner._execute_cmds = execute  # type: ignore[method-assign, assignment]
     runner.log.setLevel(logging.CRITICAL)
     if build.backend == "icarus" and build.waves is not None and build.waves.suffix == ".vcd":

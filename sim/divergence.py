@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lifline.fields import Kind, short
+from lifline.fields import Kind
 from lifline.files import check_spikes
 from lifline.network import INPUT, Network
 from lifline.recording import Divergence, Recording
+from lifline.values import short
 
 #: Of the events behind a divergence, so many are listed one by one.
 _LISTED = 12

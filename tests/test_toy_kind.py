@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import lifline
 from lifline import LIF, Dense, Network, Population, Projection, golden, rtl, sim
 from lifline.fields import table
 from lifline.network import INPUT
@@ -48,6 +53,25 @@ def test_it_is_the_same_in_numpy_and_torch(seed: int) -> None:
     for actual in (golden.simulate(network, spikes), integer_forward(network, spikes)):
         divergence = expected.compare(actual, network)
         assert divergence is None, str(divergence)
+
+
+def test_a_file_in_each_folder_of_kinds_is_found(tmp_path: Path) -> None:
+    """Inside the package a kind is four new files, and no edit."""
+    shutil.copytree(
+        Path(lifline.__file__).parent,
+        tmp_path / "lifline",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    folders = ["neurons", "golden/neurons", "train/neurons", "rtl/neurons"]
+    for folder in folders:
+        (tmp_path / "lifline" / folder / "mine.py").write_text("print(__name__)\n")
+    code = "import lifline.golden, lifline.rtl, lifline.train, lifline.rtl.accelerator"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    expected = [f"lifline.{folder.replace('/', '.')}.mine" for folder in folders]
+    assert sorted(done.stdout.split()) == sorted(expected)
 
 
 @pytest.mark.slow

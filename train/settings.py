@@ -18,8 +18,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from lifline.checks import brief
 from lifline.errors import InputError
+from lifline.values import brief
 
 from .losses import LOSSES
 

@@ -9,3 +9,5 @@ from .lif import LIFLane
 __all__ = ["IzhikevichLane", "LIFLane", "Lane", "lane"]
 
 import_all(__name__, __path__)  # a kind is a file here, and no edit
+
+import_all(__name__, __path__)  # a kind is a file here, and no edit

@@ -23,8 +23,8 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from .checks import check_array, check_integer
 from .errors import NetworkError
+from .values import check_array, check_integer, equal, short
 
 Bound = int | Callable[[Any], int]
 
@@ -354,32 +354,6 @@ def unpack(
             raise NetworkError(f"{prefix}: {cls.__name__} has no field {name!r}")
         values[name] = fields[name].unpack(values[name], f"{prefix}.{name}", arrays)
     return cls(**values)
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Whether two of one class are equal, field by field."""
-    if type(one) is not type(other):
-        return NotImplemented
-    return all(
-        np.array_equal(getattr(one, field.name), getattr(other, field.name))
-        if isinstance(getattr(one, field.name), np.ndarray)
-        else getattr(one, field.name) == getattr(other, field.name)
-        for field in dataclasses.fields(one)
-    )
-
-
-def short(value: Any) -> str:
-    """A value in a few characters: an array by its range and shape."""
-    if isinstance(value, enum.Enum):
-        return f"'{value.value}'"
-    if not isinstance(value, np.ndarray):
-        return repr(value)
-    if not value.size:
-        return "[]"
-    low, high = int(value.min()), int(value.max())
-    if low == high:
-        return str(low)
-    return f"<{'×'.join(map(str, value.shape))}: {low} … {high}>"
 
 
 def table(kind: type[Kind], part_of: str = "") -> list[tuple[str, str, str]]:

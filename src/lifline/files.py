@@ -250,6 +250,7 @@ def _bytes_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path, it
             warnings.simplefilter("ignore")  # a header that Python 2 has written
             version = npy.read_magic(member)
             wide = version != (1, 0)
+            assert isinstance(member, zipfile.ZipExtFile)  # which can be looked into
             length = member.peek(4)[: 4 if wide else 2]
             if int.from_bytes(length, "little") > _LONGEST_HEADER:
                 raise ValueError("a header so long is none")

@@ -23,13 +23,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import summary
-from .checks import brief, check_integer
 from .errors import LiflineError, NetworkError
-from .fields import equal
 from .files import read_npz, write_npz
 from .neurons import Neuron
 from .plasticity import Plasticity
 from .synapses import Dense, Synapses
+from .values import brief, check_integer, equal
 
 #: The name by which a projection calls the network's inputs.
 INPUT = "input"

@@ -84,8 +84,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 @functools.cache
 def leash() -> tuple[str, ...]:
     """What before a command makes the system end it when this process has been killed; nothing where there is none."""
-    command = ("setpriv", "--pdeathsig", "KILL")
-    if sys.platform != "linux" or shutil.which(command[0]) is None:
+    program = shutil.which("setpriv") if sys.platform == "linux" else None
+    if program is None:
         return ()
+    command = (program, "--pdeathsig", "KILL")
     works = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
     return command if works else ()

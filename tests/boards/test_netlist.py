@@ -10,10 +10,10 @@ from lifline import LIF, CheckError, Dense, Network, Population, Projection, Res
 from lifline.app.main import main
 from lifline.boards import build, netlist
 from lifline.boards.board import find_board
-from lifline.boards.netlist import check, find_simulator, stimulus
+from lifline.boards.netlist import check, stimulus
 from lifline.boards.protocol import CLASS, CREDIT, ERROR, READY, encode
 from lifline.boards.synthesis import write_design
-from lifline.boards.toolchain import find
+from lifline.boards.toolchain import find, find_simulator
 from lifline.golden import simulate
 from lifline.rtl import export, lanes_of
 from lifline.sim import verify
@@ -62,7 +62,7 @@ def some_spikes() -> np.ndarray:
 def test_a_netlist_answers_as_golden_does(board, clock, cells, tmp_path):
     network = small_network(reset=Reset.NONE if clock == 25 else Reset.SUBTRACT)
     spikes = some_spikes()
-    samples, expected = stimulus(network, 400, spikes)
+    samples, expected = stimulus(network, 400, simulate, spikes)
     assert len(set(expected)) > 1, f"seed {SEED}"
     lanes = lanes_of(network, 2)
     yosys = find("yosys")
@@ -74,7 +74,7 @@ def test_a_netlist_answers_as_golden_does(board, clock, cells, tmp_path):
         assert (tmp_path / name).read_bytes() == (tmp_path / "export" / name).read_bytes()
     design.synthesise(yosys)
     assert cells <= design.cells.keys()
-    result = check(design, yosys, find_simulator(), spikes)
+    result = check(design, yosys, find_simulator(), simulate, spikes)
     assert result["classes"] == expected
     assert result["ticks"] == [len(sample) for sample in samples]
 
@@ -92,7 +92,7 @@ def test_a_netlist_of_other_weights_is_noticed(tmp_path):
         path.write_text("".join("0" * len(line) + "\n" for line in path.read_text().split()))
     design.synthesise(yosys)
     with pytest.raises(CheckError, match="the synthesised netlist gives 3 samples the classes"):
-        check(design, yosys, find_simulator(), some_spikes())
+        check(design, yosys, find_simulator(), simulate, some_spikes())
 
 
 @pytest.mark.icarus
@@ -108,7 +108,7 @@ def test_samples_of_a_check():
     network = small_network()
     spikes = some_spikes()
     for most, given in ((30, spikes), (400, spikes), (400, None)):
-        samples, classes = stimulus(network, most, given)
+        samples, classes = stimulus(network, most, simulate, given)
         assert len(samples) == len(classes) == netlist.SAMPLES
         for sample, expected in zip(samples, classes, strict=True):
             assert simulate(network, sample[None]).classes.tolist() == [expected]
@@ -118,7 +118,7 @@ def test_samples_of_a_check():
         if most == 400:
             assert len(set(classes)) == netlist.SAMPLES
             assert all(sample.any() for sample in samples)
-        again, _ = stimulus(network, most, given)
+        again, _ = stimulus(network, most, simulate, given)
         assert [sample.tolist() for sample in samples] == [sample.tolist() for sample in again]
 
 
@@ -156,7 +156,7 @@ def answer(classes: list[int]) -> bytes:
 def test_a_checked_build_says_so_in_its_report(fake_tools, tmp_path):
     network, spikes = small_network(), some_spikes()
     recording = simulate(network, spikes)
-    _, expected = stimulus(network, 400, spikes)
+    _, expected = stimulus(network, 400, simulate, spikes)
     sent = answer(expected)
     fake_tools(sent[:4] + bytes([CREDIT]) + sent[4:])
     seen = []
@@ -166,7 +166,7 @@ def test_a_checked_build_says_so_in_its_report(fake_tools, tmp_path):
         tmp_path / "out",
         lanes=2,
         activity={"input": spikes, **recording.spikes},
-        check=True,
+        check=simulate,
         progress=lambda *event: seen.append(event[:2]),
     )
     assert result["check"]["passed"]
@@ -184,8 +184,8 @@ def test_a_checked_build_says_so_in_its_report(fake_tools, tmp_path):
 )
 def test_a_failed_check_delivers_nothing(received, fake_tools, tmp_path):
     fake_tools(received)
-    with pytest.raises(CheckError, match=r"gives 3 samples the classes \[.*\], the golden model \["):
-        build(small_network(), "icebreaker", tmp_path / "out", lanes=2, check=True)
+    with pytest.raises(CheckError, match=r"gives 3 samples the classes \[.*\], right are \["):
+        build(small_network(), "icebreaker", tmp_path / "out", lanes=2, check=simulate)
     assert not Path("out").exists()
 
 

@@ -90,11 +90,11 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/encoder.py", "blocks.index_bits\n", "max(blocks.index_bits, 2) - 1\n", "wide"
     ),
     "encoder: a tick leaves before it is whole": Mutant(
-        "rtl/encoder.py", "with m.If(whole == 0):", "with m.If(Const(0)):"
+        "rtl/encoder.py", "with m.If(whole == 0):", "with m.If(Const(0)):", seed=3
     ),
     # Queues and the router
     "queue: markers of a delay": Mutant(
-        "rtl/queue.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers"
+        "rtl/queue.py", "init=lag)  # markers", "init=lag - (lag > 0))  # markers", seed=2
     ),
     "queue: room for one tick less": Mutant(
         "rtl/queue.py", "inside | (ticks != lag + 2)", "inside | (ticks != lag + 1)"
@@ -109,7 +109,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/router.py", "queue.open.eq(begun)", "queue.open.eq(1)", seed=95
     ),
     "router: markers inside of a tick": Mutant(
-        "rtl/router.py", "self.o.valid.eq(i.valid & ~i.payload.marker)", "self.o.valid.eq(i.valid)"
+        "rtl/router.py", "self.o.valid.eq(i.valid & ~i.payload.marker)", "self.o.valid.eq(i.valid)", seed=1
     ),
     # Synapses
     "synapses: the next group's row": Mutant(
@@ -117,7 +117,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "synapses: rows held back": Mutant("rtl/synapses.py", "rom.en.eq(issue)", "rom.en.eq(1)"),
     "synapses: which projection": Mutant(
-        "rtl/synapses.py", "channel.eq(event.channel),\n", "channel.eq(0),\n"
+        "rtl/synapses.py", "channel.eq(event.channel),\n", "channel.eq(0),\n", seed=1
     ),
     # The plan
     "plan: width of the sums": Mutant(
@@ -146,7 +146,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/update.py", "(coming_group == last_group)", "(coming_group == 0)", "Izhikevich"
     ),
     "update: a lane without a neuron": Mutant(
-        "rtl/update.py", "spike = spike & (group != last_group)", "pass"
+        "rtl/update.py", "spike = spike & (group != last_group)", "pass", seed=5
     ),
     "update: parameters of each neuron": Mutant(
         "rtl/update.py", "(column == column[0]).all()", "(column == column[0]).any()"
@@ -171,10 +171,10 @@ MUTANTS: dict[str, Mutant] = {
         "LIF", 7
     ),
     "LIF: no late reset": Mutant(
-        "rtl/neurons/lif.py", "kept = Mux(self.spiked, 0, self.old_membrane)", "pass", "LIF"
+        "rtl/neurons/lif.py", "kept = Mux(self.spiked, 0, self.old_membrane)", "pass", "LIF", seed=1
     ),
     "LIF: width of the current without the threshold": Mutant(
-        "rtl/neurons/lif.py", "low -= int(neuron.threshold.max())", "pass", "at the ends"
+        "rtl/neurons/lif.py", "low -= int(neuron.threshold.max())", "pass", "at the ends", seed=4
     ),
     "LIF: width of the current without the bias": Mutant(
         "rtl/neurons/lif.py", "high += int(neuron.bias.max())", "pass", "at the ends", 9
@@ -204,7 +204,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/neurons/lif.py", "drawn[16 - noise.index_bits :]", "drawn[: noise.index_bits]", "LIF"
     ),
     "LIF: noise a tick early": Mutant(
-        "rtl/neurons/lane.py", 'delay(m, index, 1, f"{label}_index")', "index", "LIF"
+        "rtl/neurons/lane.py", 'delay(m, index, 1, f"{label}_index")', "index", "LIF", seed=3
     ),
     # Izhikevich
     "Izhikevich: the quadratic term": Mutant(

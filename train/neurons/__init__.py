@@ -28,3 +28,5 @@ __all__ = [
 ]
 
 import_all(__name__, __path__)  # a kind is a file here, and no edit
+
+import_all(__name__, __path__)  # a kind is a file here, and no edit

@@ -98,7 +98,7 @@ def build(
     with output.progress_bar(not as_json) as progress:
         report = boards.build(
             net, board, directory, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
-            activity=activity, check=check,
+            activity=activity, check=part("golden").simulate if check else None,
         )  # fmt: skip
     if mapping:
         report["mapping"] = mapping

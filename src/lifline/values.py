@@ -1,7 +1,9 @@
-"""Integers and arrays of integers, checked against their ranges."""
+"""Values of fields: checked against their ranges, compared, shown."""
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import operator
 from typing import Any
 
@@ -49,3 +51,29 @@ def check_array(where: str, value: Any, *, low: int, high: int) -> np.ndarray:
     values = values.astype(np.int64)
     values.setflags(write=False)
     return values
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two of one class are equal, field by field."""
+    if type(one) is not type(other):
+        return NotImplemented
+    return all(
+        np.array_equal(getattr(one, field.name), getattr(other, field.name))
+        if isinstance(getattr(one, field.name), np.ndarray)
+        else getattr(one, field.name) == getattr(other, field.name)
+        for field in dataclasses.fields(one)
+    )
+
+
+def short(value: Any) -> str:
+    """A value in a few characters: an array by its range and shape."""
+    if isinstance(value, enum.Enum):
+        return f"'{value.value}'"
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if not value.size:
+        return "[]"
+    low, high = int(value.min()), int(value.max())
+    if low == high:
+        return str(low)
+    return f"<{'×'.join(map(str, value.shape))}: {low} … {high}>"

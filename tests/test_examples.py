@@ -41,7 +41,7 @@ def test_example_in_gateware(tmp_path: Path, example: Path) -> None:
 def test_spoken_digits(tmp_path: Path) -> None:
     out = run(tmp_path, SPOKEN_DIGITS, "--epochs", "2", "--clips", "3")
     assert "7_george_0.wav: 5,131 samples, 641 ms" in out
-    assert "rtl: 0 of 28,980 spikes and 0 of 28,980 membranes differ" in out
+    assert "rtl: 0 of 28,980 spikes and 0 of 28,980 states differ" in out
     assert "0 of 3 clips differ from the cycle model" in out
     assert "gateware: the same" in out
     page = (tmp_path / "spoken_digits" / "report.html").read_text()

@@ -77,8 +77,7 @@ def changed(tmp_path: Path, header: dict[str, Any] | None = None, **arrays: Any)
         ({"header": {"populations": [{}]}}, "not a whole lifline network: 'neuron' is missing"),
         (
             {"header": {"populations": [{"name": "p", "size": 2, "neuron": {"kind": "Odd"}}]}},
-            "population 'p': populations.0: the kind 'Odd' is unknown, known are Izhikevich, LIF: "
-            "import the module that defines it",
+            "population 'p': populations.0: the kind 'Odd' is unknown, known are Izhikevich, LIF",
         ),
         (
             {"header": {"populations": [{"name": "p", "size": 2, "neuron": {"kind": "LIF", "x": 1}}]}},

@@ -19,7 +19,7 @@ from ..networks import random_network, random_spikes
 
 pytestmark = pytest.mark.slow
 
-NETWORKS = {"verilator": 60, "icarus": 15}
+NETWORKS = {"verilator": 80, "icarus": 20}
 SAMPLES = 2
 TICKS = 48  # more than the longest delay
 

@@ -1,4 +1,4 @@
-"""Simulated gateware, held against the golden model and the cycle model in every run."""
+"""Simulated gateware, compared with the golden model and the cycle model in every run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All MNIST test images through the gateware in Verilator, held against the golden model, spike by spike.
+"""All MNIST test images through the gateware in Verilator, compared with the golden model, spike by spike.
 
 Takes a network that ``lifline train mnist -o FOLDER`` wrote (``--network FOLDER``), or else trains one.
 """

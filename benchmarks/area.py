@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import nnls
 
 from lifline import rtl
 from lifline.boards.board import Board, find_board
@@ -168,7 +169,7 @@ def _fit(built: list[tuple[Logic, dict[str, int]]]) -> Area:
     luts = np.array([used["luts"] for _, used in built], float)
     factors = np.array([[getattr(logic, name) for name in COEFFICIENTS] for logic, _ in built])
     rest = luts - [logic.scores for logic, _ in built]
-    solution, *_ = np.linalg.lstsq(factors / luts[:, None], rest / luts, rcond=None)
+    solution, _ = nnls(factors / luts[:, None], rest / luts)  # none is less than 0
     ffs = np.array([used["ffs"] for _, used in built], float)
     values = dict(zip(COEFFICIENTS, solution.tolist(), strict=True))
     return Area(**values, ffs=float((ffs / luts).mean()))

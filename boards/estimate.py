@@ -31,8 +31,8 @@ MOST_LANES = 8
 #: More than a look-up table of any family can hold.
 _LUT_BITS = 64
 
-#: Logic that place and route can use in practice.
-_USABLE = 0.9
+#: Logic that place and route can use in practice, less what the estimate is known to err.
+_USABLE = 0.85
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from amaranth.hdl import Module, Mux, Signal
-from lifline.rtl.arithmetic import delay, saturate
 from torch import Tensor
 
 from lifline.fields import integer, per_neuron
 from lifline.golden import reference
 from lifline.neurons import Neuron, State
+from lifline.rtl.arithmetic import delay, saturate
 from lifline.rtl.neurons import Lane, lane
 from lifline.train.neurons import Cell, integer_cell
 

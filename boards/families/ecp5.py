@@ -90,7 +90,7 @@ ECP5 = Family(
     ram_bits=1200,
     rom_bits=1200,
     # Fitted by `python -m benchmarks area`.
-    area=Area(base=2430, sums=3.04, choices=1.52, adders=1.7, multiplier=180, ffs=0.65),
+    area=Area(base=1074, sums=4.66, choices=0.0, adders=2.44, multiplier=387, ffs=0.47),
     models="ecp5/cells_sim.v",
     own_models="ecp5_models.v",
     unread=("TRELLIS_COMB",),

@@ -98,7 +98,7 @@ ICE40 = Family(
     ram_bits=75,
     rom_bits=1024,
     # Fitted by `python -m benchmarks area`.
-    area=Area(base=1380, sums=5.5, choices=2.75, adders=3.1, multiplier=180, ffs=0.65),
+    area=Area(base=1213, sums=6.43, choices=1.28, adders=1.70, multiplier=308, ffs=0.53),
     models="ice40/cells_sim.v",
     own_models="ice40_models.v",
     defines=("NO_ICE40_DEFAULT_ASSIGNMENTS",),

@@ -211,6 +211,8 @@ def test_an_ended_simulation_leaves_no_simulator(plain: Path, end: signal.Signal
     with subprocess.Popen(
         [sys.executable, "-m", "lifline", *command],
         env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True,
+        # A job in the background of a shell is started with SIGINT ignored, and so would its children be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         seen = wait_for(
             lambda: [x for x in running(f"{temporary}/") if "vvp -m" in x] or process.poll()

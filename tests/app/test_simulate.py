@@ -93,7 +93,7 @@ def test_every_backend_writes_the_same_file(folder: Path) -> None:
     cycles = []
     for backend in ("golden", "icarus", "verilator"):
         lanes = [] if backend == "golden" else ["--lanes", "hidden=2,output=1"]
-        assert main([*SIMULATE, "--backend", backend, *lanes]) == 0
+        assert main([*SIMULATE, "--backend", backend, *lanes, "--force"]) == 0
         out = read_npz("out.npz")
         if backend != "golden":
             cycles.append(out.pop("cycles"))

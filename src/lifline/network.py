@@ -25,10 +25,24 @@ from typing import Any
 from . import summary
 from .errors import LiflineError, NetworkError
 from .files import read_npz, write_npz
-from .neurons import Neuron
+from .neurons import LIF, Adaptation, Izhikevich, Neuron, Noise, Reset
 from .plasticity import Plasticity
 from .synapses import Dense, Synapses
 from .values import brief, check_integer, equal
+
+#: The contract in one place: networks, and the kinds that they are made of.
+__all__ = [
+    "INPUT",
+    "LIF",
+    "Adaptation",
+    "Dense",
+    "Izhikevich",
+    "Network",
+    "Noise",
+    "Population",
+    "Projection",
+    "Reset",
+]
 
 #: The name by which a projection calls the network's inputs.
 INPUT = "input"

@@ -56,7 +56,7 @@ class Field:
         raise NotImplementedError
 
     def pack(self, value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-        """`value` for a JSON header; an array goes to `arrays` as `name`, and None to the header."""
+        """`value` for a JSON header; an array goes to `arrays` as `name`, and the header says so."""
         return value
 
     def unpack(self, value: Any, name: str, arrays: Mapping[str, np.ndarray]) -> Any:
@@ -113,6 +113,7 @@ class Array(Ranged):
 
     def pack(self, value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays[name] = value.astype(self.storage)
+        return "array"
 
     def unpack(self, value: Any, name: str, arrays: Mapping[str, np.ndarray]) -> Any:
         # never a scalar, which the header's size could blow up to gigabytes
@@ -319,11 +320,8 @@ def pack(kind: Kind, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, An
     header: dict[str, Any] = {"kind": type(kind).__name__} if isinstance(kind, Family) else {}
     for name, field in kind.fields().items():
         value = getattr(kind, name)
-        header[name] = None if value is None else field.pack(value, f"{prefix}.{name}", arrays)
-        if header[name] is None and value is not None:
-            header[name] = "array"
-        elif value is None:
-            del header[name]
+        if value is not None:
+            header[name] = field.pack(value, f"{prefix}.{name}", arrays)
     return header
 
 

@@ -22,17 +22,13 @@ MOST_BYTES = 4 << 30
 
 
 def random_spikes(network: Network, samples: int, ticks: int, seed: int) -> np.ndarray:
-    """Input that gets into the corners: samples from sparse to full, silent ticks; uint8 (samples, ticks, inputs).
-
-    Graded inputs have values from the whole of their range.
-    """
+    """Input that gets into the corners: samples from sparse to full, silent ticks; uint8 (samples, ticks, inputs)."""
     rng = np.random.default_rng(seed)
     density = rng.choice([0.05, 0.2, 0.5, 1.0], size=(samples, 1, 1))
     awake = rng.random((samples, ticks, 1)) < 0.85
     spikes = ((rng.random((samples, ticks, network.inputs)) < density) & awake).astype(np.uint8)
-    if network.input_bits > 1:
-        spikes *= rng.integers(1, 2**network.input_bits, size=spikes.shape, dtype=np.uint8)
-    return spikes
+    most = network.largest_value(INPUT)
+    return spikes if most == 1 else spikes * rng.integers(1, most + 1, spikes.shape, np.uint8)
 
 
 def ticks_for(network: Network) -> int:

@@ -18,7 +18,7 @@ from .array import NeuronArray
 from .events import event_layout, trace_layout
 from .plan import ArrayPlan, Lanes, plan
 from .router import SpikeRouter
-from .synapses import SynapseMemory
+from .synapses import synapse_memory
 
 
 class Accelerator(wiring.Component):
@@ -38,7 +38,7 @@ class Accelerator(wiring.Component):
 
     Members
     -------
-    i : In(stream of event_layout(inputs))
+    i : In(stream of event_layout(inputs, input_bits))
         The input spikes of a tick in any order, each at most once, then a marker; tick after tick.
     o : Out(stream of event_layout(output size))
         The output's spikes of a tick in ascending order, then a marker; tick after tick.
@@ -68,10 +68,10 @@ class Accelerator(wiring.Component):
         self.block_bits = block_bits
         self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
         self.router = SpikeRouter(network, self.arrays)
-        self.synapses = {name: SynapseMemory(array, block_bits) for name, array in self.arrays.items()}
+        self.synapses = {name: synapse_memory(array, block_bits) for name, array in self.arrays.items()}
         self.neurons = {name: NeuronArray(array) for name, array in self.arrays.items()}
         members = {
-            "i": In(stream.Signature(event_layout(network.inputs))),
+            "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
             "o": Out(stream.Signature(event_layout(network.size(network.output)))),
             "clear": In(1),
         }
@@ -101,6 +101,8 @@ class Accelerator(wiring.Component):
             wiring.connect(inside, getattr(self.router, f"o_{name}"), synapses.i)
             wiring.connect(inside, synapses.o, neurons.i)
             wiring.connect(inside, neurons.o, getattr(self.router, f"i_{name}"))
+            if not self.arrays[name].in_order:
+                inside.d.comb += getattr(self.router, f"taken_{name}").eq(synapses.taken)
             if self.trace:
                 trace = getattr(self, f"trace_{name}")
                 inside.d.comb += [

@@ -105,9 +105,8 @@ class Connection(nn.Module):
         """`weights`, in the shape of this structure's, each at its delay."""
         delays = self.rounded_delays()
         distinct = torch.unique(delays)
-        if len(distinct) == 1:
-            slices = weights[None]
-        else:
+        slices = weights[None]
+        if len(distinct) > 1:
             slices = weights * (delays == distinct.view(-1, *[1] * delays.ndim))
         return Kernel(
             source, target, tuple(distinct.tolist()), self.laid_out(slices), quantised, self.geometry

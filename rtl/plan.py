@@ -239,6 +239,8 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
 
 def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
     """Plan every population's gateware, in the order of evaluation."""
+    if network.input_bits > 1:
+        raise InputError(f"network: gateware takes inputs of 1 bit, not {network.input_bits}")
     chosen = lanes_of(network, lanes)
     return {p.name: _plan_array(network, p, chosen[p.name]) for p in network.order}
 

@@ -34,7 +34,7 @@ def explain(network: Network, spikes: np.ndarray, expected: Recording, divergenc
     i, t = divergence.neuron, divergence.tick
     if spikes.ndim == 3:
         expected = expected[divergence.sample]
-    history = {INPUT: check_spikes(spikes, network.inputs), **expected.spikes}
+    history = {INPUT: check_spikes(spikes, network.inputs, network.input_bits), **expected.spikes}
     if spikes.ndim == 3:
         history[INPUT] = history[INPUT][divergence.sample]
 

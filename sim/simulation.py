@@ -298,7 +298,7 @@ def simulate(
     SimulationError
         If the RTL locks up or breaks the rules of its streams.
     """
-    spikes = check_spikes(spikes, network.inputs)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits)
     samples = spikes if spikes.ndim == 3 else spikes[None]
     tell = teller(progress, len(samples))
     with work_folder(workdir) as directory:

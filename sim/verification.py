@@ -128,7 +128,7 @@ def _stimulate(
 ) -> tuple[np.ndarray, Recording]:
     """The spikes (samples, ticks, inputs), random where none are given, and what golden makes of them."""
     if spikes is not None:
-        spikes = check_spikes(spikes, network.inputs)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits)
         spikes = spikes if spikes.ndim == 3 else spikes[None]
         check_memory(network, traces, *spikes.shape[:2])
         return spikes, golden.simulate(network, spikes)

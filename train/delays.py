@@ -73,8 +73,9 @@ def _times(spikes: Tensor, dtype: torch.dtype) -> Callable[[int, Tensor], Tensor
     _, samples, sources = spikes.shape
     if spikes.dtype is torch.uint8 and spikes.device.type == "cpu" and spikes.numel():
         rows = spikes.reshape(-1, sources).numpy()
-        events = np.flatnonzero(rows.view(bool))
-        if len(events) <= _SPARSE * spikes.numel():
+        graded = rows.max() > 1
+        events = np.flatnonzero(rows if graded else rows.view(bool))
+        if len(events) <= _SPARSE * spikes.numel() and not graded:
             starts = np.concatenate([[0], np.cumsum(rows.sum(axis=1, dtype=np.int32), dtype=np.int32)])
             places = (np.ones(len(events), np.uint8), (events % sources).astype(np.int32), starts)
             matrix = scipy.sparse.csr_array(places, shape=rows.shape)

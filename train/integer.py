@@ -36,7 +36,7 @@ def integer_forward(
     Parameters
     ----------
     network : Network
-    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
     dtype : torch.float64 or torch.float32
         Floating-point numbers that hold the integers; see :func:`check_exact`.
     device : torch.device or str
@@ -54,7 +54,7 @@ def integer_forward(
         If `dtype` cannot hold the network's integers exactly.
     """
     check_exact(network, dtype)
-    spikes = check_spikes(spikes, network.inputs)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
     neurons = sum(population.size for population in network.populations)
@@ -89,7 +89,7 @@ def evaluate(
     Parameters
     ----------
     network : Network
-    inputs : Tensor (samples, ticks, inputs), 0 or 1
+    inputs : Tensor (samples, ticks, inputs), 0 … 2^input_bits − 1
 
     Returns
     -------
@@ -153,7 +153,8 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
     for population in network.populations:
         drive = np.zeros(population.size, np.int64)
         for projection in network.incoming(population.name):
-            drive += np.abs(projection.synapses.dense()[0]).sum(axis=0)
+            weights, _ = projection.synapses.dense()
+            drive += np.abs(weights).sum(axis=0) * network.largest_value(projection.source)
         largest = largest_integer(population.neuron, drive)
         if largest > 2**bits:
             raise NetworkError(

@@ -98,6 +98,8 @@ class HostLink(wiring.Component):
         For the classifier.
     result : Out
         The class of the last sample; 0 before the first.
+    busy : Out(1)
+        A sample has begun, and is not answered yet.
 
     Raises
     ------
@@ -128,6 +130,7 @@ class HostLink(wiring.Component):
                 "winner": In(address_bits(self.outputs)),
                 "step": Out(1),
                 "result": Out(address_bits(self.outputs)),
+                "busy": Out(1),
             }
         )
 
@@ -204,6 +207,7 @@ class HostLink(wiring.Component):
             answers.scored.eq(self.scored),
             answers.winner.eq(self.winner),
             self.step.eq(answers.step),
+            self.busy.eq(executor.sampling),
             watchdog.watch.eq(executor.sampling),
             watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
         ]

@@ -120,11 +120,13 @@ class Host:
         self._window: deque[_Sent] = deque()  # frames that the board has not worked on yet
         self._flight: deque[Request] = deque()  # requests that are not answered, whose frames are out, in part at least
         self._base = self._next = 0  # numbers: of the first in the window, of the next frame
-        self._resent = (-1, 0.0)  # from which number on, and when
-        self._repeats = 0  # since the board was last further than before
+        self._resent: int | None = None  # from which number on, and not yet known whether that has come
+        self._questions = 0  # how far the board is, that are not answered
+        self._polled = 0  # the next number at the last of them
+        self._repeated = -1  # the frame from which on was last sent again,
+        self._repeats = 0  # how often in a row
         self._odd = 0  # frames in a row that do not belong to this session, or are behind
         self._last_poll = 0.0
-        self._polled = False
         self._heard = time.monotonic()
         self.statistics.sessions += 1
         deadline = time.monotonic() + self._timeout
@@ -199,17 +201,22 @@ class Host:
             request = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
             if request is not None:
                 yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
-            if kind == Kind.NAK or (kind == Kind.ACK and self._polled):
-                self._polled = False
-                self._repeat(expected)
+            if kind == Kind.NAK:
+                self._repeat(expected, self._resent)
+            elif kind == Kind.ACK and self._questions:
+                self._questions -= 1
+                if not self._questions:  # all that was sent before the last question has come, or is lost
+                    self._resent = None
+                    if expected != self._polled:
+                        self._repeat(expected, None)
         if self._odd > ATTEMPTS:  # a RESET came late, say
             self._restart(waiting)
         now = time.monotonic()
         if now - self._heard > self._timeout:
             raise BoardError("the board has stopped answering: check that it has power, and run again")
         if now - max(self._heard, self._last_poll) > PATIENCE:
-            self._last_poll, self._polled = now, True
-            self._line.write(self._frame(0, Command.POLL, b""))
+            self._questions = 0  # no answer is under way
+            self._line.write(self._poll())
 
     def _keep(self, taken: int, chunk: bytes) -> None:
         """Put output events to the request of which the frame `taken` is a part."""
@@ -233,7 +240,6 @@ class Host:
         self._base = taken
         if not passed:
             return None
-        self._repeats = 0
         found = None
         lost = []
         while self._flight:
@@ -283,20 +289,27 @@ class Host:
         for request in reversed(unanswered):
             self._again(request, waiting)
 
-    def _repeat(self, expected: int) -> None:
-        """Send again from the frame on that the board expects, but not for each of several complaints."""
+    def _poll(self) -> bytes:
+        """The question how far the board is."""
+        self._last_poll, self._polled = time.monotonic(), self._next
+        self._questions += 1
+        return self._frame(0, Command.POLL, b"")
+
+    def _repeat(self, expected: int, resent: int | None) -> None:
+        """Send again from the frame on that the board expects.
+
+        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it is
+        asked how far it is, and until it has said so, complaints of the frame `resent` are none.
+        """
         missing = (expected - self._base) % _NUMBERS
-        if missing >= len(self._window):
+        if missing >= len(self._window) or expected == resent:
             return
-        now = time.monotonic()
-        if self._resent[0] == expected and now - self._resent[1] < PATIENCE / 2:
-            return
-        self._resent = (expected, now)
-        self._repeats += 1
+        self._repeats = self._repeats + 1 if expected == self._repeated else 0
+        self._resent = self._repeated = expected
         if self._repeats > ATTEMPTS:
             raise BoardError(
                 f"the board got none of {ATTEMPTS} repeats of a frame: check the cable and the baud rate"
             )
         again = list(self._window)[missing:]
         self.statistics.resent += len(again)
-        self._line.write(b"".join(sent.data for sent in again))
+        self._line.write(b"".join([*(sent.data for sent in again), self._poll()]))

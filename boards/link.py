@@ -151,8 +151,14 @@ class HostLink(wiring.Component):
             answers=options.answers,
             max_ticks=options.max_ticks,
         )
-        m.submodules += [receiver, sequence, watchdog, sampler]
-        m.submodules += [ResetInserter(reset)(part) for part in (buffer, executor, answers, sender)]
+        m.submodules.receiver = receiver
+        m.submodules.sequence = sequence
+        m.submodules.watchdog = watchdog
+        m.submodules.sampler = sampler
+        m.submodules.buffer = ResetInserter(reset)(buffer)
+        m.submodules.executor = ResetInserter(reset)(executor)
+        m.submodules.answers = ResetInserter(reset)(answers)
+        m.submodules.sender = ResetInserter(reset)(sender)
 
         for source, sink in (
             (wiring.flipped(self.i), receiver.i),

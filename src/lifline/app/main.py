@@ -28,6 +28,7 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .run import run
 from .simulate import simulate
 from .train import train
 from .verify import verify
@@ -127,6 +128,7 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
         "demo": "all",
@@ -142,7 +144,18 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, evaluate, verify, export, estimate, build, doctor],
+    commands=[
+        demo,
+        train,
+        simulate,
+        evaluate,
+        verify,
+        export,
+        estimate,
+        build,
+        run,
+        doctor,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

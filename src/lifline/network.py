@@ -29,7 +29,7 @@ from . import summary
 from .errors import LiflineError, NetworkError
 from .files import read_npz, write_npz
 from .neurons import LIF, Adaptation, Izhikevich, Neuron, Noise, Reset
-from .plasticity import Plasticity
+from .plasticity import STDP, Pairing, Plasticity
 from .synapses import Convolution, Dense, Sparse, Synapses, average_pool, fuse, sum_pool
 from .values import brief, check_integer, equal
 
@@ -37,12 +37,14 @@ from .values import brief, check_integer, equal
 __all__ = [
     "INPUT",
     "LIF",
+    "STDP",
     "Adaptation",
     "Convolution",
     "Dense",
     "Izhikevich",
     "Network",
     "Noise",
+    "Pairing",
     "Population",
     "Projection",
     "Reset",
@@ -163,9 +165,16 @@ class Projection:
         """
         try:
             synapses = self.synapses.bound(shapes[self.source], shapes[self.target])
+            plasticity = None if self.plasticity is None else self.plasticity.bound(synapses)
         except NetworkError as error:
             raise NetworkError(f"projection '{self}': {error}") from None
-        return dataclasses.replace(self, synapses=synapses)
+        return dataclasses.replace(self, synapses=synapses, plasticity=plasticity)
+
+    def current_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`lifline.synapses.Synapses.current_range`, whatever the weights learn."""
+        if self.plasticity is None:
+            return self.synapses.current_range()
+        return self.plasticity.current_range(self.synapses)
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
@@ -238,6 +247,12 @@ class Network:
                         f"which has {known}"
                     )
         _set(self, projections=tuple(projection.bound(shapes) for projection in self.projections))
+        for projection in self.projections:
+            if projection.plasticity is not None and self.largest_value(projection.source) > 1:
+                raise NetworkError(
+                    f"projection '{projection}': synapses of graded inputs cannot learn; "
+                    f"input_bits must be 1, not {self.input_bits}"
+                )
         if not isinstance(self.output, str) or self.output not in shapes or self.output == INPUT:
             raise NetworkError(
                 f"network: output must be the name of a population, not {self.output!r}; "
@@ -278,7 +293,7 @@ class Network:
         lowest, highest = (np.zeros(self.size(name), np.int64) for _ in range(2))
         for projection in self.incoming(name):
             value = self.largest_value(projection.source)
-            for total, end in zip((lowest, highest), projection.synapses.current_range(), strict=True):
+            for total, end in zip((lowest, highest), projection.current_range(), strict=True):
                 total += value * end
         return lowest, highest
 

@@ -72,19 +72,17 @@ class _Sample:
     def run(self, s: dict[str, np.ndarray], states: dict[str, dict[str, np.ndarray]]) -> None:
         """Write each population's spikes and states, (ticks, size), from the spikes of the input."""
         network = self.network
-        for learner in self.plastic.values():
-            learner.start()
+        for synapses in self.plastic.values():
+            synapses.start()
         for t in range(len(s[INPUT])):
             for population in network.order:
                 self._tick(population.name, t, s, states[population.name])
-            for index, learner in self.plastic.items():
+            for index, synapses in self.plastic.items():
                 projection = network.projections[index]
                 fired = np.flatnonzero(s[projection.target][t])
-                learner.tick(self._arrivals(index, t, s), fired)
+                synapses.tick(self._arrivals(index, t, s), fired)
 
-    def _tick(
-        self, name: str, t: int, s: dict[str, np.ndarray], states: dict[str, np.ndarray]
-    ) -> None:
+    def _tick(self, name: str, t: int, s: dict[str, np.ndarray], states: dict[str, np.ndarray]) -> None:
         total = np.zeros(self.network.size(name), np.int64)
         for index, projection in enumerate(self.network.projections):
             if projection.target != name:

@@ -43,7 +43,12 @@ def _carried(population: Population, states: Mapping[str, np.ndarray]) -> Popula
     """A population whose thresholds start where they are, if they are kept."""
     neuron = population.neuron
     kept = states.get("adaptation")
-    if not isinstance(neuron, LIF) or neuron.adaptation is None or not neuron.adaptation.keep or kept is None:
+    if (
+        not isinstance(neuron, LIF)
+        or neuron.adaptation is None
+        or not neuron.adaptation.keep
+        or kept is None
+    ):
         return population
     adaptation = dataclasses.replace(neuron.adaptation, initial=kept)
     return dataclasses.replace(population, neuron=dataclasses.replace(neuron, adaptation=adaptation))

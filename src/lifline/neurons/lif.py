@@ -59,7 +59,12 @@ class Adaptation(Kind):
     )
     jump: Any = per_neuron("what a spike adds to the adaptation", low=-(2**23), high=2**23 - 1)
     bits: int = integer("width of the adaptation", low=2, high=24, default=16)
-    initial: Any = per_neuron("the adaptation before the first tick", low=_lowest_adaptation, high=_highest_adaptation, default=0)
+    initial: Any = per_neuron(
+        "the adaptation before the first tick",
+        low=_lowest_adaptation,
+        high=_highest_adaptation,
+        default=0,
+    )
     keep: bool = flag("whether a sample that learns starts from where the one before has ended", False)
 
 

@@ -61,20 +61,36 @@ class STDP(Plasticity):
     spike-timing-dependent plasticity", Frontiers in Computational Neuroscience 9, 2015.
     """
 
-    alpha_pre: int = integer("the fraction of a source's trace that is kept each tick, in 1/256", low=0, high=255)
-    alpha_post: int = integer("the fraction of a target's trace that is kept each tick, in 1/256", low=0, high=255)
+    alpha_pre: int = integer(
+        "the fraction of a source's trace that is kept each tick, in 1/256", low=0, high=255
+    )
+    alpha_post: int = integer(
+        "the fraction of a target's trace that is kept each tick, in 1/256", low=0, high=255
+    )
     amplitude: int = integer("what a spike adds to its trace, or sets it to", low=1, high=2**12 - 1)
-    eta_plus: int = integer("how much stronger a target's spike makes a synapse", low=-(2**12), high=2**12 - 1)
+    eta_plus: int = integer(
+        "how much stronger a target's spike makes a synapse", low=-(2**12), high=2**12 - 1
+    )
     eta_minus: int = integer("how much weaker a source's spike makes it", low=-(2**12), high=2**12 - 1)
     shift: int = integer("binary places of both", low=0, high=31)
     pairing: Pairing = choice("with which spikes a spike is paired", Pairing, Pairing.ALL)
     coincident: bool = flag("whether spikes of one tick are a pair", False)
-    fraction_bits: int = integer("binary places of w that a synapse does not deliver", low=0, high=12, default=8)
+    fraction_bits: int = integer(
+        "binary places of w that a synapse does not deliver", low=0, high=12, default=8
+    )
     low: Any = integer("the least weight", low=-(2**15), high=2**15 - 1, default=None, optional=True)
-    high: Any = integer("the greatest weight", low=-(2**15), high=2**15 - 1, default=None, optional=True)
-    soft: bool = flag("whether a weight changes less, the nearer it is to the end that it goes to", False)
+    high: Any = integer(
+        "the greatest weight", low=-(2**15), high=2**15 - 1, default=None, optional=True
+    )
+    soft: bool = flag(
+        "whether a weight changes less, the nearer it is to the end that it goes to", False
+    )
     total: Any = integer(
-        "what the weights of each target sum to after each sample", low=1, high=2**24 - 1, default=None, optional=True
+        "what the weights of each target sum to after each sample",
+        low=1,
+        high=2**24 - 1,
+        default=None,
+        optional=True,
     )
     fraction: Any = array(
         "what w has beyond the weight before the first sample, in 1/2^fraction_bits",

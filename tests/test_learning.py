@@ -64,7 +64,7 @@ def one_synapse(rule: STDP, weight: int = 0, delay: int = 0) -> Network:
     )
 
 
-def pair(first: int, second: int, ticks: int = 40) -> np.ndarray:
+def pair(first: int, second: int, ticks: int = 50) -> np.ndarray:
     """A spike of the source at tick `first`, one of the target at tick `second`."""
     spikes = np.zeros((ticks, 2), np.uint8)
     spikes[first, 0] = spikes[second, 1] = 1
@@ -76,7 +76,7 @@ RULE = STDP(240, 230, 256, 16, 12, 4)
 
 def window(rule: STDP, difference: int, delay: int = 0) -> int:
     """Δw where the target spikes so many ticks after the source."""
-    recording = golden.simulate(one_synapse(rule, 0, delay), pair(15, 15 + difference), learn=True)
+    recording = golden.simulate(one_synapse(rule, 0, delay), pair(25, 25 + difference), learn=True)
     assert recording.weights is not None
     return int(recording.weights[0][0, 0])
 

@@ -28,7 +28,7 @@ class Board:
     crystal_mhz: float  #: the clock on the platform's default clock pin
     clocks_mhz: tuple[float, ...]  #: clocks to choose from, the default first
     leds: tuple[int, ...]  #: numbers of the LEDs that show the class, the lowest bit first
-    baud: int = 1_000_000
+    baud: int = 3_000_000
     synth_opts: str = ""  #: added to yosys's synth command
     pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL
     extra_resources: str = ""  #: attribute of the platform with resources to add

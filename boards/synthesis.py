@@ -144,7 +144,7 @@ def write_design(
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
     plan = platform.prepare(
-        Top(board, network, core, arrays[network.output], clock_mhz=clock_mhz),
+        Top(board, network, core, arrays, clock_mhz=clock_mhz),
         NAME,
         emit_src=False,
         read_verilog_opts="-defer",  # the parameters of a memory come with its instances

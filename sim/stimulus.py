@@ -54,9 +54,11 @@ def ticks_to_reach(projection: Projection, sent: np.ndarray) -> int | None:
 
     None if no neuron ever spikes that has one.
     """
-    _, delays = projection.synapses.dense()
-    longest = projection.synapses.delay_range[1]
-    train = sent[:, :, (delays == longest).any(axis=1)].any(axis=(0, 2))
+    least, longest = projection.synapses.delay_range
+    if least < longest:  # else every source has it, and no matrix needs to be made
+        _, delays = projection.synapses.dense()
+        sent = sent[:, :, (delays == longest).any(axis=1)]
+    train = sent.any(axis=(0, 2))
     return int(train.argmax()) + longest + 1 if train.any() else None
 
 

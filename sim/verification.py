@@ -258,7 +258,7 @@ def _known(traces: Sequence[Trace], outcome: Outcome, wanted: Recording) -> Reco
     states: States = {}
     for index, trace in enumerate(traces):
         ticks = wanted.spikes[trace.name].shape[1]
-        number = np.arange(ticks)[:, None] * trace.groups + np.arange(trace.size) // trace.lanes
+        number = np.arange(ticks)[:, None] * trace.groups + trace.layout.slots // trace.lanes
         shown = number < outcome.counts[:, index, None, None]
         runs = len(shown)
         seen = outcome.recording[:runs]

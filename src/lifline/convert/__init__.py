@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .graph import ConversionError
     from .nir_reader import from_nir
     from .norse_reader import from_norse
+    from .nir_writer import to_nir
     from .report import Report
     from .snntorch_reader import from_snntorch
 
@@ -36,9 +37,10 @@ _MODULES = {
     "from_nir": "nir_reader",
     "from_norse": "norse_reader",
     "from_snntorch": "snntorch_reader",
+    "to_nir": "nir_writer",
 }
 
-__all__ = ["Conversion", "ConversionError", "Report", "convert", "finetune", "from_nir", "from_norse", "from_snntorch"]
+__all__ = ["Conversion", "ConversionError", "Report", "convert", "finetune", "from_nir", "from_norse", "from_snntorch", "to_nir"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,9 +19,12 @@ from typing import Any, Literal
 import numpy as np
 
 from lifline.errors import InputError, MissingExtra
+from lifline.network import Network
 from lifline.neurons import Reset
 
+from . import nir_writer
 from .conversion import Conversion, convert
+from .floats import FloatNetwork
 from .graph import (
     Affine,
     Cell,
@@ -39,6 +42,7 @@ from .graph import (
     Source,
     snapped,
 )
+from .report import NodeReport, Report
 
 try:
     import nir
@@ -149,7 +153,24 @@ def from_nir(
             )  # fmt: skip
         except InputError as error:
             raise ConversionError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    if nir_writer.is_ours(graph):
+        return _restored(nir_writer.restored(graph))
     return convert(to_graph(graph, convention, producer), **options)
+
+
+def _restored(network: Network) -> Conversion:
+    """The conversion of a graph that was a lifline network: every number is its own."""
+    nodes = [
+        NodeReport(p.name, type(p.neuron).__name__, f"population '{p.name}', as it was", [])
+        for p in network.populations
+    ]
+    shape = tuple(network.input_shape)
+    floats = FloatNetwork(shape, shape, [], [], network.output)
+    report = Report(
+        "a lifline network, by NIR", network.name, nodes, [], {}, 0.0,
+        f"{network.inputs} inputs, as lifline had numbered them", network.input_bits,
+    )  # fmt: skip
+    return Conversion(network, report, floats)
 
 
 def read(path: str | os.PathLike[str]) -> nir.NIRGraph:

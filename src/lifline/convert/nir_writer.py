@@ -143,6 +143,8 @@ class _Writer:
         header = pack(neuron, "neuron", arrays)
         node = self._neuron(name, neuron)
         said = {"beta", "threshold", "bias", "alpha"} if isinstance(neuron, LIF) else set()
+        if neuron.readout:  # NIR's have none
+            said.discard("threshold")
         kept = {k: v for k, v in arrays.items() if k.removeprefix("neuron.") not in said}
         if kept:
             node.metadata = {"lifline": kept}
@@ -172,8 +174,6 @@ class _Writer:
                 node = kind(
                     tau_syn=syn, tau_mem=tau, r=tau / self.dt, v_leak=zeros, w_in=syn / self.dt, **threshold
                 )
-        if readout:
-            node.metadata = {}
         return node
 
     def _as_conv(self, projection: Projection) -> bool:

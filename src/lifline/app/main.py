@@ -28,6 +28,7 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .import_ import command as import_
 from .run import run
 from .simulate import simulate
 from .train import train
@@ -131,6 +132,7 @@ class _Commands(click.Group):
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
+        "import": "convert",
         "demo": "all",
     }
 
@@ -147,6 +149,7 @@ class _Commands(click.Group):
     commands=[
         demo,
         train,
+        import_,
         simulate,
         evaluate,
         verify,

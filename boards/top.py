@@ -27,7 +27,7 @@ from lifline.rtl.plan import ArrayPlan
 
 from .board import Board
 from .classifier import Classifier
-from .clock import ClockGenerator
+from .clock import ClockGenerator, HeldPins
 from .link import HostLink
 from .protocol import MAX_TICKS, WINDOW
 from .uart import UARTReceiver, UARTTransmitter, divisor
@@ -177,6 +177,8 @@ class Top(Elaboratable):
         if clock.pll is not None:
             m.domains.sync = ClockDomain()
         m.submodules.system = system = self.system
+        if self.board.held:
+            m.submodules.held = HeldPins(self.board)
 
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx_pin = rx = io.Buffer("i", uart.rx)

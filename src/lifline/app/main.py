@@ -26,6 +26,7 @@ from .build import build
 from .demo import demo
 from .doctor import doctor
 from .export import export
+from .patch import patch
 from .simulate import simulate
 from .train import train
 from .verify import verify
@@ -121,7 +122,13 @@ def _refuse(message: str, status: int = 2) -> int:
 class _Commands(click.Group):
     """The commands; where a package is missing, the extra that brings all that the command needs is named."""
 
-    extras: ClassVar = {"simulate": "sim", "verify": "sim", "build": "boards", "demo": "all"}
+    extras: ClassVar = {
+        "simulate": "sim",
+        "verify": "sim",
+        "build": "boards",
+        "patch": "boards",
+        "demo": "all",
+    }
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -133,7 +140,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, verify, export, build, doctor],
+    commands=[demo, train, simulate, verify, export, build, patch, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

@@ -2,7 +2,6 @@
 
 from .board import BOARDS, Board, find_board
 from .flow import build
-from .host import BoardError, classify, open_port
 from .patching import patch
 
-__all__ = ["BOARDS", "Board", "BoardError", "build", "classify", "find_board", "open_port", "patch"]
+__all__ = ["BOARDS", "Board", "build", "find_board", "patch"]

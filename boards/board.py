@@ -36,7 +36,7 @@ class Board:
     flash: tuple[
         str, ...
     ]  #: commands that load a ``{bitstream}``, of which the first whose program is found is run
-    baud: int = 1_000_000
+    baud: int = 3_000_000
     synth_opts: str = ""  #: added to yosys's synth command
     pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL
     extra_resources: str = ""  #: attribute of the platform with resources to add
@@ -210,6 +210,7 @@ _BOARDS = (
             leds=(0,),
             bridge="DAPLink",
             bridge_baud=1_000_000,
+            baud=1_000_000,
             usb=("0d28:0204",),
             flash=(
                 f"openFPGALoader -b colorlight-{name[-2:]} {{bitstream}}",
@@ -217,7 +218,7 @@ _BOARDS = (
             ),
             **_ECP5[size],
         )
-        for name, size in (("colorlight_i5", "25"), ("colorlight_i9", "45"))
+        for name, size in (("colorlighti5", "25"), ("colorlighti9", "45"))
     ),
     Board(
         name="tangnano9k",

@@ -128,8 +128,8 @@ def locate(
         for words_first in (False, True):
             parts = []
             for _, index, name in cells:
-                location = block_rams.location(name, placed)
-                part = _part(memory, word_bits, index, words_first, location or "", block_rams)
+                location = block_rams.location(name, placed) or ""
+                part = _part(memory, word_bits, index, words_first, location, block_rams)
                 if part is None or location not in routed:
                     break
                 found = routed[location][part.positions(block_rams)]

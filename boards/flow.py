@@ -23,7 +23,7 @@ from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 
 from .board import Board, find_board, solve_pll
-from .protocol import MAX_CLASSES
+from .protocol import MAX_OUTPUTS
 from .toolchain import Found, find, find_simulator
 
 if TYPE_CHECKING:
@@ -254,10 +254,10 @@ class _Steps:
 
 
 def _check_options(network: Network, target: Path, seed: int, tries: int) -> None:
-    if network.size(network.output) > MAX_CLASSES:
+    if network.size(network.output) > MAX_OUTPUTS:
         raise InputError(
             f"network: output '{network.output}' has {network.size(network.output)} neurons, a board can "
-            f"name {MAX_CLASSES} classes at most"
+            f"name {MAX_OUTPUTS} at most"
         )
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed must be a non-negative integer, not {seed!r}")

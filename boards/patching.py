@@ -58,7 +58,7 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
         ``changeable`` and ``fixed``: the memories' files that a patch can change, and those that it cannot, since they
         are in logic.
     """
-    from lifline.rtl.export import Accelerator
+    from lifline.rtl import Accelerator
 
     from .synthesis import NAME, PLACED
 
@@ -135,7 +135,7 @@ def patch(
     CheckError
         If the patched bitstream, unpacked again, does not hold the new contents.
     """
-    from lifline.rtl.export import Accelerator
+    from lifline.rtl import Accelerator
     from lifline.rtl.verilog import memory_files
 
     from .synthesis import NAME
@@ -289,7 +289,7 @@ def _contents(
     contents: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """The new contents of the block RAMs that hold memories."""
-    changed = {}
+    changed: dict[str, np.ndarray] = {}
     for entry in table["memories"]:
         memory = Memory(**{key: value for key, value in entry.items() if key != "parts"})
         words = memory.bits(files[memory.file])

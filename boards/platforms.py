@@ -32,7 +32,7 @@ class UPduino3(UpduinoV3Platform):
 def _orangecrab(platform: type[Any]) -> type[Any]:
     """The OrangeCrab r0.2 has no bridge to a UART: pins 0 (rx) and 1 (tx) of its header are one."""
 
-    class OrangeCrab(platform):  # type: ignore[misc]
+    class OrangeCrab(platform):
         resources: ClassVar = [
             *platform.resources,
             UARTResource(0, rx="N17", tx="M18", attrs=Attrs(IO_TYPE="LVCMOS33")),
@@ -59,7 +59,7 @@ class ColorlightI5(LatticeECP5Platform):
     package = "BG381"
     speed = "6"
     default_clk = "clk25"
-    connectors: ClassVar = []
+    connectors: ClassVar[list[Any]] = []
     resources: ClassVar = [
         Resource("clk25", 0, Pins("P3", dir="i"), Clock(25e6), Attrs(IO_TYPE="LVCMOS33")),
         Resource("led", 0, PinsN("U16", dir="o"), Attrs(IO_TYPE="LVCMOS33")),
@@ -121,7 +121,7 @@ class TangNano20K(_Himbaechel):
     family = "GW2AR-18C"
     chip = "GW2A-18C"
     default_clk = "clk27"
-    connectors: ClassVar = []
+    connectors: ClassVar[list[Any]] = []
     resources: ClassVar = [
         Resource("clk27", 0, Pins("4", dir="i"), Clock(27e6), Attrs(IO_TYPE="LVCMOS33")),
         *LEDResources(pins="15 16 17 18 19 20", invert=True, attrs=Attrs(IO_TYPE="LVCMOS33")),

@@ -27,7 +27,7 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     Parameters
     ----------
     network : Network
-    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
 
     Returns
     -------
@@ -68,7 +68,7 @@ class Model:
     def simulate(self, spikes: np.ndarray) -> Recording:
         """As the function of this name."""
         network = self.network
-        spikes = check_spikes(spikes, network.inputs)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits)
         batch = spikes if spikes.ndim == 3 else spikes[None]
         samples, ticks, _ = batch.shape
         s = {p.name: np.empty((ticks, samples, p.size), np.uint8) for p in network.populations}
@@ -83,7 +83,7 @@ class Model:
         for first in range(0, samples, step):
             part = slice(first, first + step)
             self._run(
-                batch[part].swapaxes(0, 1).view(bool),
+                batch[part].swapaxes(0, 1).view(bool if network.input_bits == 1 else np.uint8),
                 {name: array[:, part].view(bool) for name, array in s.items()},
                 {
                     name: {state: array[:, part] for state, array in of.items()}
@@ -166,9 +166,9 @@ def _by_delay(projection: Projection) -> list[tuple[int, np.ndarray]]:
 
 
 def _drive(network: Network, name: str) -> int:
-    """The largest sum of the magnitudes of the weights that end at one neuron of a population."""
-    sums = [abs(p.synapses.dense()[0]).sum(axis=0) for p in network.incoming(name)]
-    return int(sum(sums, np.zeros(1, np.int64)).max())
+    """The largest sum of the magnitudes of what a tick can bring to one neuron of a population."""
+    lowest, highest = network.current_range(name)
+    return int((highest - lowest).max())
 
 
 def _stages(network: Network) -> list[list[Population]]:

@@ -25,7 +25,7 @@ class Spikes:
 
     Parameters
     ----------
-    spikes : bool (ticks, samples, sources)
+    spikes : bool or, where they are graded, uint8 (ticks, samples, sources)
         Contiguous, or swapped from (samples, ticks, sources).
     """
 
@@ -78,6 +78,7 @@ class Spikes:
     def _of_events(self, weights: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
         # Sums of 16 bits take half the time, where they cannot overflow.
         most = np.diff(self.events.indptr).max() * max(-int(weights.min()), int(weights.max()))
+        most *= int(self.events.data.max(initial=0))
         exact = np.dtype(np.int16 if most < 2**15 else dtype)
         return self.events.astype(exact, copy=False) @ weights.astype(exact, copy=False)
 
@@ -103,7 +104,10 @@ class Spikes:
         events: np.ndarray = _flatnonzero(self.rows).astype(index)
         starts = np.searchsorted(events, np.arange(0, self.rows.size + 1, sources, dtype=index))
         senders = events - events // sources * sources  # twice as fast as %
-        parts = np.ones(len(events), np.int16), senders, starts.astype(index)
+        values = np.ones(len(events), np.int16)
+        if self.rows.dtype != bool:
+            values = self.rows.reshape(-1)[events].astype(np.int16)
+        parts = values, senders, starts.astype(index)
         return sparse.csr_array(parts, self.rows.shape)
 
 
@@ -122,5 +126,5 @@ def _flatnonzero(spikes: np.ndarray) -> np.ndarray:
         return np.flatnonzero(spikes)
     eights = spikes.reshape(-1).view(np.uint64)
     some = np.flatnonzero(eights != 0)
-    events = np.flatnonzero(eights[some].view(bool))
+    events = np.flatnonzero(eights[some].view(spikes.dtype))
     return (some[events >> 3] << 3) + (events & 7)

@@ -13,7 +13,8 @@ from lifline.neurons import LIF
 from lifline.rtl.encoder import SpikeEncoder
 from lifline.rtl.events import event_layout
 from lifline.rtl.memory import RegisterFile, Rom
-from lifline.rtl.plan import address_bits, plan
+from lifline.rtl.layout import address_bits
+from lifline.rtl.plan import plan
 from lifline.rtl.queue import Queue, SpikeQueue
 from lifline.rtl.router import SpikeMerge
 from lifline.rtl.synapses import SynapseMemory

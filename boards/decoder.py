@@ -125,10 +125,9 @@ class SampleDecoder(wiring.Component):
                             with m.If(~more):
                                 m.next = "marker"
             with m.State("map"):
-                m.d.comb += self.i.ready.eq(1)
+                m.d.comb += self.i.ready.eq(~beyond)
                 m.d.sync += [byte.eq(self.i.payload), left.eq(8 // width)]
                 with m.If(beyond):  # the last byte ended with the inputs
-                    m.d.comb += self.i.ready.eq(0)
                     m.next = "marker"
                 with m.Elif(taken):
                     m.next = "bits"

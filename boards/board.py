@@ -30,12 +30,10 @@ class Board:
     leds: tuple[int, ...]  #: numbers of the LEDs that show the class, the lowest bit first
     bridge: str  #: what is between the UART and the host
     bridge_baud: int  #: the fastest that it can
-    usb: tuple[
-        str, ...
-    ]  #: "vendor:product" of its USB port, hexadecimal; none where an adapter of the user's is
-    flash: tuple[
-        str, ...
-    ]  #: commands that load a ``{bitstream}``, of which the first whose program is found is run
+    #: "vendor:product" of its USB port, hexadecimal; none where it is an adapter of the user's.
+    usb: tuple[str, ...]
+    #: Commands that load a ``{bitstream}``, of which the first whose program is found is run.
+    flash: tuple[str, ...]
     baud: int = 3_000_000
     synth_opts: str = ""  #: added to yosys's synth command
     pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL

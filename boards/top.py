@@ -99,6 +99,8 @@ class System(wiring.Component):
         The UART.
     result : Out
         The class of the last sample; 0 before the first.
+    busy : Out(1)
+        A sample has begun, and is not answered yet.
     """
 
     def __init__(
@@ -117,7 +119,12 @@ class System(wiring.Component):
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
         self.link = HostLink(network, self.classifier, identity=identity.bytes, options=options)
         super().__init__(
-            {"rx": In(1, init=1), "tx": Out(1, init=1), "result": Out(self.link.result.shape())}
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "result": Out(self.link.result.shape()),
+                "busy": Out(1),
+            }
         )
 
     def elaborate(self, platform):
@@ -144,6 +151,7 @@ class System(wiring.Component):
             link.scored.eq(classifier.done),
             link.winner.eq(classifier.o),
             self.result.eq(link.result),
+            self.busy.eq(link.busy),
         ]
         return m
 

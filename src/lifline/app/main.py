@@ -25,8 +25,11 @@ from . import output
 from .build import build
 from .demo import demo
 from .doctor import doctor
+from .estimate import estimate
+from .evaluate import evaluate
 from .export import export
 from .patch import patch
+from .run import run
 from .simulate import simulate
 from .train import train
 from .verify import verify
@@ -127,6 +130,9 @@ class _Commands(click.Group):
         "verify": "sim",
         "build": "boards",
         "patch": "boards",
+        "run": "boards",
+        "estimate": "boards",
+        "evaluate": "report",
         "demo": "all",
     }
 
@@ -140,7 +146,19 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, verify, export, build, patch, doctor],
+    commands=[
+        demo,
+        train,
+        simulate,
+        evaluate,
+        verify,
+        export,
+        estimate,
+        build,
+        patch,
+        run,
+        doctor,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

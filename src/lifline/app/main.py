@@ -29,6 +29,7 @@ from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .import_ import command as import_
+from .patch import patch
 from .run import run
 from .simulate import simulate
 from .train import train
@@ -129,6 +130,7 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "patch": "boards",
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
@@ -156,6 +158,7 @@ class _Commands(click.Group):
         export,
         estimate,
         build,
+        patch,
         run,
         doctor,
     ],

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 
 from .framing import FRAME
 from .protocol import BOARD_HEADER, CYCLE_BYTES, Kind, event_bytes

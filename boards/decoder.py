@@ -42,7 +42,7 @@ class SampleDecoder(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8)),
-                "o": Out(stream.Signature(event_layout(inputs))),
+                "o": Out(stream.Signature(event_layout(inputs, input_bits))),
                 "clear": In(1),
                 "between": Out(1),
                 "address_fault": Out(1),

@@ -239,7 +239,7 @@ class Device:
         return Request(list(parts_of(data, wanted)), Kind.RESULT, read, number)
 
     def _checked(self, spikes: np.ndarray) -> np.ndarray:
-        spikes = check_spikes(spikes, self.identity.inputs)
+        spikes = check_spikes(spikes, self.identity.inputs, self.identity.input_bits)
         if spikes.shape[-2] > MAX_TICKS:
             raise InputError(f"spikes: {spikes.shape[-2]} ticks, a board takes at most {MAX_TICKS}")
         return spikes

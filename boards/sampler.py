@@ -69,7 +69,7 @@ class Sampler(wiring.Component):
                 "restart": In(1),
                 "ended": In(1),
                 "wanted": In(1),
-                "events": Out(stream.Signature(event_layout(inputs))),
+                "events": Out(stream.Signature(event_layout(inputs, input_bits))),
                 "spikes": In(stream.Signature(event_layout(outputs))),
                 "o": Out(stream.Signature(8 * event_bytes(outputs))),
                 "waiting": Out(range(answers + 1)),

@@ -59,7 +59,7 @@ class ExportedCore(wiring.Component):
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
             {
-                "i": In(stream.Signature(event_layout(network.inputs))),
+                "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
                 "o": Out(stream.Signature(event_layout(output.population.size))),
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),

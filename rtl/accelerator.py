@@ -2,12 +2,12 @@
 
 ::
 
-    i ──► SpikeRouter ──► SynapseMemory ──► NeuronArray ──┐     for each population
-              ▲   └──► o                               │
-              └────────────────────────────────────────┘
+    i ──► InputGate ──► SpikeRouter ──► SynapseMemory ──► NeuronArray ──┐     for each population
+                            ▲   └──► o                               │
+                            └────────────────────────────────────────┘
 """
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +18,63 @@ from .array import NeuronArray
 from .events import event_layout, trace_layout
 from .plan import ArrayPlan, Lanes, plan
 from .router import SpikeRouter
-from .synapses import SynapseMemory
+from .synapses import synapse_memory
+
+
+class InputGate(wiring.Component):
+    """Keeps out what would hang or fool the machine: it sees each input event, and says whether to let it in.
+
+    A queue has room for as many events a tick as there are inputs, and a synapse memory for their rows.  So an
+    address that no input has is dropped, and so is each event after the first `inputs` that are let into a tick.
+
+    Parameters
+    ----------
+    inputs : int
+    input_bits : int
+
+    Members
+    -------
+    event : In(event_layout(inputs, input_bits))
+        What is offered to the machine.
+    taken : In(1)
+        It is accepted in this cycle, whether good or not.
+    good : Out(1)
+        It may go in; otherwise it must be dropped.
+    fault : Out(2)
+        What has been dropped since the reset: bit 0, an address; bit 1, an event too many.
+
+    Latency: 0 cycles.
+    """
+
+    def __init__(self, inputs: int, input_bits: int = 1) -> None:
+        self.inputs = inputs
+        super().__init__(
+            {
+                "event": In(event_layout(inputs, input_bits)),
+                "taken": In(1),
+                "good": Out(1),
+                "fault": Out(2),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        event = self.event
+        left = Signal(signed(len(event.address) + 1), init=self.inputs - 1)  # events, less one
+        known = Signal()
+        full = Signal()
+        m.d.comb += [
+            known.eq(event.address < self.inputs),
+            full.eq(left < 0),
+            self.good.eq(event.marker | (known & ~full)),
+        ]
+        with m.If(self.taken):
+            with m.If(event.marker):
+                m.d.sync += left.eq(self.inputs - 1)
+            with m.Else():
+                m.d.sync += left.eq(left - self.good)
+                m.d.sync += self.fault.eq(self.fault | Cat(~known, known & full))
+        return m
 
 
 class Accelerator(wiring.Component):
@@ -38,12 +94,16 @@ class Accelerator(wiring.Component):
 
     Members
     -------
-    i : In(stream of event_layout(inputs))
-        The input spikes of a tick in any order, each at most once, then a marker; tick after tick.
+    i : In(stream of event_layout(inputs, input_bits))
+        The input spikes of a tick in any order, each at most once, then a marker; tick after tick.  What
+        breaks this rule is taken, dropped and flagged; see :class:`InputGate`.
     o : Out(stream of event_layout(output size))
         The output's spikes of a tick in ascending order, then a marker; tick after tick.
     clear : In(1)
         Return to the start of a sample; what is in flight is dropped.  `i` is not ready until that is done.
+    fault : Out(2)
+        What has been dropped since the last `clear` or reset: bit 0, an address that no input has; bit 1, an
+        event more in a tick than there are inputs.
     trace_<population> : Out(stream of trace_layout, always ready)
         With `trace`: what each group of neurons did, groups and ticks in order; neuron = group · lanes + lane.
         Lanes beyond the population's size show nothing of use.
@@ -68,12 +128,13 @@ class Accelerator(wiring.Component):
         self.block_bits = block_bits
         self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
         self.router = SpikeRouter(network, self.arrays)
-        self.synapses = {name: SynapseMemory(array, block_bits) for name, array in self.arrays.items()}
+        self.synapses = {name: synapse_memory(array, block_bits) for name, array in self.arrays.items()}
         self.neurons = {name: NeuronArray(array) for name, array in self.arrays.items()}
         members = {
-            "i": In(stream.Signature(event_layout(network.inputs))),
+            "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
             "o": Out(stream.Signature(event_layout(network.size(network.output)))),
             "clear": In(1),
+            "fault": Out(2),
         }
         if trace:
             for name, array in self.arrays.items():
@@ -94,6 +155,7 @@ class Accelerator(wiring.Component):
         inside = Module()
         clearing = Signal()  # a register, since it goes a long way: to every other one
         m.d.sync += clearing.eq(self.clear)
+        inside.submodules.gate = gate = InputGate(self.network.inputs, self.network.input_bits)
         inside.submodules.router = self.router
         for name in self.arrays:
             inside.submodules[f"{name}_synapses"] = synapses = self.synapses[name]
@@ -101,6 +163,8 @@ class Accelerator(wiring.Component):
             wiring.connect(inside, getattr(self.router, f"o_{name}"), synapses.i)
             wiring.connect(inside, synapses.o, neurons.i)
             wiring.connect(inside, neurons.o, getattr(self.router, f"i_{name}"))
+            if not self.arrays[name].in_order:
+                inside.d.comb += getattr(self.router, f"taken_{name}").eq(synapses.taken)
             if self.trace:
                 trace = getattr(self, f"trace_{name}")
                 inside.d.comb += [
@@ -111,8 +175,11 @@ class Accelerator(wiring.Component):
         i = getattr(self.router, f"i_{INPUT}")
         inside.d.comb += [
             busy.eq(_any(neurons.busy for neurons in self.neurons.values())),
+            gate.event.eq(self.i.payload),
+            gate.taken.eq(self.i.valid & self.i.ready),
+            self.fault.eq(gate.fault),
             i.payload.eq(self.i.payload),
-            i.valid.eq(self.i.valid & ~busy),
+            i.valid.eq(self.i.valid & ~busy & gate.good),
             self.i.ready.eq(i.ready & ~busy & ~self.clear & ~clearing),
             self.o.payload.eq(self.router.o.payload),
             self.o.valid.eq(self.router.o.valid & ~clearing),

@@ -35,6 +35,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         pytest.param("growth", marks=pytest.mark.verilator),
         pytest.param("mnist", marks=pytest.mark.verilator),
         pytest.param("simulation", marks=pytest.mark.verilator),
+        pytest.param("encoders", marks=pytest.mark.verilator),
         "boards",
         "resources",
         "area",

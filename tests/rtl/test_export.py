@@ -225,7 +225,7 @@ def test_ports_of_the_top_keep_their_names(tmp_path):
     header = re.search(r"module lifline_top\((.*?)\);", (tmp_path / "lifline_top.v").read_text())
     events = [f"{port}__{member}" for port in "io" for member in ("payload", "valid", "ready")]
     traces = [f"trace_{p}__{member}" for p in ("hidden", "out") for member in ("payload", "valid")]
-    assert sorted(header[1].split(", ")) == sorted(["clk", "rst", "clear", *events, *traces])
+    assert sorted(header[1].split(", ")) == sorted(["clk", "rst", "clear", "fault", *events, *traces])
 
 
 def two_designs(directory: Path) -> list[str]:

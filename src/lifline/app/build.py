@@ -81,7 +81,7 @@ def build(
     options.check_finished(directory / "report.json", force)
     activity = None
     if input_file is not None:
-        spikes, _ = read_spikes(input_file, net.inputs)
+        spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
     mapping: dict[str, Any] = {}
     if lanes == "auto":

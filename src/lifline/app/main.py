@@ -25,6 +25,8 @@ from . import output
 from .build import build
 from .demo import demo
 from .doctor import doctor
+from .estimate import estimate
+from .evaluate import evaluate
 from .export import export
 from .run import run
 from .simulate import simulate
@@ -122,7 +124,15 @@ def _refuse(message: str, status: int = 2) -> int:
 class _Commands(click.Group):
     """The commands; where a package is missing, the extra that brings all that the command needs is named."""
 
-    extras: ClassVar = {"simulate": "sim", "verify": "sim", "build": "boards", "run": "boards", "demo": "all"}
+    extras: ClassVar = {
+        "simulate": "sim",
+        "verify": "sim",
+        "build": "boards",
+        "run": "boards",
+        "estimate": "boards",
+        "evaluate": "report",
+        "demo": "all",
+    }
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -134,7 +144,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, verify, export, build, run, doctor],
+    commands=[demo, train, simulate, evaluate, verify, export, estimate, build, run, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

@@ -44,7 +44,7 @@ def run(
     The board must have been built of NETWORK.
     """
     net = Network.load(network)
-    spikes, labels = read_spikes(input_file, net.inputs)
+    spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     if output_file is not None:
         options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
         options.check_finished(output_file, force)

@@ -2,6 +2,8 @@
 
 Static values (samples, inputs) and series (samples, ticks, channels) are NumPy arrays of floats; recordings of
 event cameras are arrays of events.  Only :func:`rate` uses chance, from the generator that it is given.
+
+The classes are encoders in integers, which a board has circuits for (:mod:`lifline.rtl.encoders`).
 """
 
 from .camera import bin_events
@@ -16,6 +18,7 @@ from .changes import (
     threshold_based,
 )
 from .deconvolution import bsa, decode_fir, hsa, lowpass
+from .integer import Encoder, Latency, Rate, SendOnDelta, Threshold, parse
 from .static import (
     decode_latency,
     decode_rank_order,
@@ -29,6 +32,11 @@ from .static import (
 )
 
 __all__ = [
+    "Encoder",
+    "Latency",
+    "Rate",
+    "SendOnDelta",
+    "Threshold",
     "bin_events",
     "bsa",
     "change_threshold",
@@ -44,6 +52,7 @@ __all__ = [
     "level_crossing",
     "lowpass",
     "moving_window",
+    "parse",
     "rank_order",
     "rate",
     "receptive_fields",

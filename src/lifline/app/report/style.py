@@ -58,12 +58,17 @@ P = ParamSpec("P")
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Decorate a function that draws: its figure gets the report's style."""
+    """Decorate a function that draws: its figure gets the report's style, and a notebook shows it.
+
+    (A notebook shows figures of pyplot's by itself; these are made without it, so that none is kept open.)
+    """
 
     @functools.wraps(draw)
     def drawn(*arguments: P.args, **options: P.kwargs) -> Figure:
         with matplotlib.rc_context(_STYLE):
-            return draw(*arguments, **options)
+            figure = draw(*arguments, **options)
+        figure._repr_svg_ = functools.partial(svg, figure)  # type: ignore[attr-defined]
+        return figure
 
     return drawn
 

@@ -200,4 +200,3 @@ class SampleCounter(wiring.Component):
         with m.If(self.left & self.ended & (ticks == 1)):
             m.d.sync += running.eq(0)
         return m
-

@@ -157,7 +157,12 @@ class System(wiring.Component):
 
 
 def identity_of(
-    network: Network, arrays: Mapping[str, ArrayPlan], options: LinkOptions, *, clock_mhz: float, board: str = ""
+    network: Network,
+    arrays: Mapping[str, ArrayPlan],
+    options: LinkOptions,
+    *,
+    clock_mhz: float,
+    board: str = "",
 ) -> Identity:
     """What a board with this network says that it is."""
     output = network[network.output]
@@ -189,7 +194,13 @@ class Top(Elaboratable):
     """
 
     def __init__(
-        self, board: Board, network: Network, core: Any, arrays: Mapping[str, ArrayPlan], *, clock_mhz: float
+        self,
+        board: Board,
+        network: Network,
+        core: Any,
+        arrays: Mapping[str, ArrayPlan],
+        *,
+        clock_mhz: float,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz

@@ -3,6 +3,7 @@
 from .errors import CheckError, InputError, LiflineError, MissingExtra, NetworkError, ToolError
 from .network import INPUT, Network, Population, Projection
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
+from .plasticity import STDP, Pairing
 from .recording import Divergence, Recording
 from .synapses import Convolution, Dense, Sparse, average_pool, fuse, sum_pool
 
@@ -11,6 +12,7 @@ __version__ = "0.2.0"
 __all__ = [
     "INPUT",
     "LIF",
+    "STDP",
     "Adaptation",
     "CheckError",
     "Convolution",
@@ -23,6 +25,7 @@ __all__ = [
     "Network",
     "NetworkError",
     "Noise",
+    "Pairing",
     "Population",
     "Projection",
     "Recording",

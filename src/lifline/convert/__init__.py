@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .finetune import finetune
     from .graph import ConversionError
     from .nir_reader import from_nir
-    from .norse_reader import from_norse
     from .nir_writer import to_nir
+    from .norse_reader import from_norse
     from .report import Report
     from .snntorch_reader import from_snntorch
 
@@ -40,7 +40,17 @@ _MODULES = {
     "to_nir": "nir_writer",
 }
 
-__all__ = ["Conversion", "ConversionError", "Report", "convert", "finetune", "from_nir", "from_norse", "from_snntorch", "to_nir"]
+__all__ = [
+    "Conversion",
+    "ConversionError",
+    "Report",
+    "convert",
+    "finetune",
+    "from_nir",
+    "from_norse",
+    "from_snntorch",
+    "to_nir",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -71,7 +71,9 @@ class Calibration:
         found: dict[str, Reach] = {}
         for _, traces in self._parts():
             for name, trace in traces.items():
-                reach = Reach(*(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current)))
+                reach = Reach(
+                    *(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current))
+                )
                 found[name] = reach.joined(found[name]) if name in found else reach
         return found
 

@@ -137,7 +137,9 @@ def convert(
             break
     else:
         if len(bits) > 1 and comparison is not None:
-            graph.note("", f"even {bits[-1]} bits lose {_loss(comparison):.2%}, more than {max_loss:.2%}")
+            graph.note(
+                "", f"even {bits[-1]} bits lose {_loss(comparison):.2%}, more than {max_loss:.2%}"
+            )
     report = Report(
         producer=graph.producer,
         name=name,
@@ -167,7 +169,9 @@ def _quantised(
             return network, populations, None
         scales = {n: q.scale for n, q in populations.items()}
         comparison, full = calibration.compared(network, scales)
-        grown = {n for n in full if widen.get(n, 0) < 16 and populations[n].membrane_bits < MAX_STATE_BITS}
+        grown = {
+            n for n in full if widen.get(n, 0) < 16 and populations[n].membrane_bits < MAX_STATE_BITS
+        }
         if not grown:
             return network, populations, comparison
         widen |= {n: widen.get(n, 0) + 1 for n in grown}

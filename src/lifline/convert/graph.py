@@ -382,9 +382,7 @@ class Graph:
         }
         waiting = [name for name in self.nodes if name not in shapes]
         while waiting:
-            ready = [
-                name for name in waiting if any(e.source in shapes for e in self.sources(name))
-            ]
+            ready = [name for name in waiting if any(e.source in shapes for e in self.sources(name))]
             if not ready:
                 raise ConversionError(f"node '{waiting[0]}' is not connected to the input: remove it")
             for name in ready:
@@ -418,7 +416,6 @@ def kind_of(node: Node) -> str:
     if isinstance(node, Cell):
         return node.kind
     return node.kind if isinstance(node, Map) else type(node).__name__.lower()
-
 
 
 def snapped(values: np.ndarray) -> np.ndarray:

@@ -28,8 +28,8 @@ from .floats import FloatNetwork
 from .graph import (
     Affine,
     Cell,
-    ConversionError,
     Conv,
+    ConversionError,
     Delay,
     Edge,
     Elementwise,
@@ -83,9 +83,7 @@ class Convention:
 #: By producer.  Of snnTorch what `Leaky` and `Synaptic` compute, not what its exporter says of their reset.
 CONVENTIONS = {
     "nir": Convention(),
-    "snntorch": Convention(
-        dt=1e-4, reset="subtract", reset_delay=True, loop_delay=1, clamp=True
-    ),
+    "snntorch": Convention(dt=1e-4, reset="subtract", reset_delay=True, loop_delay=1, clamp=True),
     "norse": Convention(dt=1e-3, loop_delay=1),
     "sinabs": Convention(dt=1.0, decay="exponential", reset="subtract", comparison=">=", loop_delay=1),
     "rockpool": Convention(dt=1e-3, decay="exponential", reset="subtract", loop_delay=1),
@@ -190,7 +188,9 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
         raise
     except Exception as error:  # h5py and nir raise whatever they come upon
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConversionError(f"{path}: not a NIR graph that nir {nir.version} can read: {what}") from None
+        raise ConversionError(
+            f"{path}: not a NIR graph that nir {nir.version} can read: {what}"
+        ) from None
     if not isinstance(graph, nir.NIRGraph):
         raise ConversionError(f"{path}: holds a {type(graph).__name__}, not a graph")
     return graph
@@ -198,9 +198,7 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
 
 def _convention(producer: str, **given: Any) -> Convention:
     if producer not in CONVENTIONS:
-        raise ConversionError(
-            f"producer must be one of {', '.join(CONVENTIONS)}, not {producer!r}"
-        )
+        raise ConversionError(f"producer must be one of {', '.join(CONVENTIONS)}, not {producer!r}")
     convention = dataclasses.replace(
         CONVENTIONS[producer], **{name: value for name, value in given.items() if value is not None}
     )
@@ -229,9 +227,14 @@ def to_graph(graph: nir.NIRGraph, convention: Convention, producer: str = "nir")
     _add_ends(made)
     _break_loops(made, convention)
     if convention.comparison == ">=":
-        made.note("", "spikes at x ≥ threshold: integer thresholds are one lower than they would be for >")
+        made.note(
+            "", "spikes at x ≥ threshold: integer thresholds are one lower than they would be for >"
+        )
     if convention.reset == "subtract":
-        made.note("", "a spike takes the threshold off its membrane; NIR's v_reset says otherwise, and is not read")
+        made.note(
+            "",
+            "a spike takes the threshold off its membrane; NIR's v_reset says otherwise, and is not read",
+        )
     return made
 
 
@@ -274,7 +277,9 @@ def _check_numbers(name: str, node: Any) -> None:
     if isinstance(node, Identity):
         return
     for field, value in vars(node).items():
-        if field in ("input_type", "output_type", "metadata", "nodes", "edges") or isinstance(value, str):
+        if field in ("input_type", "output_type", "metadata", "nodes", "edges") or isinstance(
+            value, str
+        ):
             continue
         if value is None:
             continue
@@ -473,7 +478,9 @@ def _break_loops(graph: Graph, convention: Convention) -> None:
                 )
             index = graph.edges.index(edge)
             graph.edges[index] = Edge(edge.source, edge.target, edge.ticks + convention.loop_delay)
-            graph.note(name, f"its spikes come back by '{edge.target}' after {convention.loop_delay} tick")
+            graph.note(
+                name, f"its spikes come back by '{edge.target}' after {convention.loop_delay} tick"
+            )
 
 
 def _undelayed(graph: Graph, start: Edge) -> set[str]:

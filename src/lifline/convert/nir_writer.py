@@ -46,7 +46,9 @@ FORMAT = "lifline-nir-1"
 _ENDLESS = 2.0**24
 
 
-def to_nir(network: Network, path: str | os.PathLike[str] | None = None, *, dt: float = 1e-3) -> nir.NIRGraph:
+def to_nir(
+    network: Network, path: str | os.PathLike[str] | None = None, *, dt: float = 1e-3
+) -> nir.NIRGraph:
     """A NIR graph of a network, from which :func:`from_nir` makes the identical network.
 
     Parameters
@@ -98,6 +100,7 @@ class _Writer:
             p.name: len(p.shape) == 3
             and all(self._as_conv(q) for q in network.incoming(p.name))
             and bool(network.incoming(p.name))
+            and self._in_channels(p)
             for p in network.populations
         }
         self.spatial[INPUT] = len(network.input_shape) == 3
@@ -117,7 +120,9 @@ class _Writer:
             "populations": populations,
             "projections": projections,
         }
-        metadata = {"lifline": {"format": FORMAT, "dt": self.dt, "header": json.dumps(header, sort_keys=True)}}
+        metadata = {
+            "lifline": {"format": FORMAT, "dt": self.dt, "header": json.dumps(header, sort_keys=True)}
+        }
         return nir.NIRGraph(self.nodes, self.edges, metadata=metadata, type_check=False)
 
     def _shape(self, name: str) -> tuple[int, ...]:
@@ -172,9 +177,22 @@ class _Writer:
                 syn = of(_endless(neuron.alpha)) * self.dt
                 kind = nir.CubaLI if readout else nir.CubaLIF
                 node = kind(
-                    tau_syn=syn, tau_mem=tau, r=tau / self.dt, v_leak=zeros, w_in=syn / self.dt, **threshold
+                    tau_syn=syn,
+                    tau_mem=tau,
+                    r=tau / self.dt,
+                    v_leak=zeros,
+                    w_in=syn / self.dt,
+                    **threshold,
                 )
         return node
+
+    def _in_channels(self, population: Population) -> bool:
+        """Whether all neurons of a channel have one bias, as those of a convolution in NIR."""
+        bias = self.biased[population.name]
+        if bias is None:
+            return True
+        of_channels = bias.reshape(-1, population.shape[-1])
+        return bool((of_channels == of_channels[0]).all())
 
     def _as_conv(self, projection: Projection) -> bool:
         synapses = projection.synapses
@@ -193,9 +211,7 @@ class _Writer:
         spatial = self.spatial[projection.source] and self.spatial[projection.target]
         conv = self._as_conv(projection) and spatial
         plain = conv or isinstance(synapses, Dense)
-        weights, delays = (
-            (synapses.weights, synapses.delays) if conv else synapses.dense()
-        )
+        weights, delays = (synapses.weights, synapses.delays) if conv else synapses.dense()
         differ = bool(np.ptp(delays)) if delays.size else False
         names = []
         for number, delay in enumerate(np.unique(delays)):
@@ -228,10 +244,9 @@ class _Writer:
             synapses = projection.synapses
             channels = weights.shape[3]
             given = np.zeros(channels)
-            if bias is not None and not delay:
-                of_channels = bias.reshape(-1, channels)
-                if (of_channels == of_channels[0]).all():
-                    given, self.biased[target] = of_channels[0].astype(np.float64), None
+            if bias is not None:
+                given = bias.reshape(-1, channels)[0].astype(np.float64)
+                self.biased[target] = None
             height, width, _ = self.shapes[source]
             self.nodes[name] = nir.Conv2d(
                 input_shape=(height, width),
@@ -242,7 +257,7 @@ class _Writer:
             before = source
         else:
             matrix = weights[self._order(source)][:, self._order(target)].T.astype(np.float64)
-            if bias is not None and not delay:
+            if bias is not None:
                 self.nodes[name] = nir.Affine(np.ascontiguousarray(matrix), self._flat_bias(target))
                 self.biased[target] = None
             else:
@@ -273,16 +288,11 @@ class _Writer:
         return name
 
     def _rest_of_bias(self, population: Population) -> None:
-        """A map without weights for a bias that no other node holds, or that a neuron without synapses needs to be reached."""
+        """A map without weights to a population without synapses, which has its bias and lets it be reached."""
         name = population.name
         if self.biased[name] is None and self.network.incoming(name):
             return
         size = self.network.size(name)
-        if self.spatial[name]:
-            raise ConversionError(
-                f"population '{name}': a bias that differs within a channel is in no node of NIR's for convolutions: make it "
-                "one for each channel"
-            )
         bias = np.zeros(size) if self.biased[name] is None else self._flat_bias(name)
         node = f"{name}_bias"
         self.nodes[node] = nir.Affine(np.zeros((size, self.network.inputs)), bias)
@@ -306,7 +316,9 @@ def restored(graph: nir.NIRGraph) -> Network:
     said = graph.metadata["lifline"]
     try:
         if _text(said["format"]) != FORMAT:
-            raise ConversionError(f"its lifline metadata is of the format {_text(said['format'])!r}, not {FORMAT!r}")
+            raise ConversionError(
+                f"its lifline metadata is of the format {_text(said['format'])!r}, not {FORMAT!r}"
+            )
         header, dt = json.loads(_text(said["header"])), float(said["dt"])
         reader = _Reader(graph, header, dt)
         return reader.network()
@@ -414,5 +426,7 @@ def _size(shape: tuple[int, ...]) -> Any:
 def _integers(where: str, values: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
     near = np.rint(values)
     if not np.isfinite(values).all() or (np.abs(values - near) > tolerance).any():
-        raise ConversionError(f"'{where}' holds numbers that are no integers of lifline's: remove the metadata")
+        raise ConversionError(
+            f"'{where}' holds numbers that are no integers of lifline's: remove the metadata"
+        )
     return near.astype(np.int64)

@@ -81,9 +81,7 @@ class Reach:
 
     def joined(self, other: Reach) -> Reach:
         """With that on other data."""
-        return Reach(
-            np.maximum(self.membrane, other.membrane), np.maximum(self.current, other.current)
-        )
+        return Reach(np.maximum(self.membrane, other.membrane), np.maximum(self.current, other.current))
 
 
 @dataclasses.dataclass
@@ -200,7 +198,9 @@ def _scale(
             groups %= population.shape[-1]
     else:
         groups = np.zeros(size, int)
-    best = _least_error([(stored_weights(p).ravel(), _targets(p, groups).ravel()) for p in incoming], limit)
+    best = _least_error(
+        [(stored_weights(p).ravel(), _targets(p, groups).ravel()) for p in incoming], limit
+    )
     return np.minimum(best, highest)[groups] if len(best) else np.full(size, min(float(limit), highest))
 
 
@@ -289,7 +289,11 @@ def _synapses(projection: FloatProjection, integers: np.ndarray, bits: int) -> S
         )  # fmt: skip
     if sparse.issparse(projection.weights):
         sources, targets = projection.weights.tocoo().coords
-        delays = projection.delays if np.ndim(projection.delays) == 0 else projection.delays[sources, targets]
+        delays = (
+            projection.delays
+            if np.ndim(projection.delays) == 0
+            else projection.delays[sources, targets]
+        )
         return Sparse(sources, targets, integers, delays=delays, weight_bits=bits)
     return Dense(integers, delays=projection.delays, weight_bits=bits)
 

@@ -17,8 +17,8 @@ from .floats import FloatNetwork, FloatNeuron, FloatPopulation, FloatProjection,
 from .graph import (
     Affine,
     Cell,
-    ConversionError,
     Conv,
+    ConversionError,
     Delay,
     Edge,
     Elementwise,
@@ -151,7 +151,9 @@ def _answer(graph: Graph, names: dict[str, str], output: str | None) -> str:
         found = [n for n, name in names.items() if output in (n, name) and name != INPUT]
         if not found:
             known = ", ".join(f"'{name}'" for name in names.values() if name != INPUT)
-            raise ConversionError(f"output '{output}' is no neuron node of the graph, which has {known}")
+            raise ConversionError(
+                f"output '{output}' is no neuron node of the graph, which has {known}"
+            )
         return found[0]
     ends: list[str] = []
     waiting = [n for n, node in graph.nodes.items() if isinstance(node, Output)]
@@ -215,7 +217,9 @@ def _neuron(
                 "must be 0 … 1: its time constant is shorter than dt, so give a shorter dt"
             )
     drive, v_reset = spread(cell.drive), spread(cell.v_reset)
-    rest = np.divide(drive, 1 - beta, out=np.zeros_like(drive), where=beta < 1)  # drive = (1 − β) · rest
+    rest = np.divide(
+        drive, 1 - beta, out=np.zeros_like(drive), where=beta < 1
+    )  # drive = (1 − β) · rest
     if cell.reset is Reset.ZERO:
         shift = v_reset
         start = None if cell.initial is None else spread(cell.initial)
@@ -276,9 +280,7 @@ def _paths(graph: Graph, name: str) -> list[_Path]:
     return paths
 
 
-def _constant(
-    graph: Graph, path: _Path, shapes: dict[str, Shape], late: int
-) -> np.ndarray | None:
+def _constant(graph: Graph, path: _Path, shapes: dict[str, Shape], late: int) -> np.ndarray | None:
     """What the maps' biases add to each neuron, (size,) in C order.
 
     A bias that several sources' paths share is counted once: with the first of the paths.
@@ -320,7 +322,7 @@ def _projection(
     delays: Any = ticks
     at_source = at_target = None
     steps = [(n, m) for n, m in maps if not _keeps_values(m)]
-    linear = [m for _, m in steps if not isinstance(m, Delay)]
+    linear = [m for _, m in steps if isinstance(m, Map) and not isinstance(m, Delay)]
     for position, (name, node) in enumerate(steps):
         if not isinstance(node, Delay):
             continue
@@ -368,9 +370,7 @@ def _dense(weights: sparse.csr_array, delays: Any) -> bool:
     )
 
 
-def _matrix(
-    maps: list[tuple[str, Any]], shapes: dict[str, Shape], source: str
-) -> sparse.csr_array:
+def _matrix(maps: list[tuple[str, Any]], shapes: dict[str, Shape], source: str) -> sparse.csr_array:
     """The product of the maps, (outputs, inputs) in C order."""
     shape = shapes[source]
     product = sparse.csr_array(sparse.eye_array(int(np.prod(shape, dtype=int))))

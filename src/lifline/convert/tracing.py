@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from .graph import (
     Affine,
     Cell,
-    ConversionError,
     Conv,
+    ConversionError,
     Edge,
     Elementwise,
     Flatten,
@@ -97,7 +97,18 @@ def signals(value: Any) -> list[Signal]:
     return [s for v in value for s in signals(v)] if isinstance(value, list | tuple) else []
 
 
-_SAME = {"detach", "clone", "contiguous", "to", "float", "double", "requires_grad_", "type_as", "cpu", "type"}
+_SAME = {
+    "detach",
+    "clone",
+    "contiguous",
+    "to",
+    "float",
+    "double",
+    "requires_grad_",
+    "type_as",
+    "cpu",
+    "type",
+}
 _ORDERED = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten"}
 _ADDS = {"add", "__add__", "__radd__", "add_", "__iadd__"}
 _SUBTRACTS = {"sub", "__sub__", "sub_", "__isub__", "__rsub__", "rsub"}
@@ -118,7 +129,9 @@ def follow(name: str, result: Tensor, args: Any, kwargs: Any) -> Tensor:
         return signal(result, first.origin, lead)
     if name == "__getitem__" and lead == 2 and isinstance(args[1], int):
         tick = args[1] % first.shape[0]
-        origin = dataclasses.replace(first.origin, tick=tick) if first.origin.tick is None else first.origin
+        origin = (
+            dataclasses.replace(first.origin, tick=tick) if first.origin.tick is None else first.origin
+        )
         return signal(result, origin, 1)
     if name in ("stack", "cat") and all(s.lead == 1 for s in given) and result.ndim > first.ndim:
         if len({s.origin.name for s in given}) == 1:  # its ticks
@@ -150,9 +163,10 @@ def _map_of(name: str, result: Tensor, args: Any, given: list[Signal], kwargs: A
             return Origin(name.strip("_"), scaled, (first.origin,))
     if name == "neg":
         return Origin("minus", Elementwise(np.array(-1.0)), (first.origin,))
-    why = "max pooling, which is no sum of spikes: pool spikes by AvgPool2d, or by a stride" if "max_pool" in name else (
-        f"'{name}', which is no affine map of signals: use Linear, Conv, AvgPool2d, BatchNorm, adding or scaling"
-    )  # fmt: skip
+    if "max_pool" in name:
+        why = "max pooling, which is no sum of spikes: pool spikes by AvgPool2d, or by a stride"
+    else:
+        why = f"'{name}', which is no affine map: use Linear, Conv, AvgPool2d, BatchNorm, adding or scaling"
     return Origin(name, why, tuple(s.origin for s in given))
 
 
@@ -163,7 +177,9 @@ def _by_constant(name: str, args: Any, of: Signal, shape: tuple[int, ...]) -> El
     constant = torch.as_tensor(value).detach().to(torch.float64)
     if constant.ndim >= of.ndim and constant.shape[: of.lead] != (1,) * of.lead:
         return None
-    array = np.broadcast_to(constant.reshape(constant.shape[max(0, constant.ndim - len(shape)) :]).numpy(), shape)
+    array = np.broadcast_to(
+        constant.reshape(constant.shape[max(0, constant.ndim - len(shape)) :]).numpy(), shape
+    )
     reverse = name.startswith("__r") or name == "rsub" or not left
     one = np.ones(())
     if name in _ADDS:
@@ -236,8 +252,8 @@ def trace(
         raise refused[0] from None
     why = (str(failed[0]).splitlines() or [type(failed[0]).__name__])[0]
     raise ConversionError(
-        f"the module cannot be run on an input of the shape ({BATCH}, {', '.join(map(str, shape))}), nor with ticks before "
-        f"it: {why}; give the shape of one sample in one tick, and ticks= if it steps itself"
+        f"the module cannot be run on an input of the shape {(BATCH, *shape)}, nor with ticks before it: "
+        f" {why}; give the shape of one sample in one tick, and ticks= if it steps itself"
     ) from None
 
 
@@ -265,7 +281,9 @@ class _Runner:
                 continue
             inside.update(m for m in part.modules() if m is not part)
             part.register_forward_pre_hook(self._before, with_kwargs=True)
-            part.register_forward_hook(self._neuron(name) if leaf else self._map(name), with_kwargs=True)
+            part.register_forward_hook(
+                self._neuron(name) if leaf else self._map(name), with_kwargs=True
+            )
 
     def run(self, ticks: int | None) -> Any:
         """Run a few ticks, one by one (None) or as the module steps itself; what it returned last."""
@@ -283,7 +301,9 @@ class _Runner:
                 answer = self.module(given)
             if any(len(calls) > 1 for calls in self.calls.values()) and not tick:
                 origin.tick = None
-                self.note = "its input stays while it steps itself: give lifline the same values in each tick"
+                self.note = (
+                    "its input stays while it steps itself: give lifline the same values in each tick"
+                )
                 break
         return answer
 
@@ -347,7 +367,9 @@ class _Runner:
                     f"module '{name}': its state is computed between ticks (from '{state.origin.name}'), which the "
                     "contract's neurons do not know: hand on what the module returned"
                 )
-        if call and any(isinstance(a, Tensor) and not isinstance(a, Signal) and a.numel() for a in args):
+        if call and any(
+            isinstance(a, Tensor) and not isinstance(a, Signal) and a.numel() for a in args
+        ):
             raise ConversionError(
                 f"module '{name}': its state is set anew at each tick: hand on what the module returned"
             )
@@ -365,7 +387,10 @@ class _Runner:
         graph.nodes["output"] = Output()
         graph.edges.append(Edge(output, "output"))
         if ends[0].state:
-            graph.note(output, "its membranes are the answer; the contract's is its spikes, unless it never resets")
+            graph.note(
+                output,
+                "its membranes are the answer; the contract's is its spikes, unless it never resets",
+            )
         for name, why in self.dropped.items():
             graph.note(name, f"dropped: {why}")
         if self.note:
@@ -466,11 +491,16 @@ def map_of(module: nn.Module, lead: int = 1) -> Map | None:
         flat = isinstance(module, nn.AvgPool1d)
         divisor = getattr(module, "divisor_override", None)
         if module.ceil_mode or divisor or (not module.count_include_pad and np.any(module.padding)):
-            raise ConversionError("ceil_mode, divisor_override and count_include_pad=False are not in the contract")
-        return Pool(*(_pair(v, flat, o) for v, o in ((module.kernel_size, 1), (module.stride, 1), (module.padding, 0))), True)  # type: ignore[arg-type]
+            raise ConversionError(
+                "ceil_mode, divisor_override and count_include_pad=False are not in the contract"
+            )
+        size, stride = _pair(module.kernel_size, flat, 1), _pair(module.stride, flat, 1)
+        return Pool(size, stride, _pair(module.padding, flat, 0), average=True)
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         if module.running_mean is None or module.running_var is None:
-            raise ConversionError("BatchNorm without running statistics depends on its batch: train it with them")
+            raise ConversionError(
+                "BatchNorm without running statistics depends on its batch: train it with them"
+            )
         gain = 1 / np.sqrt(real(module.running_var) + module.eps)
         offset = -real(module.running_mean) * gain
         if module.affine:
@@ -478,7 +508,9 @@ def map_of(module: nn.Module, lead: int = 1) -> Map | None:
         return Elementwise(gain, offset)
     if isinstance(module, nn.Flatten):
         if 0 <= module.start_dim < lead:
-            raise ConversionError(f"Flatten from axis {module.start_dim} mixes samples: flatten from {lead}")
+            raise ConversionError(
+                f"Flatten from axis {module.start_dim} mixes samples: flatten from {lead}"
+            )
         start = module.start_dim - lead if module.start_dim > 0 else module.start_dim
         end = module.end_dim - lead if module.end_dim > 0 else module.end_dim
         return Flatten(start, end)
@@ -496,7 +528,9 @@ def _conv(module: Any) -> Conv:
     if isinstance(padding, str):
         spans = [dilation[i] * (weight.shape[2 + i] - 1) for i in range(2)]
         if padding == "same" and any(span % 2 for span in spans):
-            raise ConversionError("padding='same' of an even kernel pads one side more: give an odd kernel")
+            raise ConversionError(
+                "padding='same' of an even kernel pads one side more: give an odd kernel"
+            )
         padding = (spans[0] // 2, spans[1] // 2) if padding == "same" else (0, 0)
         flat_padding = (padding[0], padding[1])
     else:

@@ -21,13 +21,15 @@ from .product import Spikes
 PART = 1 << 23
 
 
-def simulate(network: Network, spikes: np.ndarray) -> Recording:
+def simulate(network: Network, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
     """Run `network` on input `spikes`, every sample from rest.
 
     Parameters
     ----------
     network : Network
     spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
+    time_first : bool
+        Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     InputError
         If `spikes` has another shape, type or value.
     """
-    return Model(network).simulate(spikes)
+    return Model(network).simulate(spikes, time_first=time_first)
 
 
 class Model:
@@ -65,10 +67,10 @@ class Model:
             for target in self.dtypes
         }
 
-    def simulate(self, spikes: np.ndarray) -> Recording:
+    def simulate(self, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
         """As the function of this name."""
         network = self.network
-        spikes = check_spikes(spikes, network.inputs, network.input_bits)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
         batch = spikes if spikes.ndim == 3 else spikes[None]
         samples, ticks, _ = batch.shape
         s = {p.name: np.empty((ticks, samples, p.size), np.uint8) for p in network.populations}

@@ -1,6 +1,20 @@
 """Boards: from a network to a bitstream, and the host's end of the line to it."""
 
 from .board import BOARDS, Board, find_board
+from .device import BoardRecording, Device, connect
 from .flow import build
+from .line import BoardError, Faults
+from .patching import patch
 
-__all__ = ["BOARDS", "Board", "build", "find_board"]
+__all__ = [
+    "BOARDS",
+    "Board",
+    "BoardError",
+    "BoardRecording",
+    "Device",
+    "Faults",
+    "build",
+    "connect",
+    "find_board",
+    "patch",
+]

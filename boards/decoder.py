@@ -42,7 +42,7 @@ class SampleDecoder(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8)),
-                "o": Out(stream.Signature(event_layout(inputs))),
+                "o": Out(stream.Signature(event_layout(inputs, input_bits))),
                 "clear": In(1),
                 "between": Out(1),
                 "address_fault": Out(1),
@@ -125,10 +125,9 @@ class SampleDecoder(wiring.Component):
                             with m.If(~more):
                                 m.next = "marker"
             with m.State("map"):
-                m.d.comb += self.i.ready.eq(1)
+                m.d.comb += self.i.ready.eq(~beyond)
                 m.d.sync += [byte.eq(self.i.payload), left.eq(8 // width)]
                 with m.If(beyond):  # the last byte ended with the inputs
-                    m.d.comb += self.i.ready.eq(0)
                     m.next = "marker"
                 with m.Elif(taken):
                     m.next = "bits"
@@ -201,4 +200,3 @@ class SampleCounter(wiring.Component):
         with m.If(self.left & self.ended & (ticks == 1)):
             m.d.sync += running.eq(0)
         return m
-

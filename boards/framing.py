@@ -133,47 +133,50 @@ class FrameSender(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.crc = crc = CRC32()
-        byte = Signal(8)
-        flag = Signal()
+        byte = Signal(8)  # a register: what is on its way here goes no further in this cycle
+        last = Signal()
         special = Signal()
         escaped = Signal()  # the escape of this byte is sent
-        wait = Signal()
-        taken = Signal()  # the byte is sent, not just its escape
-        left = Signal(range(CRC_BYTES))
+        closing = Signal()  # the CRC is sent
+        left = Signal(range(CRC_BYTES + 1))  # bytes of the CRC still to be sent
         m.d.comb += [
-            special.eq((byte == FLAG) | (byte == ESCAPE)),
-            self.o.payload.eq(Mux(special & ~escaped, ESCAPE, byte ^ Mux(escaped, FLIP, 0))),
-            self.o.valid.eq(~wait & ~crc.busy),
-            taken.eq(self.o.valid & self.o.ready & (~special | escaped)),
+            special.eq(((byte == FLAG) | (byte == ESCAPE)) & ~escaped),
+            self.o.payload.eq(Mux(special, ESCAPE, byte ^ Mux(escaped, FLIP, 0))),
             crc.byte.eq(byte),
         ]
-        with m.If(self.o.valid & self.o.ready & ~flag):
-            m.d.sync += escaped.eq(special & ~escaped)
-        with m.If(flag):
-            m.d.comb += self.o.payload.eq(FLAG)
         with m.FSM():
             with m.State("open"):
-                m.d.comb += [flag.eq(1), wait.eq(~self.i.valid), crc.clear.eq(1)]
+                m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(self.i.valid), crc.clear.eq(1)]
+                m.d.sync += [closing.eq(0), left.eq(CRC_BYTES)]
                 with m.If(self.o.valid & self.o.ready):
-                    m.next = "body"
-            with m.State("body"):
-                m.d.comb += [
-                    byte.eq(self.i.payload.byte),
-                    wait.eq(~self.i.valid),
-                    self.i.ready.eq(taken),
-                    crc.add.eq(taken),
-                ]
-                m.d.sync += left.eq(CRC_BYTES - 1)
-                with m.If(taken & self.i.payload.last):
-                    m.next = "crc"
+                    m.next = "fetch"
+            with m.State("fetch"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [byte.eq(self.i.payload.byte), last.eq(self.i.payload.last)]
+                with m.If(self.i.valid):
+                    m.next = "send"
             with m.State("crc"):
-                m.d.comb += [byte.eq(~crc.value[:8]), crc.shift.eq(taken)]
-                with m.If(taken):
-                    m.d.sync += left.eq(left - 1)
-                    with m.If(left == 0):
-                        m.next = "close"
-            with m.State("close"):
-                m.d.comb += flag.eq(1)
+                m.d.sync += byte.eq(~crc.value[:8])
+                with m.If(~crc.busy):
+                    m.next = "send"
+            with m.State("send"):
+                m.d.comb += self.o.valid.eq(~crc.busy)
                 with m.If(self.o.valid & self.o.ready):
+                    m.d.sync += escaped.eq(special)
+                    with m.If(~special):
+                        m.d.comb += [crc.add.eq(~closing), crc.shift.eq(closing)]
+                        m.d.sync += closing.eq(last)
+                        m.next = "added"
+            with m.State("added"):
+                with m.If(~closing):
+                    m.next = "fetch"
+                with m.Elif(left == 0):
+                    m.next = "close"
+                with m.Else():
+                    m.d.sync += left.eq(left - 1)
+                    m.next = "crc"
+            with m.State("close"):
+                m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
                     m.next = "open"
         return m

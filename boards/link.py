@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from lifline.network import Network
 from lifline.rtl.events import event_layout
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 
 from .answers import Answers
 from .buffer import FrameBuffer
@@ -98,6 +98,8 @@ class HostLink(wiring.Component):
         For the classifier.
     result : Out
         The class of the last sample; 0 before the first.
+    busy : Out(1)
+        A sample has begun, and is not answered yet.
 
     Raises
     ------
@@ -120,7 +122,7 @@ class HostLink(wiring.Component):
                 "i": In(stream.Signature(8, always_ready=True)),
                 "damaged": In(1),
                 "o": Out(stream.Signature(8)),
-                "events": Out(stream.Signature(event_layout(network.inputs))),
+                "events": Out(stream.Signature(event_layout(network.inputs, network.input_bits))),
                 "spikes": In(stream.Signature(event_layout(self.outputs))),
                 "clear": Out(1),
                 "score": In(self.score_shape),
@@ -128,6 +130,7 @@ class HostLink(wiring.Component):
                 "winner": In(address_bits(self.outputs)),
                 "step": Out(1),
                 "result": Out(address_bits(self.outputs)),
+                "busy": Out(1),
             }
         )
 
@@ -148,8 +151,14 @@ class HostLink(wiring.Component):
             answers=options.answers,
             max_ticks=options.max_ticks,
         )
-        m.submodules += [receiver, sequence, watchdog, sampler]
-        m.submodules += [ResetInserter(reset)(part) for part in (buffer, executor, answers, sender)]
+        m.submodules.receiver = receiver
+        m.submodules.sequence = sequence
+        m.submodules.watchdog = watchdog
+        m.submodules.sampler = sampler
+        m.submodules.buffer = ResetInserter(reset)(buffer)
+        m.submodules.executor = ResetInserter(reset)(executor)
+        m.submodules.answers = ResetInserter(reset)(answers)
+        m.submodules.sender = ResetInserter(reset)(sender)
 
         for source, sink in (
             (wiring.flipped(self.i), receiver.i),
@@ -204,6 +213,7 @@ class HostLink(wiring.Component):
             answers.scored.eq(self.scored),
             answers.winner.eq(self.winner),
             self.step.eq(answers.step),
+            self.busy.eq(executor.sampling),
             watchdog.watch.eq(executor.sampling),
             watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
         ]

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from lifline.files import check_spikes
-from lifline.network import INPUT, Network, Population, Projection
+from lifline.network import INPUT, Network, Population
 from lifline.recording import Recording, States
 
 from .neurons import float_for, vectorised
 from .product import Spikes
+from .synapses import operators
 
 #: How many spikes, of the input and all populations, are in memory at once; each takes some ten bytes.
 PART = 1 << 23
@@ -57,12 +58,12 @@ class Model:
             p.name: float_for(p.neuron, _drive(network, p.name)) for p in network.populations
         }
         self.stages = _stages(network)
-        #: into each target: (source, delay, weights), one matrix for each delay that a projection holds
+        #: into each target: (source, delay, synapses of this delay) for each that a projection holds
         self.synapses = {
             target: [
-                (p.source, delay, weights)
+                (p.source, delay, operator)
                 for p in network.incoming(target)
-                for delay, weights in _by_delay(p)
+                for delay, operator in operators(p.synapses)
             ]
             for target in self.dtypes
         }
@@ -119,9 +120,9 @@ class Model:
             }
             loop = {
                 name: [
-                    (target, delay, weights)
+                    (target, delay, operator)
                     for target in neurons
-                    for source, delay, weights in self.synapses[target]
+                    for source, delay, operator in self.synapses[target]
                     if source == name
                 ]
                 for name in neurons
@@ -133,9 +134,9 @@ class Model:
                     if not loop[name]:
                         continue
                     fired = Spikes(s[name][t : t + 1])
-                    for target, delay, weights in loop[name]:
+                    for target, delay, operator in loop[name]:
                         if t + delay < ticks:
-                            x[target][t + delay] += fired.times(weights, self.dtypes[target])[0]
+                            x[target][t + delay] += operator.times(fired, self.dtypes[target])[0]
             for name in neurons:
                 known[name] = Spikes(s[name])
                 states[name]["membrane"][:] = x[name]
@@ -144,10 +145,10 @@ class Model:
         """Σ w·s, but for what comes from the population's own loop."""
         dtype = self.dtypes[population.name]
         current = None
-        for source, delay, weights in self.synapses[population.name]:
+        for source, delay, operator in self.synapses[population.name]:
             if source not in known:
                 continue
-            product = known[source].times(weights, dtype)
+            product = operator.times(known[source], dtype)
             if current is None and delay == 0:
                 current = product.astype(dtype, order="C", copy=False)
                 continue
@@ -158,13 +159,6 @@ class Model:
             ticks, samples, _ = known[INPUT].spikes.shape
             current = np.zeros((ticks, samples, population.size), dtype)
         return current
-
-
-def _by_delay(projection: Projection) -> list[tuple[int, np.ndarray]]:
-    """For each delay that a projection holds, the weights that have it, int16 (sources, targets)."""
-    weights, delays = projection.synapses.dense()
-    weights = weights.astype(np.int16)
-    return [(int(delay), weights * (delays == delay)) for delay in np.unique(delays)]
 
 
 def _drive(network: Network, name: str) -> int:

@@ -177,7 +177,7 @@ def test_a_pool_and_a_convolution_fuse() -> None:
     print("seed 1")
     rng = np.random.default_rng(1)
     fused_ones, reasons = 0, set[str]()
-    for _ in range(60):
+    for _ in range(30):
         pool, kernel, source = pool_and_convolution(rng)
         try:
             fused = fuse(pool, kernel, source)
@@ -190,7 +190,7 @@ def test_a_pool_and_a_convolution_fuse() -> None:
         assert expected.keys() == found.keys()
         assert all(np.array_equal(expected[delay], found[delay]) for delay in expected)
         fused_ones += 1
-    assert fused_ones >= 25
+    assert fused_ones >= 12
     assert reasons == {" along x t", " along y t"}
 
 

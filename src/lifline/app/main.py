@@ -28,6 +28,9 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .import_ import command as import_
+from .patch import patch
+from .run import run
 from .simulate import simulate
 from .train import train
 from .verify import verify
@@ -127,8 +130,11 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "patch": "boards",
+        "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
+        "import": "convert",
         "demo": "all",
     }
 
@@ -142,7 +148,20 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, evaluate, verify, export, estimate, build, doctor],
+    commands=[
+        demo,
+        train,
+        import_,
+        simulate,
+        evaluate,
+        verify,
+        export,
+        estimate,
+        build,
+        patch,
+        run,
+        doctor,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

@@ -14,7 +14,6 @@ later one, and every one after a differing spike has arrived, follows from one t
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +56,23 @@ class Agreement:
     largest_bound: float  #: over all neurons and ticks, in thresholds
     membrane_error: float  #: mean |V / s − v| over the greatest |v|
 
+    def joined(self, other: Agreement, samples: int, more: int) -> Agreement:
+        """With that of `more` samples that come after these `samples`."""
+        counts = (
+            "compared", "float_spikes", "integer_spikes", "differing", "explained", "following", "unexplained",
+        )  # fmt: skip
+        summed = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        later = None if other.first is None else (other.first[0] + samples, *other.first[1:])
+        ours = other.first is None or (
+            self.first is not None and self.first[1] <= other.first[1]
+        )
+        return dataclasses.replace(
+            self if ours else other, **summed,
+            first=self.first if ours else later,
+            largest_bound=max(self.largest_bound, other.largest_bound),
+            membrane_error=(self.membrane_error * samples + other.membrane_error * more) / (samples + more),
+        )  # fmt: skip
+
 
 @dataclasses.dataclass
 class Comparison:
@@ -70,6 +86,25 @@ class Comparison:
     integer_classes: np.ndarray
     float_correct: int | None = None
     integer_correct: int | None = None
+
+    def joined(self, other: Comparison) -> Comparison:
+        """With that of other samples, which come after these."""
+        def both(one: int | None, two: int | None) -> int | None:
+            return None if one is None or two is None else one + two
+
+        return Comparison(
+            [
+                one.joined(two, self.samples, other.samples)
+                for one, two in zip(self.populations, other.populations, strict=True)
+            ],
+            self.samples + other.samples,
+            self.ticks,
+            self.same_classes + other.same_classes,
+            np.concatenate([self.float_classes, other.float_classes]),
+            np.concatenate([self.integer_classes, other.integer_classes]),
+            both(self.float_correct, other.float_correct),
+            both(self.integer_correct, other.integer_correct),
+        )
 
     @property
     def spike_agreement(self) -> float:
@@ -294,6 +329,4 @@ def _agreement(
     result.first = at
     result.margin = float(distance[at] / unit[neuron])
     result.bound = float(relative[at])
-    if not math.isfinite(result.largest_bound):
-        result.largest_bound = math.inf
     return result

@@ -95,6 +95,7 @@ class FloatProjection:
         weights = self.weights * scale  # of either kind, by column
         if sparse.issparse(weights):
             weights = sparse.csr_array(weights)
+            weights.sort_indices()
         return dataclasses.replace(self, weights=weights, conv=conv)
 
     def by_delay(self) -> Iterator[tuple[int, Matrix]]:

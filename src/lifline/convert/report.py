@@ -57,7 +57,6 @@ class Report:
     inputs: str
     input_bits: int
     comparison: Comparison | None = None
-    labels: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in JSON's types."""

@@ -1,0 +1,324 @@
+"""The host's end of the line: numbers its frames, keeps to the board's buffer, and repeats what was lost.
+
+The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer tells by
+the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from .line import BoardError, Line
+from .protocol import ANSWERS, BOARD_HEADER, OVERHEAD, Command, Deframer, Kind, stuffed
+
+#: Until a board has said how much it holds.
+FIRST_ROOM = 250
+
+#: Seconds of silence after which the board is asked how far it is.
+PATIENCE = 0.1
+
+#: Times that a frame is repeated, or an answer asked for, before the line is given up.
+ATTEMPTS = 20
+#: Sessions that the board may end before it has answered anything.
+RESTARTS = 4
+
+_NUMBERS = 256
+#: Most frames under way: old numbers are then told from new ones.
+_MOST = 100
+
+
+class Lost(Exception):
+    """An answer is not whole: it is to be asked for again."""
+
+
+@dataclasses.dataclass(eq=False)
+class Request:
+    """What is asked of a board, in one frame or several, and its answer."""
+
+    frames: list[tuple[int, bytes]]  #: the command and its bytes, of each
+    kind: Kind  #: of the answer
+    read: Callable[
+        [bytes, bytes], Any
+    ]  #: from the answer and the events before it to what is wanted; raises Lost
+    key: int = 0
+    chunks: list[bytes] = dataclasses.field(default_factory=list)
+    broken: bool = False  #: a chunk is missing
+    last: int = 0  #: number of its last frame
+    out: int = 0  #: frames of it that were sent
+    attempts: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sent:
+    number: int
+    data: bytes
+    cost: int
+    request: Request
+
+
+@dataclasses.dataclass
+class Statistics:
+    """What happened on the line, as the host saw it."""
+
+    frames: int = 0  #: sent, for the first time
+    resent: int = 0  #: sent again
+    damaged: int = 0  #: of the board's, not whole
+    asked_again: int = 0  #: requests whose answer was lost
+    sessions: int = 0  #: begun
+
+
+class Host:
+    """Asks a board, over a line that may lose or damage anything.
+
+    Parameters
+    ----------
+    line : Line
+    timeout : float
+        Seconds without a sign of life after which the board is given up.
+    """
+
+    def __init__(self, line: Line, timeout: float) -> None:
+        self.room = FIRST_ROOM
+        self.statistics = Statistics()
+        self._line = line
+        self._timeout = timeout
+        self._deframer = Deframer()
+        self._session = 0
+        self._restarts = 0  # since the last answer
+        self._begin()
+        self._stale = False
+
+    def ask(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
+        """The answers to requests, in any order, as they come; some requests are under way at a time.
+
+        Raises
+        ------
+        BoardError
+            If the board does not answer, or refuses.
+        """
+        if self._stale:
+            self._begin()
+        self._stale = True  # unless all is answered: nothing of it shall be taken for a later answer
+        source = iter(requests)
+        waiting: deque[Request] = deque()
+        while True:
+            self._fill(source, waiting)
+            if not self._flight:
+                self._stale = False
+                return
+            yield from self._receive(waiting)
+
+    def _begin(self) -> None:
+        """Begin a session: the board forgets what it was doing, and says so."""
+        self._session = (self._session + 1 + secrets.randbelow(253)) % 255 + 1  # another than before
+        self._window: deque[_Sent] = deque()  # frames that the board has not worked on yet
+        self._flight: deque[Request] = (
+            deque()
+        )  # requests that are not answered, whose frames are out, in part at least
+        self._base = self._next = 0  # numbers: of the first in the window, of the next frame
+        self._resent: int | None = None  # from which number on, and not yet known whether that has come
+        self._questions = 0  # how far the board is, that are not answered
+        self._polled = 0  # the next number at the last of them
+        self._repeated = -1  # the frame from which on was last sent again,
+        self._repeats = 0  # how often in a row
+        self._odd = 0  # frames in a row that do not belong to this session, or are behind
+        self._last_poll = 0.0
+        self._heard = time.monotonic()
+        self.statistics.sessions += 1
+        deadline = time.monotonic() + self._timeout
+        while True:
+            self._line.write(self._frame(0, Command.RESET, b""))
+            again = min(deadline, time.monotonic() + PATIENCE)
+            while time.monotonic() < again:
+                for body in self._bodies():
+                    if body[0] == self._session:
+                        self._heard = time.monotonic()
+                        return
+            if time.monotonic() >= deadline:
+                raise BoardError(
+                    f"the board does not answer within {self._timeout:g} s: check the port and the baud rate, and "
+                    "that its bitstream is of this lifline"
+                )
+
+    def _frame(self, number: int, command: int, payload: bytes) -> bytes:
+        return stuffed(bytes([self._session, number, command]) + payload)
+
+    def _bodies(self) -> list[bytes]:
+        before = self._deframer.damaged
+        bodies = [b for b in self._deframer.feed(self._line.read()) if len(b) >= BOARD_HEADER]
+        self.statistics.damaged += self._deframer.damaged - before
+        return bodies
+
+    def _fill(self, source: Iterator[Request], waiting: deque[Request]) -> None:
+        """Send as much as the board has room for."""
+        out = []
+        used = sum(sent.cost for sent in self._window)
+        while len(self._window) < _MOST:
+            if not self._flight or self._flight[-1].out == len(self._flight[-1].frames):
+                request = waiting.popleft() if waiting else next(source, None)
+                if request is None:
+                    break
+                self._flight.append(request)
+                request.chunks, request.broken, request.out = [], False, 0
+            request = self._flight[-1]
+            command, payload = request.frames[request.out]
+            cost = len(payload) + OVERHEAD
+            if used + cost > self.room:
+                break
+            used += cost
+            data = self._frame(self._next, command, payload)
+            self._window.append(_Sent(self._next, data, cost, request))
+            request.last = self._next
+            request.out += 1
+            self._next = (self._next + 1) % _NUMBERS
+            self.statistics.frames += 1
+            out.append(data)
+        if out:
+            self._line.write(b"".join(out))
+
+    def _receive(self, waiting: deque[Request]) -> Iterator[tuple[Request, Any]]:
+        """Take what has come, and see to what was lost."""
+        for body in self._bodies():
+            session, expected, taken = body[:3]
+            self._heard = time.monotonic()
+            if session != self._session:
+                if session == 0:  # it has given up the session, or begun anew
+                    self._restart(waiting)
+                    return
+                self._odd += 1  # of an earlier session
+                continue
+            try:
+                kind = Kind(body[3])
+            except ValueError:
+                raise BoardError(
+                    f"the board sent a frame of kind {body[3]}: its lifline is another"
+                ) from None
+            if kind == Kind.SPIKES:
+                self._keep(taken, body[BOARD_HEADER:])
+            answered = kind in ANSWERS
+            request = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
+            if request is not None:
+                yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
+            if kind == Kind.NAK:
+                self._repeat(expected, self._resent)
+            elif kind == Kind.ACK and self._questions:
+                self._questions -= 1
+                if (
+                    not self._questions
+                ):  # all that was sent before the last question has come, or is lost
+                    self._resent = None
+                    if expected != self._polled:
+                        self._repeat(expected, None)
+        if self._odd > ATTEMPTS:  # a RESET came late, say
+            self._restart(waiting)
+        now = time.monotonic()
+        if now - self._heard > self._timeout:
+            raise BoardError("the board has stopped answering: check that it has power, and run again")
+        if now - max(self._heard, self._last_poll) > PATIENCE:
+            self._questions = 0  # no answer is under way
+            self._line.write(self._poll())
+
+    def _keep(self, taken: int, chunk: bytes) -> None:
+        """Put output events to the request of which the frame `taken` is a part."""
+        request = next((sent.request for sent in self._window if sent.number == taken), None)
+        if request is None or not chunk:
+            return
+        if chunk[0] == len(request.chunks) % _NUMBERS:
+            request.chunks.append(chunk[1:])
+        elif chunk[0] != (len(request.chunks) - 1) % _NUMBERS:  # not the last one again
+            request.broken = True
+
+    def _advance(self, taken: int, answered: int | None, waiting: deque[Request]) -> Request | None:
+        """The board is past all frames before `taken`; the request that it has now answered, if it is not an old one."""
+        passed = (taken - self._base) % _NUMBERS
+        if passed > len(self._window):
+            self._odd += 1  # an old frame, that came late
+            return None
+        self._odd = 0
+        for _ in range(passed):
+            self._window.popleft()
+        self._base = taken
+        if not passed:
+            return None
+        found = None
+        lost = []
+        while self._flight:
+            request = self._flight[0]
+            whole = request.out == len(request.frames)
+            if not whole or (request.last - taken) % _NUMBERS < _MOST:
+                break  # the board is not past it
+            self._flight.popleft()
+            if answered is not None and request.last == answered:
+                found = request
+            else:
+                lost.append(request)
+        for request in reversed(lost):
+            self._again(request, waiting)
+        return found
+
+    def _answer(
+        self, request: Request, kind: Kind, data: bytes, waiting: deque[Request]
+    ) -> Iterator[tuple[Request, Any]]:
+        if kind == Kind.REFUSED:
+            raise BoardError(
+                f"the board does not know the command {Command(request.frames[0][0]).name}"
+            )
+        try:
+            if kind != request.kind or request.broken:
+                raise Lost
+            result = request.read(data, b"".join(request.chunks))
+            self._restarts = 0
+            yield request, result
+        except Lost:
+            self._again(request, waiting)
+
+    def _again(self, request: Request, waiting: deque[Request]) -> None:
+        request.attempts += 1
+        if request.attempts > ATTEMPTS:
+            raise BoardError(
+                f"the board's answers are lost {ATTEMPTS} times in a row: check the cable and the baud rate"
+            )
+        self.statistics.asked_again += 1
+        waiting.appendleft(request)
+
+    def _restart(self, waiting: deque[Request]) -> None:
+        """The board knows nothing of this session: begin another, with all that is not answered."""
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            raise BoardError(
+                "the board has given up each time: its network makes no progress; write its bitstream anew"
+            )
+        unanswered = list(self._flight)
+        self._begin()
+        for request in reversed(unanswered):
+            self._again(request, waiting)
+
+    def _poll(self) -> bytes:
+        """The question how far the board is."""
+        self._last_poll, self._polled = time.monotonic(), self._next
+        self._questions += 1
+        return self._frame(0, Command.POLL, b"")
+
+    def _repeat(self, expected: int, resent: int | None) -> None:
+        """Send again from the frame on that the board expects.
+
+        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it is
+        asked how far it is, and until it has said so, complaints of the frame `resent` are none.
+        """
+        missing = (expected - self._base) % _NUMBERS
+        if missing >= len(self._window) or expected == resent:
+            return
+        self._repeats = self._repeats + 1 if expected == self._repeated else 0
+        self._resent = self._repeated = expected
+        if self._repeats > ATTEMPTS:
+            raise BoardError(
+                f"the board got none of {ATTEMPTS} repeats of a frame: check the cable and the baud rate"
+            )
+        again = list(self._window)[missing:]
+        self.statistics.resent += len(again)
+        self._line.write(b"".join([*(sent.data for sent in again), self._poll()]))

@@ -15,9 +15,9 @@ from .neurons import float_for, vectorised
 from .plasticity import Learner, learner
 
 
-def learn(network: Network, spikes: np.ndarray) -> Recording:
+def learn(network: Network, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
     """As :func:`lifline.golden.simulate` with ``learn=True``."""
-    spikes = check_spikes(spikes, network.inputs, network.input_bits)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
     s = {p.name: np.zeros((samples, ticks, p.size), np.uint8) for p in network.populations}

@@ -23,7 +23,9 @@ from .synapses import operators
 PART = 1 << 23
 
 
-def simulate(network: Network, spikes: np.ndarray, learn: bool = False) -> Recording:
+def simulate(
+    network: Network, spikes: np.ndarray, learn: bool = False, *, time_first: bool = False
+) -> Recording:
     """Run `network` on input `spikes`, every sample from rest.
 
     Parameters
@@ -33,6 +35,8 @@ def simulate(network: Network, spikes: np.ndarray, learn: bool = False) -> Recor
     learn : bool
         Whether its synapses learn, from sample to sample: the recording then has the weights after each,
         and the network after the last.
+    time_first : bool
+        Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
 
     Returns
     -------
@@ -43,7 +47,9 @@ def simulate(network: Network, spikes: np.ndarray, learn: bool = False) -> Recor
     InputError
         If `spikes` has another shape, type or value.
     """
-    return learning.learn(network, spikes) if learn else Model(network).simulate(spikes)
+    if learn:
+        return learning.learn(network, spikes, time_first=time_first)
+    return Model(network).simulate(spikes, time_first=time_first)
 
 
 class Model:
@@ -70,10 +76,10 @@ class Model:
             for target in self.dtypes
         }
 
-    def simulate(self, spikes: np.ndarray) -> Recording:
+    def simulate(self, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
         """As the function of this name."""
         network = self.network
-        spikes = check_spikes(spikes, network.inputs, network.input_bits)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
         batch = spikes if spikes.ndim == 3 else spikes[None]
         samples, ticks, _ = batch.shape
         s = {p.name: np.empty((ticks, samples, p.size), np.uint8) for p in network.populations}

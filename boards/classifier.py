@@ -16,7 +16,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline.rtl.events import trace_layout
-from lifline.rtl.plan import ArrayPlan, address_bits
+from lifline.rtl.layout import address_bits
+from lifline.rtl.plan import ArrayPlan
 
 from .protocol import MAX_TICKS, score_range
 

@@ -92,7 +92,7 @@ class Generator(wiring.Component):
         lanes = self.array.lanes
         for name in ("weights", "delays"):
             if name in self.roms:
-                m.submodules[name] = rom = self.roms[name]
+                m.submodules[f"{name}_memory"] = rom = self.roms[name]
                 m.d.comb += [rom.en.eq(self.read), rom.address.eq(word)]
         weights = self.roms["weights"]
         for lane in range(lanes):

@@ -86,14 +86,14 @@ class RowMemory(wiring.Component):
         items += [Signal.like(items[0], name=f"item_{s}", reset_less=True) for s in range(1, stages + 1)]
         move = [Signal(name=f"move_{s}") for s in range(stages)]  # from stage s to the next
         leave = Signal()
-        ready = leave | ~valid[stages]
+        ready = leave
         for s in reversed(range(stages)):
+            ready = ready | ~valid[s + 1]  # stage s + 1 is empty, or can move on
             m.d.comb += move[s].eq(valid[s] & ready)
             with m.If(ready):
                 m.d.sync += valid[s + 1].eq(valid[s])
             with m.If(move[s]):
                 m.d.sync += items[s + 1].eq(items[s])
-            ready = ready | ~valid[s]
         m.d.comb += self.i.ready.eq(ready)
 
         # The walk.

@@ -28,6 +28,8 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .import_ import command as import_
+from .patch import patch
 from .run import run
 from .simulate import simulate
 from .train import train
@@ -128,9 +130,11 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "patch": "boards",
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
+        "import": "convert",
         "demo": "all",
     }
 
@@ -147,12 +151,14 @@ class _Commands(click.Group):
     commands=[
         demo,
         train,
+        import_,
         simulate,
         evaluate,
         verify,
         export,
         estimate,
         build,
+        patch,
         run,
         doctor,
     ],

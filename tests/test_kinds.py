@@ -14,6 +14,7 @@ from lifline import (
     LIF,
     STDP,
     Adaptation,
+    Convolution,
     Dense,
     Izhikevich,
     Network,
@@ -21,6 +22,7 @@ from lifline import (
     Noise,
     Population,
     Projection,
+    Sparse,
     golden,
 )
 from lifline.fields import Kind, table

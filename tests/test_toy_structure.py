@@ -1,4 +1,4 @@
-"""A synapse structure from one file outside of the package: it says what it is, and the witnesses in software run it."""
+"""A synapse structure from one file outside of the package: the witnesses in software run it as it is."""
 
 from __future__ import annotations
 

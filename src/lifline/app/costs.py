@@ -200,15 +200,18 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words that a sample reads of the synapse memories, on average: for each row one of weights, and one of delays."""
+    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer."""
     reads = 0.0
     for array in arrays.values():
         for channel in array.channels:
             if channel.projection is not None:
-                events = activity[channel.source]
-                words = array.groups * (2 if channel.ring_delay_bits else 1)
-                per_sample = events.sum() if events.ndim < 3 else np.count_nonzero(events) / len(events)
-                reads += float(per_sample) * words
+                events, taken = activity[channel.source], channel.rows.taken
+                contents = channel.rows.contents
+                words = taken * len(contents.keys() - {"pointers"}) + ("pointers" in contents)
+                if events.ndim < 3:
+                    reads += float(events.sum() * words.mean())
+                else:
+                    reads += float(np.count_nonzero(events, axis=(0, 1)) @ words) / len(events)
     return reads
 
 

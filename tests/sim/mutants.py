@@ -12,7 +12,7 @@ from lifline.network import Network
 from lifline.neurons import LIF, Izhikevich
 
 from ..networks import network_at_ends, random_network
-from ..shaped_networks import random_shaped_network
+from ..rtl.structures import mixed_network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,8 @@ def _random(**limits: Any) -> Callable[[np.random.Generator], Network]:
     )
 
 
-def _shaped(**limits: Any) -> Callable[[np.random.Generator], Network]:
-    return lambda rng: random_shaped_network(
-        rng, **{"max_populations": 2, "max_size": 24, "max_delay": 0, "kinds": (LIF,)} | limits
-    )
+def _maps(**limits: Any) -> Callable[[np.random.Generator], Network]:
+    return lambda rng: mixed_network(rng, sizes=(4, 5), **{"channels": 3} | limits)
 
 
 #: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.
@@ -46,11 +44,10 @@ NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "LIF in registers": (_random(kinds=(LIF,), max_delay=0), "all"),
     "Izhikevich": (_random(kinds=(Izhikevich,)), "any"),
     "at the ends": (network_at_ends, "any"),
-    "maps": (_shaped(), "any"),
-    "maps, one population": (_shaped(max_populations=1), "any"),
-    "maps with delays": (_shaped(max_delay=4), "any"),
-    "graded": (_shaped(input_bits=(3,)), "any"),
-    "graded with delays": (_shaped(max_delay=4, input_bits=(3,)), "any"),
+    "maps": (_maps(), "any"),
+    "maps with delays": (_maps(longest=3), "any"),
+    "graded": (_maps(input_bits=3), "any"),
+    "graded with delays": (_maps(longest=3, input_bits=3), "any"),
     "wide": (_random(max_populations=1, max_size=40, max_delay=0), "all"),
 }
 

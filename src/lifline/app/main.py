@@ -22,12 +22,14 @@ from lifline import __version__
 from lifline.errors import LiflineError, MissingExtra
 
 from . import output
+from .boards import boards
 from .build import build
 from .demo import demo
 from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .flash import flash
 from .patch import patch
 from .run import run
 from .simulate import simulate
@@ -130,6 +132,8 @@ class _Commands(click.Group):
         "verify": "sim",
         "build": "boards",
         "patch": "boards",
+        "flash": "boards",
+        "boards": "boards",
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
@@ -155,7 +159,9 @@ class _Commands(click.Group):
         export,
         estimate,
         build,
+        flash,
         patch,
+        boards,
         run,
         doctor,
     ],

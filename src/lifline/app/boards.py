@@ -57,24 +57,29 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("board", no_wrap=True)
-    table.add_column("FPGA", overflow="fold")
     for column in ("LUTs", "BRAMs", "DSPs", "MHz", "Mbaud", "N-N-10"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("build")
-    table.add_column("flash")
+    table.add_column("build", overflow="fold")
+    table.add_column("flash", no_wrap=True)
+    yes, no = ("✓", "✗") if output.speaks_unicode() else ("+", "-")
     for row in rows:
         has = row["available"]
         missing = [name for name, found in row["tools"].items() if not found]
         table.add_row(
             row["name"],
-            row["device"],
             f"{has['luts']:,}",
             str(has["brams"]),
             str(has["dsps"]),
             f"{row['clocks_mhz'][0]:g}",
             f"{row['baud'] / 1e6:g}",
             str(row["largest_dense"]),
-            f"no {', '.join(missing)}" if missing else row["makes"],
-            row["flash_found"] or f"no {row['flash'][0].split()[0]}",
+            f"{no} {', '.join(missing)}"
+            if missing
+            else yes
+            if row["makes"] == "bitstream"
+            else "project",
+            f"{yes} {row['flash_found']}"
+            if row["flash_found"]
+            else f"{no} {row['flash'][0].split()[0]}",
         )
     return table

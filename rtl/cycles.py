@@ -18,6 +18,7 @@ which the sums take rows again::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,6 +92,26 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int |
             sources[name].send(np.maximum.reduce([ready, *room]), counts[name][:, t])
     total = sources[network.output].marker[-1] - sources[INPUT].first[0] + 1
     return total if batched else int(total[0])
+
+
+def mean_rows(array: ArrayPlan, activity: Mapping[str, np.ndarray]) -> float:
+    """Rows that an array takes in a tick, on average.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+    activity : mapping of array
+        For each source its spikes, (samples, ticks, size), or its events in each tick, (ticks,).
+    """
+    total = 0.0
+    for channel in array.channels:
+        if channel.rows is not None:
+            events, taken = activity[channel.source], channel.rows.taken
+            if events.ndim == 3:
+                total += float(np.count_nonzero(events, axis=(0, 1)) @ taken) / math.prod(events.shape[:2])
+            else:
+                total += float(events.mean() * taken.mean())
+    return total
 
 
 class _Source:

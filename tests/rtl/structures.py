@@ -38,20 +38,39 @@ def sparse(rng: np.random.Generator, sources: int, targets: int, longest: int = 
     return Sparse(j, i, rng.integers(-128, 128, len(chosen)), delays)
 
 
-def arrays(seed: int, longest: int = 0) -> tuple[Network, ArrayPlan]:
-    """A population with a projection of each kind from an input map, its lanes at random."""
-    rng = np.random.default_rng(seed)
-    shape = (int(rng.integers(1, 7)), int(rng.integers(1, 7)), int(rng.integers(1, 6)))
+def mixed_network(
+    rng: np.random.Generator,
+    *,
+    sizes: tuple[int, int] = (1, 6),
+    channels: int = 5,
+    longest: int = 0,
+    input_bits: int = 1,
+) -> Network:
+    """A population with a projection of each kind from an input map of `sizes` (least, most), and a second one behind it."""
+    least, most = sizes
+    height, width = rng.integers(least, most + 1, 2).tolist()
+    shape = (height, width, int(rng.integers(1, channels + 1)))
     first = convolution(rng, shape, longest)
     target = first.output_shape(shape)
-    sizes = math.prod(shape), math.prod(target)
-    dense = Dense(rng.integers(-128, 128, sizes), rng.integers(0, longest + 1, sizes))
-    kinds = [first, sparse(rng, *sizes, longest), dense]
-    network = Network(
+    ends = math.prod(shape), math.prod(target)
+    dense = Dense(rng.integers(-128, 128, ends), rng.integers(0, longest + 1, ends))
+    kinds = [first, sparse(rng, *ends, longest), dense]
+    threshold = 200 * 2 ** (input_bits - 1)
+    return Network(
         shape,
-        [Population("p", target, LIF(256, 5))],
-        [Projection("input", "p", kind) for kind in kinds],
-        "p",
+        [Population("p", target, LIF(200, threshold)), Population("q", 5, LIF(200, 100))],
+        [
+            *(Projection("input", "p", kind) for kind in kinds),
+            Projection("p", "q", sparse(rng, ends[1], 5, longest)),
+        ],
+        "q",
+        input_bits=input_bits,
     )
+
+
+def arrays(seed: int, longest: int = 0) -> tuple[Network, ArrayPlan]:
+    """The first population of a mixed network, its lanes at random."""
+    rng = np.random.default_rng(seed)
+    network = mixed_network(rng, longest=longest)
     most = block_of(network, network["p"])
-    return network, plan(network, int(rng.integers(1, most + 1)))["p"]
+    return network, plan(network, {"p": int(rng.integers(1, most + 1))})["p"]

@@ -206,7 +206,7 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words of weights, one for a group of lanes, that a sample reads on average.
+    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer.
 
     Parameters
     ----------
@@ -222,7 +222,9 @@ def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) 
                 events = np.asarray(activity[channel.source])
                 samples = len(events) if events.ndim == 3 else 1
                 of_each = np.count_nonzero(events.reshape(-1, events.shape[-1]), axis=0)
-                reads += float(of_each @ channel.rows.taken) / samples
+                contents = channel.rows.contents
+                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + ("pointers" in contents)
+                reads += float(of_each @ words) / samples
     return reads
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,16 @@ MOST_BITS = 1 << 28
 
 Lanes = int | Mapping[str, int]
 
+#: The module of a bank, without ``lifline_``, by its backing.
+_MODULES = {"rom": "rom", "block": "store", "spram": "spram"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """A memory of the gateware: an instance of a module of ``lifline_memory.v``."""
 
-    kind: str  #: "rom" or "ram": the module is ``lifline_rom`` or ``lifline_ram``
-    name: str  #: the words of a ROM are in ``mem/<name>.mem``
+    kind: str  #: "rom", "ram", "store" or "spram": the module is ``lifline_rom``, ``lifline_ram``, …
+    name: str  #: the words of all but a "ram" are in ``mem/<name>.mem``
     width: int  #: bits of a word
     depth: int  #: words
 
@@ -43,7 +46,7 @@ class Memory:
 
         A block is then deep enough for its slice, and no multiplexer follows it.
         """
-        if block_bits is None:
+        if block_bits is None or self.kind == "spram":
             return (self,)
         most = max(1, block_bits >> address_bits(self.depth))
         if self.width <= most:
@@ -68,6 +71,8 @@ class Channel:
     projection: Projection | None
     lag: int  #: ticks of delay in the queue: it starts with so many markers in it
     ring_delays: np.ndarray  #: delays left to the ring, int64 (source size, target size)
+    #: Of the design that these synapses are loaded into; None: as many as the delays need.
+    delay_bits: int | None = None
 
     @property
     def weights(self) -> np.ndarray:
@@ -84,6 +89,8 @@ class Channel:
     @property
     def ring_delay_bits(self) -> int:
         """Bits of a synapse's delay in memory; 0 where all synapses share one."""
+        if self.delay_bits is not None:
+            return self.delay_bits
         return 0 if (self.ring_delays == self.ring_delays.flat[0]).all() else _bits(self.ring_delays)
 
     @property
@@ -111,6 +118,10 @@ class ArrayPlan:
     channels: tuple[Channel, ...]  #: in the order in which a tick takes them
     accumulator_range: tuple[int, int]  #: what any part of a neuron's sum of weights can be
     ring_ticks: int  #: ticks that the ring of accumulators holds; 1: no ring
+    load: bool = False  #: whether weights, delays and parameters can be loaded
+    spram: frozenset[str] = frozenset()  #: the banks that are in single-port RAM, by name
+    #: The array that these contents are loaded into, whose shapes hold; see :mod:`lifline.rtl.load`.
+    like: ArrayPlan | None = None
 
     @property
     def groups(self) -> int:
@@ -130,7 +141,13 @@ class ArrayPlan:
     @functools.cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters of each neuron by the names of their fields, those of a part as ``part.field``."""
-        return parameters_of(self.population.neuron)
+        found = parameters_of(self.population.neuron)
+        if self.like is None:
+            return found
+        return {
+            name: dataclasses.replace(shape, values=found[name].values)
+            for name, shape in self.like.parameters.items()
+        }
 
     @functools.cached_property
     def initial(self) -> dict[str, Parameter]:
@@ -142,17 +159,52 @@ class ArrayPlan:
         """The arrays of the kind that are not per neuron, by the names of their fields."""
         return tables_of(self.population.neuron)
 
-    @property
+    @functools.cached_property
     def stored(self) -> dict[str, Parameter]:
         """What is in memories with a word a group, by name; of a state's initial value it is ``initial.<state>``.
 
-        That is what neurons of large arrays differ in; all else is logic.
+        That is what neurons of large arrays differ in; all else is logic.  Where it can be loaded, it is what neurons
+        of any array differ in, and the summands that they share.
         """
-        if self.groups <= REGISTER_GROUPS:
-            return {}
         initial = {f"initial.{state}": values for state, values in self.initial.items()}
         everything = self.parameters | initial
+        if self.like is not None:
+            return {name: everything[name] for name in self.like.stored}
+        if self.load:
+            return {name: p for name, p in everything.items() if not p.uniform or p.loadable}
+        if self.groups <= REGISTER_GROUPS:
+            return {}
         return {name: values for name, values in everything.items() if not values.uniform}
+
+    @functools.cached_property
+    def shared(self) -> frozenset[str]:
+        """Those of `stored` that are one number for all neurons."""
+        if self.like is not None:
+            return self.like.shared
+        return frozenset(name for name, values in self.stored.items() if values.uniform)
+
+    def stored_rows(self, name: str) -> np.ndarray:
+        """The words of one of `stored`, int64 (words, numbers in a word)."""
+        values = self.stored[name].values
+        return values[:1, None] if name in self.shared else self.by_group(values)
+
+    def parameter_range(self, name: str) -> tuple[int, int]:
+        """The least and the greatest value of a parameter; of one that can be loaded, that its bits hold."""
+        parameter = self.parameters[name]
+        if self.load and name in self.stored:
+            return parameter.range
+        return int(parameter.values.min()), int(parameter.values.max())
+
+    def backing(self, bank: str) -> str:
+        """How a bank is kept: in a "rom", or, where it can be loaded, in a "block" RAM, "spram" or "registers"."""
+        if not self.load:
+            return "rom"
+        if bank in self.spram:
+            return "spram"
+        field = bank.removeprefix(f"{self.population.name}.")
+        if field in self.stored and (field in self.shared or self.groups <= REGISTER_GROUPS):
+            return "registers"
+        return "block"
 
     @property
     def state_bits(self) -> int:
@@ -179,9 +231,13 @@ class ArrayPlan:
             for content, bits in widths.items():
                 if bits:
                     rows = groups * channel.source_size
-                    result += Memory("rom", f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
+                    kind = _MODULES[self.backing(f"{bank}.{content}")]
+                    result += Memory(kind, f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
         for field, parameter in self.stored.items():
-            result.append(Memory("rom", f"{name}.{field}", lanes * parameter.bits, groups))
+            backing = self.backing(f"{name}.{field}")
+            if backing != "registers":
+                kind = _MODULES[backing]
+                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, groups))
         for field, table in self.tables.items():
             if table.in_memory:
                 result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes
@@ -237,18 +293,44 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
     return {name: min(int(chosen[name]), size) for name, size in sizes.items()}
 
 
-def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
-    """Plan every population's gateware, in the order of evaluation."""
+def plan(
+    network: Network,
+    lanes: Lanes = 1,
+    *,
+    load: bool = False,
+    any_weights: bool = False,
+    spram: Collection[str] = (),
+) -> dict[str, ArrayPlan]:
+    """Plan every population's gateware, in the order of evaluation.
+
+    Parameters
+    ----------
+    network, lanes, load, any_weights
+        As for :class:`lifline.rtl.Accelerator`.
+    spram : collection of str
+        The banks that are in single-port RAM, by name.
+    """
     chosen = lanes_of(network, lanes)
-    return {p.name: _plan_array(network, p, chosen[p.name]) for p in network.order}
+    return {
+        p.name: _plan_array(network, p, chosen[p.name], load, any_weights, frozenset(spram))
+        for p in network.order
+    }
 
 
-def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPlan:
+def _plan_array(
+    network: Network,
+    population: Population,
+    lanes: int,
+    load: bool,
+    any_weights: bool,
+    spram: frozenset[str],
+) -> ArrayPlan:
     incoming = network.incoming(population.name)
-    matrices = [projection.synapses.dense()[0] for projection in incoming]
-    low = int(np.min(sum(np.minimum(m, 0).sum(axis=0) for m in matrices)))
-    high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
-    without_ring = ArrayPlan(population, lanes, (), (low, high), 1)
+    low, high = sum_range(network, population.name, any_weights)
+    if load:  # whatever so many bits hold
+        half = 1 << (signed_bits(low, high) - 1)
+        low, high = -half, half - 1
+    without_ring = ArrayPlan(population, lanes, (), (low, high), 1, load, spram)
     channels, ring_ticks = _split_delays(network, without_ring, incoming)
     if population.name not in _downstream(network, INPUT, within_tick=True):
         channels.append(Channel(INPUT, network.inputs, None, 0, np.zeros((1, 1), np.int64)))
@@ -257,6 +339,21 @@ def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPl
     # run ahead of this population, then those in a loop with it, of which the delayed ones come first.
     channels.sort(key=lambda channel: (channel.source in downstream, channel.lag == 0))
     return dataclasses.replace(without_ring, channels=tuple(channels), ring_ticks=ring_ticks)
+
+
+def sum_range(network: Network, name: str, any_weights: bool = False) -> tuple[int, int]:
+    """The least and the greatest that any part of a sum of weights of a population's neurons can be.
+
+    `any_weights`: with any weights of as many bits, instead of the network's own.
+    """
+    incoming = network.incoming(name)
+    if any_weights:
+        most = sum(network.size(p.source) << (p.synapses.weight_bits - 1) for p in incoming)
+        return -most, most
+    matrices = [projection.synapses.dense()[0] for projection in incoming]
+    low = int(np.min(sum(np.minimum(m, 0).sum(axis=0) for m in matrices)))
+    high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
+    return low, high
 
 
 def _split_delays(

@@ -1,7 +1,20 @@
 """Boards: from a network to a bitstream, and the host's end of the line to it."""
 
 from .board import BOARDS, Board, find_board
+from .device import BoardRecording, Device, connect
 from .flow import build
-from .host import BoardError, classify, open_port
+from .line import BoardError, Faults
+from .patching import patch
 
-__all__ = ["BOARDS", "Board", "BoardError", "build", "classify", "find_board", "open_port"]
+__all__ = [
+    "BOARDS",
+    "Board",
+    "BoardError",
+    "BoardRecording",
+    "Device",
+    "Faults",
+    "build",
+    "connect",
+    "find_board",
+    "patch",
+]

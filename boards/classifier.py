@@ -6,7 +6,7 @@ no address is needed::
 
     trace ──► (+) ──► [ size scores, lanes of them a step ] ──┐
                └──────────────────────────────────────────────┤
-                                       the greatest so far ◄──┘   one score a cycle, when asked
+                                       the greatest so far ◄──┘   a score a step, when asked
 """
 
 import operator
@@ -16,6 +16,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline.rtl.events import trace_layout
+from lifline.rtl.layout import address_bits
 from lifline.rtl.plan import ArrayPlan
 
 from .protocol import MAX_TICKS, score_range
@@ -37,14 +38,14 @@ class Classifier(wiring.Component):
         The population's trace, without back-pressure.
     clear : In(1)
         Start a new sample: all scores are 0.
-    ticks : Out
-        Ticks whose scores have been added since `clear`.
-    finish : In(1)
-        Name the class now, of `ticks` ticks; held until `o` is valid.
-    o : Out(stream)
-        The class; valid until accepted.  Then `clear` must follow.
-
-    Latency: size + 1 cycles from `finish` to `o`.
+    score : Out
+        After the last tick: of neuron 0, then after each `step` of the next one.
+    step : In(1)
+        Go on to the next neuron; to be held back while ticks come, and when `done`.
+    done : Out(1)
+        All scores have been gone through.
+    o : Out
+        The class, when `done`.
 
     Raises
     ------
@@ -57,29 +58,30 @@ class Classifier(wiring.Component):
             raise ValueError(f"max_ticks must be a positive integer, not {max_ticks!r}")
         self.array = array
         self.max_ticks = max_ticks
+        low, high = score_range(array.population, max_ticks)
+        self.shape = Shape.cast(range(low, high + 1))
         size = array.population.size
         super().__init__(
             {
                 "trace": In(stream.Signature(trace_layout(array), always_ready=True)),
                 "clear": In(1),
-                "ticks": Out(range(max_ticks + 1)),
-                "finish": In(1),
-                "o": Out(stream.Signature(unsigned(max(1, (size - 1).bit_length())))),
+                "score": Out(self.shape),
+                "step": In(1),
+                "done": Out(1),
+                "o": Out(unsigned(address_bits(size))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         lanes, groups, size = self.array.lanes, self.array.groups, self.array.population.size
-        low, high = score_range(self.array.population, self.max_ticks)
-        shape = Shape.cast(range(low, high + 1))
         sum_membranes = self.array.population.neuron.readout
 
         trace = self.trace.payload
-        ring = [Signal(shape, name=f"score{i}") for i in range(groups * lanes)]
-        index = Signal(range(size + 1))  # of the neuron whose score is first in the ring, when asked
-        best = Signal(shape)
-        done = Signal()
+        ring = [Signal(self.shape, name=f"score{i}") for i in range(groups * lanes)]
+        index = Signal(range(size + 1))  # of the neuron whose score is first in the ring
+        best = Signal(self.shape)
+        m.d.comb += [self.score.eq(ring[0]), self.done.eq(index == size)]
 
         with m.If(self.trace.valid):
             for position, score in enumerate(ring):
@@ -90,21 +92,13 @@ class Classifier(wiring.Component):
                     m.d.sync += score.eq(ahead + part)
                 else:
                     m.d.sync += score.eq(ahead)
-            with m.If(trace.group == groups - 1):
-                m.d.sync += self.ticks.eq(self.ticks + 1)
-        with m.Elif(self.finish & ~done):
+        with m.Elif(self.step):
             m.d.sync += [score.eq(ring[(p + 1) % len(ring)]) for p, score in enumerate(ring)]
-            with m.If(index == size):
-                m.d.sync += done.eq(1)
-            with m.Else():
-                m.d.sync += index.eq(index + 1)
-                with m.If((index == 0) | (ring[0] > best)):
-                    m.d.sync += [best.eq(ring[0]), self.o.payload.eq(index)]
-        m.d.comb += self.o.valid.eq(done)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += done.eq(0)
+            m.d.sync += index.eq(index + 1)
+            with m.If((index == 0) | (ring[0] > best)):
+                m.d.sync += [best.eq(ring[0]), self.o.eq(index)]
 
         with m.If(self.clear):
-            m.d.sync += [done.eq(0), index.eq(0), self.ticks.eq(0)]
+            m.d.sync += index.eq(0)
             m.d.sync += [score.eq(0) for score in ring]
         return m

@@ -23,7 +23,7 @@ from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
 
 from .board import Board
 from .families import Area
-from .protocol import WINDOW, score_bits
+from .protocol import LINK_BLOCKS, score_bits
 
 #: `choose_lanes` goes no further: wider arrays take long to place and route, and seldom reach their clock.
 MOST_LANES = 8
@@ -93,7 +93,7 @@ def design_need(board: Board, arrays: Mapping[str, ArrayPlan], output: str) -> N
 def fixed_need(board: Board, output: ArrayPlan) -> Need:
     """What a build takes whatever its lanes; `output` is the population that is classified."""
     scores = output.groups * output.lanes * score_bits(output.population)
-    return Need(Logic(base=1, scores=scores), board.family.blocks("ram", 8, WINDOW))
+    return Need(Logic(base=1, scores=scores), LINK_BLOCKS)
 
 
 def array_need(board: Board, array: ArrayPlan) -> Need:

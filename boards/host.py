@@ -1,166 +1,324 @@
-"""The host's end: sends samples to a board and receives their classes."""
+"""The host's end of the line: numbers its frames, keeps to the board's buffer, and repeats what was lost.
+
+The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer tells by
+the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+import dataclasses
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-import numpy as np
+from .line import BoardError, Line
+from .protocol import ANSWERS, BOARD_HEADER, OVERHEAD, Command, Deframer, Kind, stuffed
 
-from lifline.errors import InputError, LiflineError, MissingExtra, ToolError
-from lifline.files import check_spikes
+#: Until a board has said how much it holds.
+FIRST_ROOM = 250
 
-from .protocol import (
-    BYTE_BITS,
-    CLASS,
-    CREDIT,
-    CREDIT_BYTES,
-    ERROR,
-    MAX_TICKS,
-    READY,
-    RESET,
-    WINDOW,
-    Fault,
-    encode,
-)
+#: Seconds of silence after which the board is asked how far it is.
+PATIENCE = 0.1
 
+#: Times that a frame is repeated, or an answer asked for, before the line is given up.
+ATTEMPTS = 20
+#: Sessions that the board may end before it has answered anything.
+RESTARTS = 4
 
-class Port(Protocol):
-    """What is needed of a serial port; a `serial.Serial` with a timeout is one."""
-
-    def write(self, data: bytes, /) -> object: ...
-
-    def read(self, size: int, /) -> bytes: ...
+_NUMBERS = 256
+#: Most frames under way: old numbers are then told from new ones.
+_MOST = 100
 
 
-class BoardError(LiflineError):
-    """A board does not answer, or found a fault in what it was sent."""
+class Lost(Exception):
+    """An answer is not whole: it is to be asked for again."""
 
 
-def open_port(name: str, baud: int = 1_000_000, timeout: float = 2.0) -> Port:
-    """Open a serial port, such as ``/dev/ttyUSB1``.
+@dataclasses.dataclass(eq=False)
+class Request:
+    """What is asked of a board, in one frame or several, and its answer."""
 
-    Raises
-    ------
-    MissingExtra
-        If pyserial is not installed.
-    ToolError
-        If the port cannot be opened.
-    """
-    try:
-        import serial
-    except ModuleNotFoundError:
-        raise MissingExtra("pyserial", "boards") from None
-    try:
-        port: Port = serial.Serial(name, baud, timeout=timeout)
-    except (serial.SerialException, ValueError) as error:
-        raise ToolError(f"cannot open the serial port {name}: {error}") from None
-    return port
+    frames: list[tuple[int, bytes]]  #: the command and its bytes, of each
+    kind: Kind  #: of the answer
+    read: Callable[
+        [bytes, bytes], Any
+    ]  #: from the answer and the events before it to what is wanted; raises Lost
+    key: int = 0
+    chunks: list[bytes] = dataclasses.field(default_factory=list)
+    broken: bool = False  #: a chunk is missing
+    last: int = 0  #: number of its last frame
+    out: int = 0  #: frames of it that were sent
+    attempts: int = 0
 
 
-def classify(
-    port: Port, spikes: np.ndarray, progress: Callable[[int, int, str], object] | None = None
-) -> Any:
-    """Classify samples on a board that runs a bitstream of :func:`lifline.boards.build`.
+@dataclasses.dataclass(frozen=True)
+class _Sent:
+    number: int
+    data: bytes
+    cost: int
+    request: Request
+
+
+@dataclasses.dataclass
+class Statistics:
+    """What happened on the line, as the host saw it."""
+
+    frames: int = 0  #: sent, for the first time
+    resent: int = 0  #: sent again
+    damaged: int = 0  #: of the board's, not whole
+    asked_again: int = 0  #: requests whose answer was lost
+    sessions: int = 0  #: begun
+
+
+class Host:
+    """Asks a board, over a line that may lose or damage anything.
 
     Parameters
     ----------
-    port : serial.Serial or alike
-        Open at the board's baud rate, with a timeout; see :func:`open_port`.
-    spikes : (samples, ticks, inputs) or (ticks, inputs), 0 or 1
-        `inputs` is that of the network in the board; at most 4,095 ticks.
-    progress : callable, optional
-        Called as ``progress(done, total, text)``.
-
-    Returns
-    -------
-    int64 (samples,), or one int64 where `spikes` had no axis of samples
-
-    Raises
-    ------
-    InputError
-        If `spikes` has another shape, type or value, or too many ticks.
-    BoardError
-        If the board does not answer in time, or answers with an error.
+    line : Line
+    timeout : float
+        Seconds without a sign of life after which the board is given up.
     """
-    spikes = np.asarray(spikes)
-    spikes = check_spikes(spikes, spikes.shape[-1] if spikes.ndim else 0)
-    batch = spikes if spikes.ndim == 3 else spikes[None]
-    if batch.shape[1] > MAX_TICKS:
-        raise InputError(f"spikes: {batch.shape[1]} ticks, a board takes at most {MAX_TICKS}")
-    _reset(port)
-    classes: list[int] = []
-    answered = answers(port)
-    room = WINDOW  # bytes that the board can take
 
-    def receive() -> int:
-        """Take one answer; return the room that it gives."""
-        answer = next(answered)
-        if answer is None:
-            return CREDIT_BYTES
-        classes.append(answer)
-        if progress is not None:
-            progress(len(classes), len(batch), "samples classified")
-        return 0
+    def __init__(self, line: Line, timeout: float) -> None:
+        self.room = FIRST_ROOM
+        self.statistics = Statistics()
+        self._line = line
+        self._timeout = timeout
+        self._deframer = Deframer()
+        self._session = 0
+        self._restarts = 0  # since the last answer
+        self._begin()
+        self._stale = False
 
-    for sample in batch:
-        data = encode(sample)
-        while data:
-            while not room:
-                room += receive()
-            part, data = data[:room], data[room:]
-            port.write(part)
-            room -= len(part)
-    while len(classes) < len(batch):
-        receive()
-    return np.array(classes, np.int64) if spikes.ndim == 3 else np.int64(classes[0])
+    def ask(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
+        """The answers to requests, in any order, as they come; some requests are under way at a time.
 
-
-def _reset(port: Port) -> None:
-    """Bring the board to the start of a sample, whatever it was doing, and wait until it says so."""
-    for _ in range(3):
-        port.write(bytes([RESET]))
-        while answer := port.read(1):
-            if answer[0] == READY:
+        Raises
+        ------
+        BoardError
+            If the board does not answer, or refuses.
+        """
+        if self._stale:
+            self._begin()
+        self._stale = True  # unless all is answered: nothing of it shall be taken for a later answer
+        source = iter(requests)
+        waiting: deque[Request] = deque()
+        while True:
+            self._fill(source, waiting)
+            if not self._flight:
+                self._stale = False
                 return
-    raise BoardError(
-        "the board does not answer: check the port, the baud rate, and that its bitstream is lifline's"
-    )
+            yield from self._receive(waiting)
 
+    def _begin(self) -> None:
+        """Begin a session: the board forgets what it was doing, and says so."""
+        self._session = (self._session + 1 + secrets.randbelow(253)) % 255 + 1  # another than before
+        self._window: deque[_Sent] = deque()  # frames that the board has not worked on yet
+        self._flight: deque[Request] = (
+            deque()
+        )  # requests that are not answered, whose frames are out, in part at least
+        self._base = self._next = 0  # numbers: of the first in the window, of the next frame
+        self._resent: int | None = None  # from which number on, and not yet known whether that has come
+        self._questions = 0  # how far the board is, that are not answered
+        self._polled = 0  # the next number at the last of them
+        self._repeated = -1  # the frame from which on was last sent again,
+        self._repeats = 0  # how often in a row
+        self._odd = 0  # frames in a row that do not belong to this session, or are behind
+        self._last_poll = 0.0
+        self._heard = time.monotonic()
+        self.statistics.sessions += 1
+        deadline = time.monotonic() + self._timeout
+        while True:
+            self._line.write(self._frame(0, Command.RESET, b""))
+            again = min(deadline, time.monotonic() + PATIENCE)
+            while time.monotonic() < again:
+                for body in self._bodies():
+                    if body[0] == self._session:
+                        self._heard = time.monotonic()
+                        return
+            if time.monotonic() >= deadline:
+                raise BoardError(
+                    f"the board does not answer within {self._timeout:g} s: check the port and the baud rate, and "
+                    "that its bitstream is of this lifline"
+                )
 
-def answers(port: Port) -> Iterator[int | None]:
-    """What the board sends: a class, or None for a credit.
+    def _frame(self, number: int, command: int, payload: bytes) -> bytes:
+        return stuffed(bytes([self._session, number, command]) + payload)
 
-    Raises
-    ------
-    BoardError
-        If it sends an error, or nothing.
-    """
-    while True:
-        kind = _read(port)
-        if kind == CREDIT:
-            yield None
-        elif kind == CLASS:
-            high, low = _read(port), _read(port)
-            yield high << BYTE_BITS | low
-        elif kind == ERROR:
-            code, _ = _read(port), _read(port)
-            raise BoardError(f"the board refuses a sample: {_FAULTS[Fault(code & -code)]}")
-        else:
-            raise BoardError(f"the board sent {kind:#04x}, which is no answer: check the baud rate")
+    def _bodies(self) -> list[bytes]:
+        before = self._deframer.damaged
+        bodies = [b for b in self._deframer.feed(self._line.read()) if len(b) >= BOARD_HEADER]
+        self.statistics.damaged += self._deframer.damaged - before
+        return bodies
 
+    def _fill(self, source: Iterator[Request], waiting: deque[Request]) -> None:
+        """Send as much as the board has room for."""
+        out = []
+        used = sum(sent.cost for sent in self._window)
+        while len(self._window) < _MOST:
+            if not self._flight or self._flight[-1].out == len(self._flight[-1].frames):
+                request = waiting.popleft() if waiting else next(source, None)
+                if request is None:
+                    break
+                self._flight.append(request)
+                request.chunks, request.broken, request.out = [], False, 0
+            request = self._flight[-1]
+            command, payload = request.frames[request.out]
+            cost = len(payload) + OVERHEAD
+            if used + cost > self.room:
+                break
+            used += cost
+            data = self._frame(self._next, command, payload)
+            self._window.append(_Sent(self._next, data, cost, request))
+            request.last = self._next
+            request.out += 1
+            self._next = (self._next + 1) % _NUMBERS
+            self.statistics.frames += 1
+            out.append(data)
+        if out:
+            self._line.write(b"".join(out))
 
-def _read(port: Port) -> int:
-    data = port.read(1)
-    if not data:
-        raise BoardError("the board has stopped answering: reset it and try again")
-    return data[0]
+    def _receive(self, waiting: deque[Request]) -> Iterator[tuple[Request, Any]]:
+        """Take what has come, and see to what was lost."""
+        for body in self._bodies():
+            session, expected, taken = body[:3]
+            self._heard = time.monotonic()
+            if session != self._session:
+                if session == 0:  # it has given up the session, or begun anew
+                    self._restart(waiting)
+                    return
+                self._odd += 1  # of an earlier session
+                continue
+            try:
+                kind = Kind(body[3])
+            except ValueError:
+                raise BoardError(
+                    f"the board sent a frame of kind {body[3]}: its lifline is another"
+                ) from None
+            if kind == Kind.SPIKES:
+                self._keep(taken, body[BOARD_HEADER:])
+            answered = kind in ANSWERS
+            request = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
+            if request is not None:
+                yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
+            if kind == Kind.NAK:
+                self._repeat(expected, self._resent)
+            elif kind == Kind.ACK and self._questions:
+                self._questions -= 1
+                if (
+                    not self._questions
+                ):  # all that was sent before the last question has come, or is lost
+                    self._resent = None
+                    if expected != self._polled:
+                        self._repeat(expected, None)
+        if self._odd > ATTEMPTS:  # a RESET came late, say
+            self._restart(waiting)
+        now = time.monotonic()
+        if now - self._heard > self._timeout:
+            raise BoardError("the board has stopped answering: check that it has power, and run again")
+        if now - max(self._heard, self._last_poll) > PATIENCE:
+            self._questions = 0  # no answer is under way
+            self._line.write(self._poll())
 
+    def _keep(self, taken: int, chunk: bytes) -> None:
+        """Put output events to the request of which the frame `taken` is a part."""
+        request = next((sent.request for sent in self._window if sent.number == taken), None)
+        if request is None or not chunk:
+            return
+        if chunk[0] == len(request.chunks) % _NUMBERS:
+            request.chunks.append(chunk[1:])
+        elif chunk[0] != (len(request.chunks) - 1) % _NUMBERS:  # not the last one again
+            request.broken = True
 
-_FAULTS = {
-    Fault(0): "it gives no reason",
-    Fault.ADDRESS: "an address is not one of its network's inputs; send what its network was built for",
-    Fault.TICKS: f"it has more than {MAX_TICKS} ticks",
-    Fault.LOST: "a byte was lost or damaged on the line; check the cable and the baud rate",
-    Fault.COMMAND: "an address is incomplete; send what its network was built for",
-}
+    def _advance(self, taken: int, answered: int | None, waiting: deque[Request]) -> Request | None:
+        """The board is past all frames before `taken`; the request that it has now answered, if it is not an old one."""
+        passed = (taken - self._base) % _NUMBERS
+        if passed > len(self._window):
+            self._odd += 1  # an old frame, that came late
+            return None
+        self._odd = 0
+        for _ in range(passed):
+            self._window.popleft()
+        self._base = taken
+        if not passed:
+            return None
+        found = None
+        lost = []
+        while self._flight:
+            request = self._flight[0]
+            whole = request.out == len(request.frames)
+            if not whole or (request.last - taken) % _NUMBERS < _MOST:
+                break  # the board is not past it
+            self._flight.popleft()
+            if answered is not None and request.last == answered:
+                found = request
+            else:
+                lost.append(request)
+        for request in reversed(lost):
+            self._again(request, waiting)
+        return found
+
+    def _answer(
+        self, request: Request, kind: Kind, data: bytes, waiting: deque[Request]
+    ) -> Iterator[tuple[Request, Any]]:
+        if kind == Kind.REFUSED:
+            raise BoardError(
+                f"the board does not know the command {Command(request.frames[0][0]).name}"
+            )
+        try:
+            if kind != request.kind or request.broken:
+                raise Lost
+            result = request.read(data, b"".join(request.chunks))
+            self._restarts = 0
+            yield request, result
+        except Lost:
+            self._again(request, waiting)
+
+    def _again(self, request: Request, waiting: deque[Request]) -> None:
+        request.attempts += 1
+        if request.attempts > ATTEMPTS:
+            raise BoardError(
+                f"the board's answers are lost {ATTEMPTS} times in a row: check the cable and the baud rate"
+            )
+        self.statistics.asked_again += 1
+        waiting.appendleft(request)
+
+    def _restart(self, waiting: deque[Request]) -> None:
+        """The board knows nothing of this session: begin another, with all that is not answered."""
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            raise BoardError(
+                "the board has given up each time: its network makes no progress; write its bitstream anew"
+            )
+        unanswered = list(self._flight)
+        self._begin()
+        for request in reversed(unanswered):
+            self._again(request, waiting)
+
+    def _poll(self) -> bytes:
+        """The question how far the board is."""
+        self._last_poll, self._polled = time.monotonic(), self._next
+        self._questions += 1
+        return self._frame(0, Command.POLL, b"")
+
+    def _repeat(self, expected: int, resent: int | None) -> None:
+        """Send again from the frame on that the board expects.
+
+        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it is
+        asked how far it is, and until it has said so, complaints of the frame `resent` are none.
+        """
+        missing = (expected - self._base) % _NUMBERS
+        if missing >= len(self._window) or expected == resent:
+            return
+        self._repeats = self._repeats + 1 if expected == self._repeated else 0
+        self._resent = self._repeated = expected
+        if self._repeats > ATTEMPTS:
+            raise BoardError(
+                f"the board got none of {ATTEMPTS} repeats of a frame: check the cable and the baud rate"
+            )
+        again = list(self._window)[missing:]
+        self.statistics.resent += len(again)
+        self._line.write(b"".join([*(sent.data for sent in again), self._poll()]))

@@ -1,180 +1,223 @@
-"""The board's end of the bytes of :mod:`lifline.boards.protocol`: bytes in, events out, answers back."""
+"""The board's end of the line: the frames of :mod:`lifline.boards.protocol` in and out, events to and from the core.
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import data, stream, wiring
+::
+
+    bytes ──► FrameReceiver ──► Sequence ──► FrameBuffer ──► Executor ──► Sampler ◄──► core
+                                                                │            │
+    bytes ◄── FrameSender ◄── Answers ◄─────────────────────────┴────────────┘
+"""
+
+import dataclasses
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.network import Network
 from lifline.rtl.events import event_layout
+from lifline.rtl.layout import address_bits
 
-from .protocol import (
-    BYTE_BITS,
-    CLASS,
-    CREDIT,
-    CREDIT_BYTES,
-    END,
-    ERROR,
-    MAX_CLASSES,
-    MAX_TICKS,
-    READY,
-    RESET,
-    TICK,
-    Fault,
-    address_bytes,
-)
+from .answers import Answers
+from .buffer import FrameBuffer
+from .classifier import Classifier
+from .executor import Executor
+from .framing import FrameReceiver, FrameSender
+from .protocol import MAX_OUTPUTS, MAX_TICKS, Status
+from .sampler import Sampler
+from .sequence import Sequence
 
 
-class HostLink(wiring.Component):
-    """Takes a host's bytes one by one; one byte is one event, marker or command, in order.
+@dataclasses.dataclass(frozen=True)
+class LinkOptions:
+    """What a board's link has room for."""
 
-    Parameters
-    ----------
-    inputs : int
-        Number of the network's inputs.
-    classes : int
-        Size of its output population.
-    max_ticks : int
-        A sample of more ticks is answered with an error.
+    buffer: int = 2048  #: bytes of frames and of the identity
+    events: int = 1024  #: input events of a sample that run without waiting for the line
+    answers: int = 1024  #: output events that wait for the line
+    max_ticks: int = MAX_TICKS
+    watchdog: int = 1 << 24  #: clock cycles without progress after which a sample is given up
+
+    @classmethod
+    def of_blocks(cls, block_bits: int) -> "LinkOptions":
+        """A block RAM for each of the three memories."""
+        return cls(buffer=block_bits // 8, events=block_bits // 16, answers=block_bits // 16)
+
+
+class Watchdog(wiring.Component):
+    """Barks when nothing has moved for long.
 
     Members
     -------
-    i : In(stream)
-        Bytes from the host.
+    watch : In(1)
+        Something should move.
+    moved : In(1)
+        It does.
+    bark : Out(1)
+        For one cycle, after so many `cycles`, a power of two.
+    """
+
+    def __init__(self, cycles: int) -> None:
+        self.cycles = cycles
+        super().__init__({"watch": In(1), "moved": In(1), "bark": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        count = Signal(range(self.cycles))
+        m.d.comb += self.bark.eq(count == self.cycles - 1)
+        m.d.sync += count.eq(Mux(self.watch & ~self.moved & ~self.bark, count + 1, 0))
+        return m
+
+
+class HostLink(wiring.Component):
+    """Runs samples for a host, and answers.
+
+    Parameters
+    ----------
+    network : Network
+    classifier : Classifier
+        Of the output population; what it must be told and asked, the members say.
+    identity : bytes
+        What the board is.
+    options : LinkOptions
+
+    Members
+    -------
+    i : In(stream, always ready)
+        Bytes from the host, at least 40 cycles from one to the next.
+    damaged : In(1)
+        A byte from the host was no byte.
     o : Out(stream)
         Bytes to the host.
-    lost : In(1)
-        A byte from the host was lost before it came to `i`.
-    events : Out(stream)
-        To the accelerator.
+    events : Out(stream of event_layout(inputs)), spikes : In(stream of event_layout(outputs))
+        To the core, and from it.
     clear : Out(1)
-        For one cycle: the next event is the first of a sample.
-    ticks : In
-        Ticks that the classifier has seen since `clear`.
-    finish : Out(1)
-        All ticks of the sample are in the scores: name the class, on `result`.
-    result : In(stream)
-        The class.
-
-    Throughput: a byte in 2 to 4 cycles, while the accelerator accepts.
+        For one cycle: the core's next event is the first of a sample.
+    score, scored, winner : In
+        Of the classifier, which is cleared with the core.
+    step : Out(1)
+        For the classifier.
+    result : Out
+        The class of the last sample; 0 before the first.
+    busy : Out(1)
+        A sample has begun, and is not answered yet.
 
     Raises
     ------
     ValueError
-        If an answer cannot name so many classes.
+        If an answer cannot name so many outputs.
     """
 
-    def __init__(self, *, inputs: int, classes: int, max_ticks: int = MAX_TICKS) -> None:
-        if not 1 <= classes <= MAX_CLASSES:
-            raise ValueError(f"classes must be in 1 … {MAX_CLASSES}, not {classes!r}")
-        self.inputs = inputs
-        self.max_ticks = max_ticks
+    def __init__(
+        self, network: Network, classifier: Classifier, *, identity: bytes, options: LinkOptions
+    ) -> None:
+        self.network = network
+        self.options = options
+        self.identity = identity
+        self.outputs = classifier.array.population.size
+        if self.outputs > MAX_OUTPUTS:
+            raise ValueError(f"outputs must be at most {MAX_OUTPUTS}, not {self.outputs!r}")
+        self.score_shape = classifier.shape
         super().__init__(
             {
-                "i": In(stream.Signature(8)),
+                "i": In(stream.Signature(8, always_ready=True)),
+                "damaged": In(1),
                 "o": Out(stream.Signature(8)),
-                "lost": In(1),
-                "events": Out(stream.Signature(event_layout(inputs))),
+                "events": Out(stream.Signature(event_layout(network.inputs, network.input_bits))),
+                "spikes": In(stream.Signature(event_layout(self.outputs))),
                 "clear": Out(1),
-                "ticks": In(range(max_ticks + 1)),
-                "finish": Out(1),
-                "result": In(stream.Signature(unsigned(max(1, (classes - 1).bit_length())))),
+                "score": In(self.score_shape),
+                "scored": In(1),
+                "winner": In(address_bits(self.outputs)),
+                "step": Out(1),
+                "result": Out(address_bits(self.outputs)),
+                "busy": Out(1),
             }
         )
 
     def elaborate(self, platform):
-        """One state machine, in the order in which a byte goes through it: its states are read together."""
         m = Module()
-        digits = address_bytes(self.inputs)
+        options, network = self.options, self.network
+        reset = Signal()  # the host begins a session, or the watchdog ends one
+        announce = Signal()
+        receiver, sequence, watchdog = FrameReceiver(), Sequence(), Watchdog(options.watchdog)
+        buffer = FrameBuffer(size=options.buffer, identity=self.identity)
+        executor, sender = Executor(), FrameSender()
+        answers = Answers(outputs=self.outputs, score=self.score_shape, depth=options.answers)
+        sampler = Sampler(
+            inputs=network.inputs,
+            input_bits=network.input_bits,
+            outputs=self.outputs,
+            events=options.events,
+            answers=options.answers,
+            max_ticks=options.max_ticks,
+        )
+        m.submodules.receiver = receiver
+        m.submodules.sequence = sequence
+        m.submodules.watchdog = watchdog
+        m.submodules.sampler = sampler
+        m.submodules.buffer = ResetInserter(reset)(buffer)
+        m.submodules.executor = ResetInserter(reset)(executor)
+        m.submodules.answers = ResetInserter(reset)(answers)
+        m.submodules.sender = ResetInserter(reset)(sender)
 
-        byte = Signal(8)
-        address = Signal(BYTE_BITS * digits)
-        digit = Signal(range(digits + 1))  # bytes of an address that have come
-        taken = Signal(range(CREDIT_BYTES))  # bytes since the last credit
-        credit = Signal()  # one is due
-        sent = Signal(range(self.max_ticks + 1))  # ticks of this sample
-        fault = Signal(4)  # see Fault
-        answer = Signal(data.ArrayLayout(8, 3))
-        left = Signal(range(4))  # bytes of the answer still to be sent
-
-        def blame(what: Fault):
-            return fault.eq(fault | int(what))
-
-        m.d.comb += self.events.payload.address.eq(address)
-        m.d.sync += [self.finish.eq(0), self.clear.eq(0)]
-        with m.FSM():
-            with m.State("take"):
-                m.d.comb += self.i.ready.eq(~credit)
-                m.d.sync += byte.eq(self.i.payload)
-                with m.If(credit):
-                    m.d.comb += [self.o.payload.eq(CREDIT), self.o.valid.eq(1)]
-                    with m.If(self.o.ready):
-                        m.d.sync += credit.eq(0)
-                with m.Elif(self.i.valid):
-                    m.d.sync += Cat(taken, credit).eq(taken + 1)
-                    m.next = "decode"
-            with m.State("decode"):
-                m.next = "take"
-                with m.If(~byte[7]):
-                    m.d.sync += address.eq(Cat(byte[:BYTE_BITS], address))
-                    with m.If(digit == digits - 1):
-                        m.d.sync += digit.eq(0)
-                        m.next = "event"
-                    with m.Else():
-                        m.d.sync += digit.eq(digit + 1)
-                with m.Else():
-                    m.d.sync += digit.eq(0)
-                    with m.If(digit != 0):
-                        m.d.sync += blame(Fault.COMMAND)
-                    with m.Switch(byte):
-                        with m.Case(TICK):
-                            with m.If(sent == self.max_ticks):
-                                m.d.sync += blame(Fault.TICKS)
-                            with m.Else():
-                                m.next = "marker"
-                        with m.Case(END):
-                            m.next = "end"
-                        with m.Case(RESET):
-                            m.d.sync += [answer[0].eq(READY), left.eq(1), taken.eq(0), credit.eq(0)]
-                            m.next = "clear"
-                        with m.Default():
-                            m.d.sync += blame(Fault.COMMAND)
-            with m.State("event"):
-                with m.If(address >= self.inputs):
-                    m.d.sync += blame(Fault.ADDRESS)
-                    m.next = "take"
-                with m.Else():
-                    m.d.comb += self.events.valid.eq(1)
-                    with m.If(self.events.ready):
-                        m.next = "take"
-            with m.State("marker"):
-                m.d.comb += [self.events.payload.marker.eq(1), self.events.valid.eq(1)]
-                with m.If(self.events.ready):
-                    m.d.sync += sent.eq(sent + 1)
-                    m.next = "take"
-            with m.State("end"):
-                m.d.sync += left.eq(len(answer))
-                with m.If(fault != 0):
-                    m.d.sync += [answer[0].eq(ERROR), answer[1].eq(fault), answer[2].eq(0)]
-                    m.next = "clear"
-                with m.Else():
-                    m.d.sync += self.finish.eq(self.ticks == sent)
-                    m.d.comb += self.result.ready.eq(1)
-                    with m.If(self.result.valid):
-                        m.d.sync += [
-                            answer[0].eq(CLASS),
-                            answer[1].eq(self.result.payload[BYTE_BITS:]),
-                            answer[2].eq(self.result.payload[:BYTE_BITS]),
-                        ]
-                        m.next = "clear"
-            with m.State("clear"):
-                m.d.sync += [self.clear.eq(1), sent.eq(0), fault.eq(0)]
-                m.next = "answer"
-            with m.State("answer"):
-                m.d.comb += [self.o.payload.eq(answer[0]), self.o.valid.eq(left != 0)]
-                with m.If(left == 0):
-                    m.next = "take"
-                with m.Elif(self.o.ready):
-                    m.d.sync += left.eq(left - 1)
-                    m.d.sync += [answer[i].eq(answer[i + 1]) for i in range(len(answer) - 1)]
-        with m.If(self.lost):
-            m.d.sync += blame(Fault.LOST)
+        for source, sink in (
+            (wiring.flipped(self.i), receiver.i),
+            (receiver.o, sequence.i),
+            (sequence.o, buffer.i),
+            (executor.sample, sampler.i),
+            (sampler.events, wiring.flipped(self.events)),
+            (wiring.flipped(self.spikes), sampler.spikes),
+            (sampler.o, answers.events),
+            (answers.o, sender.i),
+            (sender.o, wiring.flipped(self.o)),
+        ):
+            wiring.connect(m, source, sink)
+        m.d.comb += [
+            receiver.damaged.eq(self.damaged),
+            sequence.end.eq(receiver.end),
+            sequence.good.eq(receiver.good),
+            sequence.fits.eq(buffer.fits),
+            sequence.forget.eq(watchdog.bark),
+            reset.eq(sequence.reset | watchdog.bark),
+            buffer.keep.eq(sequence.keep),
+            buffer.drop.eq(sequence.drop),
+            # The buffer gives frames to the executor, or the identity to the answers.
+            buffer.tell.eq(answers.tell),
+            executor.i.payload.eq(buffer.o.payload),
+            executor.i.valid.eq(buffer.o.valid & ~answers.tell),
+            answers.identity.payload.eq(buffer.o.payload),
+            answers.identity.valid.eq(buffer.o.valid),
+            buffer.o.ready.eq(Mux(answers.tell, answers.identity.ready, executor.i.ready)),
+            self.clear.eq(reset | executor.first),
+            sampler.restart.eq(self.clear),
+            sampler.ended.eq(executor.ended),
+            sampler.wanted.eq(executor.spikes),
+            executor.between.eq(sampler.between),
+            executor.empty.eq(sampler.empty),
+            executor.faulty.eq((sampler.status & int(Status.ADDRESS | Status.TICKS)).any()),
+            executor.answered.eq(answers.answered),
+            answers.session.eq(sequence.session),
+            answers.expected.eq(sequence.expected),
+            answers.taken.eq(executor.taken),
+            # What begins a session is answered, too, with what every frame tells.
+            answers.ack.eq(executor.ack | sequence.poll | announce),
+            answers.nak.eq(sequence.bad),
+            answers.ask.eq(executor.ask),
+            answers.kind.eq(executor.kind),
+            answers.scores.eq(executor.scores),
+            answers.status.eq(sampler.status | Mux(executor.unfinished, int(Status.FORM), 0)),
+            answers.cycles.eq(sampler.cycles),
+            answers.waiting.eq(sampler.waiting),
+            answers.counters.eq(Cat(sequence.frames, sequence.damaged, sequence.dropped)),
+            answers.score.eq(self.score),
+            answers.scored.eq(self.scored),
+            answers.winner.eq(self.winner),
+            self.step.eq(answers.step),
+            self.busy.eq(executor.sampling),
+            watchdog.watch.eq(executor.sampling),
+            watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
+        ]
+        m.d.sync += announce.eq(reset)
+        with m.If(self.scored):
+            m.d.sync += self.result.eq(self.winner)
         return m

@@ -60,11 +60,17 @@ class Design:
 
 
 def assumed_activity(network: Network) -> dict[str, np.ndarray]:
-    """Events in each tick, int64 (ticks,), where nothing better is known."""
-    names = [INPUT, *(population.name for population in network.populations)]
-    return {
-        name: np.full(ASSUMED_TICKS, math.ceil(ASSUMED_FIRING * network.size(name))) for name in names
-    }
+    """Spikes, uint8 (ticks, size), where nothing better is known: as many in each tick, of neurons all over."""
+    activity = {}
+    for name in (INPUT, *(population.name for population in network.populations)):
+        size = network.size(name)
+        count = math.ceil(ASSUMED_FIRING * size)
+        places = np.arange(count) * size // count
+        spikes = np.zeros((ASSUMED_TICKS, size), np.uint8)
+        for tick in range(ASSUMED_TICKS):
+            spikes[tick, (places + tick) % size] = 1
+        activity[name] = spikes
+    return activity
 
 
 def map_lanes(

@@ -1,4 +1,4 @@
-"""What yosys has made of a board's design, simulated gate by gate: bytes in over the UART, classes out.
+"""What yosys has made of a board's design, simulated gate by gate: frames in over the UART, classes out.
 
 The netlist is that of the build itself, before it is placed.  Its cells are simulated by yosys's own models; where
 yosys has none (PLLs, the ECP5's block RAM and multiplier) by those in ``boards/families``.  The bytes are a host's,
@@ -9,7 +9,6 @@ cover place and route.  What it compares are classes; ``lifline verify`` compare
 
 from __future__ import annotations
 
-import contextlib
 import importlib.resources
 import re
 import shutil
@@ -26,8 +25,7 @@ from lifline.processes import leash
 from lifline.recording import Recording
 
 from .families import Family
-from .host import BoardError, answers
-from .protocol import CREDIT, CREDIT_BYTES, READY, RESET, WINDOW, encode
+from .protocol import BOARD_HEADER, FLAG, VOID, Command, Deframer, Kind, Part, encode, parts_of, stuffed
 from .synthesis import NAME, NETLIST, Design
 from .toolchain import Found
 
@@ -44,6 +42,9 @@ EDGES, FEWEST, MOST = 150_000_000, 90, 400
 #: Without an answer for so long, in µs of simulated time, the board is taken to be stuck.
 _PATIENCE = 20_000
 
+#: The session of a check.
+_SESSION = 1
+
 _TESTBENCH = """\
 `timescale 1ns/1ps
 module testbench;
@@ -53,20 +54,27 @@ module testbench;
   wire rx_pin = rx;
   reg [7:0] data[0:{bytes}-1];
   reg [7:0] received;
-  integer sent = 0, taken = 0, answers = 0, left = 0, activity = 0, seen = -1, i, k;
+  reg sending = 0, receiving = 0;  // within a frame
+  integer sent = 0, frames = 0, answers = 0, activity = 0, seen = -1, i, k;
   {top} dut(.{clock}(clock_pin), .{rx}(rx_pin), .{tx}(tx));
   always #({half_period}) clock = !clock;
   initial begin
     $readmemh("data.hex", data);
     #30000;  // the reset of the clock and the block RAMs has ended
     while (sent < {bytes}) begin
-      while (sent - taken > {window}) @(taken);  // the first byte, a reset, is not counted
       rx = 0; #{bit};
       for (i = 0; i < 8; i = i + 1) begin rx = data[sent][i]; #{bit}; end
       rx = 1; #{bit};
+      if (data[sent] != 8'h{flag:02x}) sending = 1;
+      else if (sending) begin  // a frame has ended, and is answered by one
+        sending = 0;
+        frames = frames + 1;
+        while (answers < frames) @(answers);
+      end
       sent = sent + 1;
       activity = activity + 1;
     end
+    $finish;
   end
   always @(negedge tx) begin
     #({bit} / 2.0);
@@ -74,12 +82,11 @@ module testbench;
     #{bit};
     $display("received %h", received);
     activity = activity + 1;
-    if (left != 0) begin
-      left = left - 1;
-      if (left == 0) answers = answers + 1;
-    end else if (received === 8'h{credit:02x}) taken = taken + {credit_bytes};
-    else if (received !== 8'h{ready:02x}) left = 2;
-    if (answers == {samples}) $finish;
+    if (received !== 8'h{flag:02x}) receiving = 1;
+    else if (receiving) begin
+      receiving = 0;
+      answers = answers + 1;
+    end
   end
   always #({patience} * 1000.0) begin
     if (seen == activity) $finish;
@@ -162,7 +169,7 @@ def stimulus(
     chosen: dict[int, tuple[np.ndarray, int]] = {}  # by number
     seen: set[int] = set()
     for number, sample in enumerate(spikes[:_CANDIDATES]):
-        bytes_so_far = np.cumsum([len(encode(tick[None])) - 1 for tick in sample])
+        bytes_so_far = np.cumsum([len(encode(tick[None], network.input_bits)) for tick in sample])
         sample = sample[: max(1, int((bytes_so_far <= most // SAMPLES).sum()))]
         found = int(reference(network, sample[None]).classes[0])
         if found not in seen or number < SAMPLES:
@@ -177,7 +184,11 @@ def stimulus(
 def simulate(design: Design, yosys: Found, samples: Sequence[np.ndarray]) -> bytes:
     """What the board of a netlist sends when a host sends it samples; all runs in the design's folder."""
     folder, family = design.folder, design.board.family
-    data = bytes([RESET]) + b"".join(encode(sample) for sample in samples)
+    frames = [_frame(0, Command.RESET)]
+    for sample in samples:
+        for command, part in parts_of(encode(sample, design.network.input_bits), Part(0)):
+            frames.append(_frame(len(frames) - 1, command, part))
+    data = b"".join(frames)
     (folder / "data.hex").write_text("\n".join(f"{byte:02x}" for byte in data))
     text = _TESTBENCH.format(
         top=NAME,
@@ -187,11 +198,7 @@ def simulate(design: Design, yosys: Found, samples: Sequence[np.ndarray]) -> byt
         half_period=500 / design.board.crystal_mhz,
         bit=1e9 / design.board.baud,
         bytes=len(data),
-        samples=len(samples),
-        window=WINDOW,
-        credit=CREDIT,
-        ready=READY,
-        credit_bytes=CREDIT_BYTES,
+        flag=FLAG,
         patience=_PATIENCE,
     )
     (folder / "testbench.v").write_text(text)
@@ -232,31 +239,25 @@ def run_icarus(folder: Path, sources: Sequence[str], family: Family, yosys: Foun
     return printed
 
 
-class _Received:
-    """Bytes as a port to read them from."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def write(self, data: bytes) -> None:
-        """There is nobody to write to."""
-
-    def read(self, size: int) -> bytes:
-        part, self._data = self._data[:size], self._data[size:]
-        return part
+def _frame(number: int, command: int, payload: bytes = b"") -> bytes:
+    return stuffed(bytes([_SESSION, number, command]) + payload)
 
 
 def _classes(received: bytes, samples: int) -> list[int]:
-    """The classes in what a board has sent since its reset; fewer than `samples` where it then stopped or failed."""
-    if received[:1] != bytes([READY]):
-        return []
+    """The classes in what a board has sent; fewer than `samples` where it then stopped or failed."""
     classes: list[int] = []
-    answered = answers(_Received(received[1:]))
-    with contextlib.suppress(BoardError):
-        while len(classes) < samples:
-            answer = next(answered)
-            if answer is not None:
-                classes.append(answer)
+    for body in Deframer().feed(received):
+        kind = body[BOARD_HEADER - 1] if len(body) >= BOARD_HEADER else None
+        void = kind == Kind.RESULT and body[BOARD_HEADER] & VOID
+        if (
+            body[0] != _SESSION
+            or kind not in (Kind.ACK, Kind.RESULT)
+            or void
+            or len(classes) == samples
+        ):
+            break
+        if kind == Kind.RESULT:
+            classes.append(int.from_bytes(body[-2:], "little"))
     return classes
 
 

@@ -1,64 +1,312 @@
-"""The bytes between a host and a board.
+"""What a host and a board say to each other, byte by byte: ``docs/link.md`` explains it.
 
-The host sends one sample at a time, as bytes::
+Either side sends frames, as PPP does (RFC 1662)::
 
-    0x00 … 0x7F     an address: 7 bits a byte, the most significant first; `address_bytes` of them are an event
-    TICK   0x81     the tick ends
-    END    0x82     the sample ends (after its last TICK): the board answers, then starts from rest
-    RESET  0x80     forget everything, start from rest; the board answers READY
+    7e | body, CRC-32 of the body (lowest byte first) | 7e        within: 7e is sent as 7d 5e, 7d as 7d 5d
 
-The board answers::
+The body of a host's frame, and of a board's::
 
-    READY  0x80             after RESET
-    CREDIT 0x81             for every 256 bytes that it has taken since RESET (itself not counted)
-    CLASS  0x82 high low    after END: the class, 7 bits a byte
-    ERROR  0x83 code 0      after END, instead of a class: what went wrong in this sample (:class:`Fault`)
+    session, number, command, what the command needs …
+    session, expected, taken, kind, what the kind tells …
 
-Only commands have the top bit set, so both sides find their place again at any command.
+A RESET begins a session, whose number every frame of both sides carries.  The host numbers its frames from 0, modulo
+256; a board takes them in this order, once each, and says in every frame which it expects next from the line and which
+it will work on next.  POLL and RESET are outside of that order, and obeyed at any time.
 
-No byte is ever lost: the board buffers `WINDOW` bytes, and the host never has more than those on their way:
-it may send `WINDOW` bytes, and 256 more for each CREDIT.
+A frame that is damaged, that comes in another order or finds the buffer full is dropped, and the board answers with NAK:
+the host then sends again from `expected` on.  Nothing else is repeated: an answer that was lost is asked for again, by the
+same command in a new frame.  Every command can be repeated: each sample starts from rest.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lifline.files import check_spikes
 from lifline.network import Population
 from lifline.rtl.parameters import signed_bits
 
-RESET = READY = 0x80
-TICK = CREDIT = 0x81
-END = CLASS = 0x82
-ERROR = 0x83
+#: Of this module, told by IDENTIFY.
+VERSION = 1
 
-#: Bytes that a board buffers.
-WINDOW = 512
+FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
 
-#: Bytes that one CREDIT returns to the host.
-CREDIT_BYTES = 256
+#: What is left of a CRC-32 over a body and its own CRC, before the last inversion.
+RESIDUE = 0xDEBB20E3
+#: CRC-32 of IEEE 802.3 and zlib, the lowest bit first.
+POLYNOMIAL = 0xEDB88320
+CRC_BYTES = 4
 
-#: The board adds up no more ticks than this in a sample, so that its sums cannot overflow.
+#: Bytes of a frame's body before what the command needs, or the kind tells.
+HOST_HEADER, BOARD_HEADER = 3, 4
+
+#: Most bytes that a command's frame carries after its header.
+MOST_PAYLOAD = 240
+
+#: What a frame takes of the board's buffer beside these bytes: its length, the command, the CRC.
+OVERHEAD = 2 + CRC_BYTES
+
+#: A board adds up no more ticks than this in a sample, so that its sums cannot overflow.
 MAX_TICKS = 4095
 
-#: Bits of an address or a class that one byte carries.
-BYTE_BITS = 7
+#: Most outputs that an event of two bytes can name.
+MAX_OUTPUTS = 1 << 15
 
-#: Most classes that two bytes can name.
-MAX_CLASSES = 1 << (2 * BYTE_BITS)
+CYCLE_BYTES = 3
+
+#: Block RAMs of a board's end of the line: frames, input events and output events.
+LINK_BLOCKS = 3
 
 
-class Fault(enum.IntFlag):
-    """What a board found wrong in a sample."""
+class Command(enum.IntEnum):
+    """What a host asks for."""
+
+    POLL = 0  #: answer with ACK, whatever the session and number
+    RESET = 1  #: forget everything; this frame's session begins, and number 0 is expected
+    IDENTIFY = 2  #: answer with IDENTITY
+    COUNT = 3  #: answer with COUNTERS
+    LOAD = 4  #: write words of a memory
+    READ = 5  #: answer with WORDS of a memory
+    NAME = 6  #: write the network's digest
+    SAMPLE = 0x80  #: ticks of a sample; added to it is a :class:`Part`
+
+
+class Part(enum.IntFlag):
+    """Which part of a sample a frame is, and what is to be answered after the last."""
+
+    FIRST = 1  #: start from rest
+    LAST = 2  #: answer with RESULT
+    SCORES = 4  #: with each neuron's score
+    SPIKES = 8  #: every output spike, in SPIKES before it
+
+
+class Kind(enum.IntEnum):
+    """What a board tells."""
+
+    ACK = 0  #: only what every frame tells
+    NAK = 1  #: a frame was dropped
+    RESULT = 2  #: of the sample whose last frame is `taken`
+    SPIKES = 3  #: the next events of the output, of the sample of which `taken` is a frame
+    IDENTITY = 4
+    COUNTERS = 5
+    WORDS = 6
+    REFUSED = 7  #: the command is not one of this board's
+
+
+#: The kinds that answer a command, whose frame is then taken.
+ANSWERS = (Kind.RESULT, Kind.IDENTITY, Kind.COUNTERS, Kind.WORDS, Kind.REFUSED)
+
+
+class Status(enum.IntFlag):
+    """What a board found in a sample: the lower ones make the rest of its RESULT void."""
 
     ADDRESS = 1  #: an event's address is not one of the network's inputs
     TICKS = 2  #: more than `MAX_TICKS` ticks
-    LOST = 4  #: a byte was damaged on the line, or came while the buffer was full
-    COMMAND = 8  #: an unknown command, or one within an address
+    FORM = 4  #: it ends within a tick
+    STALLED = 8  #: something waited for the line, or the counter overflowed: the cycles are not the gateware's own
+
+
+VOID = Status.ADDRESS | Status.TICKS | Status.FORM
+
+#: A tick is a list of so many gaps (0 … 253), a list of 254 with more of the tick to come, or a map.
+MORE, MAP = 0xFE, 0xFF
+#: In a list: so many inputs without an event.
+SKIP = 0xFF
+
+
+def stuffed(body: bytes) -> bytes:
+    """A frame on the line."""
+    whole = body + zlib.crc32(body).to_bytes(CRC_BYTES, "little")
+    for byte in (ESCAPE, FLAG):  # the escapes first
+        whole = whole.replace(bytes([byte]), bytes([ESCAPE, byte ^ FLIP]))
+    return bytes([FLAG]) + whole + bytes([FLAG])
+
+
+def unstuffed(line: bytes) -> bytes | None:
+    """The body of what stood between two flags; None if it is damaged."""
+    parts = line.split(bytes([ESCAPE]))
+    if any(not part for part in parts[1:]):
+        return None
+    whole = parts[0] + b"".join(bytes([part[0] ^ FLIP]) + part[1:] for part in parts[1:])
+    body, crc = whole[:-CRC_BYTES], whole[-CRC_BYTES:]
+    if len(whole) <= CRC_BYTES or zlib.crc32(body) != int.from_bytes(crc, "little"):
+        return None
+    return body
+
+
+class Deframer:
+    """Bytes from a line to bodies of frames."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self.damaged = 0  #: frames so far
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bodies of all frames that end in `data`."""
+        *ended, self._rest = (self._rest + data).split(bytes([FLAG]))
+        for line in ended:
+            if line:
+                body = unstuffed(line)
+                if body is None:
+                    self.damaged += 1
+                else:
+                    yield body
+
+
+def value_bits(input_bits: int) -> int:
+    """Bits of an input in a map: 1, 2, 4 or 8."""
+    return 1 << (input_bits - 1).bit_length()
+
+
+def encode(spikes: np.ndarray, input_bits: int = 1) -> bytes:
+    """The ticks of a sample, as bytes: each as a list or a map, whichever is shorter.
+
+    A list is its length and so many gaps: inputs without an event before the next event, each followed by its value where
+    inputs are graded.  A map holds every input, the first in the lowest bits.
+
+    Parameters
+    ----------
+    spikes : (ticks, inputs) of 0 … 2^input_bits − 1
+    """
+    ticks, inputs = spikes.shape
+    per_byte = 8 // value_bits(input_bits)
+    padded = np.zeros((ticks, -(-inputs // per_byte) * per_byte), np.uint8)
+    padded[:, :inputs] = spikes
+    shifts = np.arange(per_byte, dtype=np.uint8) * value_bits(input_bits)
+    maps = np.bitwise_or.reduce(padded.reshape(ticks, -1, per_byte) << shifts, axis=-1)
+    parts = []
+    for tick, bits in zip(spikes, maps, strict=True):
+        sparse = _list(tick, input_bits, len(bits))
+        parts.append(sparse if sparse is not None else bytes([MAP]) + bits.tobytes())
+    return b"".join(parts)
+
+
+def _list(tick: np.ndarray, input_bits: int, most: int) -> bytes | None:
+    """A tick as lists; None if they are longer than `most` and a byte."""
+    events = np.flatnonzero(tick)
+    if len(events) > most:
+        return None
+    items: list[bytes] = []
+    for gap, event in zip(np.diff(events, prepend=-1) - 1, events, strict=True):
+        skips, rest = divmod(int(gap), SKIP)
+        items += [bytes([SKIP])] * skips
+        items.append(bytes([rest, tick[event]] if input_bits > 1 else [rest]))
+    data = b""
+    while len(items) >= MORE:
+        data += bytes([MORE]) + b"".join(items[:MORE])
+        items = items[MORE:]
+    data += bytes([len(items)]) + b"".join(items)
+    return data if len(data) <= most + 1 else None
+
+
+def decode(data: bytes, inputs: int, input_bits: int = 1) -> np.ndarray:
+    """The ticks of a sample, (ticks, inputs); the reverse of :func:`encode`, for tests.
+
+    Raises
+    ------
+    ValueError
+        If `data` is not whole ticks.
+    """
+    source = iter(data)
+    ticks = []
+    width = value_bits(input_bits)
+    for head in source:
+        tick = np.zeros(inputs + SKIP + 1, np.uint8)
+        address = 0
+        while True:
+            if head == MAP:
+                while address < inputs:
+                    byte = next(source)
+                    for shift in range(0, 8, width):
+                        tick[address] = byte >> shift & (1 << width) - 1
+                        address += 1
+                break
+            for _ in range(head):
+                gap = next(source)
+                address += gap
+                if gap != SKIP:
+                    tick[address] = next(source) if input_bits > 1 else 1
+                    address += 1
+            if head != MORE:
+                break
+            head = next(source)
+        ticks.append(tick[:inputs])
+    return np.array(ticks, np.uint8).reshape(len(ticks), inputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What a board is, as its answer to IDENTIFY tells."""
+
+    digest: bytes  #: the first 16 bytes of :func:`lifline.storage.digest`
+    inputs: int
+    input_bits: int
+    outputs: int
+    score_bytes: int  #: of a neuron's score
+    buffer: int  #: bytes of frames that the board holds
+    clock_khz: int
+    loads: bool  #: whether LOAD, READ and NAME are understood
+    populations: tuple[tuple[int, int], ...]  #: size and lanes of each, in the network's order
+    board: str = ""
+    version: tuple[int, int, int] = (0, 0, 0)  #: of lifline that built it
+    protocol: int = VERSION
+
+    _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
+
+    @property
+    def bytes(self) -> bytes:
+        """What the board holds."""
+        head = self._FIXED.pack(
+            self.digest, self.protocol, *self.version, self.inputs, self.input_bits, self.outputs,
+            self.score_bytes, self.buffer, self.clock_khz, self.loads, self.board.encode()[:12],
+            min(len(self.populations), MOST_POPULATIONS),
+        )  # fmt: skip
+        listed = self.populations[:MOST_POPULATIONS]
+        return head + b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+
+    @classmethod
+    def of(cls, data: bytes) -> Identity:
+        """The identity in a board's answer.
+
+        Raises
+        ------
+        ValueError
+            If it is of another length.
+        """
+        if len(data) < cls._FIXED.size:
+            raise ValueError("an identity too short")
+        (
+            digest, protocol, major, minor, patch, inputs, input_bits, outputs, score_bytes, buffer, clock,
+            loads, board, count,
+        ) = cls._FIXED.unpack_from(data)  # fmt: skip
+        rest = data[cls._FIXED.size :]
+        if len(rest) != 6 * count:
+            raise ValueError("an identity of another length")
+        return cls(
+            digest=digest,
+            inputs=inputs,
+            input_bits=input_bits,
+            outputs=outputs,
+            score_bytes=score_bytes,
+            buffer=buffer,
+            clock_khz=clock,
+            loads=bool(loads),
+            populations=tuple(struct.iter_unpack("<IH", rest)),
+            board=board.rstrip(b"\0").decode("ascii", "replace"),
+            version=(major, minor, patch),
+            protocol=protocol,
+        )
+
+
+#: An identity lists no more, so that it leaves room in the board's buffer.
+MOST_POPULATIONS = 16
+
+DIGEST_BYTES = 16
 
 
 def score_range(output: Population, max_ticks: int = MAX_TICKS) -> tuple[int, int]:
@@ -67,56 +315,37 @@ def score_range(output: Population, max_ticks: int = MAX_TICKS) -> tuple[int, in
     return low * max_ticks, high * max_ticks
 
 
-def score_bits(output: Population) -> int:
+def score_bits(output: Population, max_ticks: int = MAX_TICKS) -> int:
     """Bits of a neuron's score."""
-    low, high = score_range(output)
+    low, high = score_range(output, max_ticks)
     return signed_bits(low, high) if low < 0 else high.bit_length()
 
 
-def address_bytes(inputs: int) -> int:
-    """Bytes of one event's address, for a network with so many inputs."""
-    return max(1, -(-(inputs - 1).bit_length() // BYTE_BITS))
+def event_bytes(outputs: int) -> int:
+    """Bytes of an output event: an address, and in the top bit whether it is the end of a tick."""
+    return 1 if outputs <= 128 else 2
 
 
-def encode(spikes: np.ndarray) -> bytes:
-    """One sample as the bytes that a host sends.
-
-    Parameters
-    ----------
-    spikes : (ticks, inputs), 0 or 1
-        At most `MAX_TICKS` ticks.
-
-    Raises
-    ------
-    InputError
-        If `spikes` has another shape, type or value.
-    """
-    inputs = spikes.shape[-1]
-    shifts = BYTE_BITS * np.arange(address_bytes(inputs))[::-1]
-    parts = []
-    for tick in check_spikes(spikes, inputs):
-        addresses = np.flatnonzero(tick)
-        parts.append(((addresses[:, None] >> shifts) & 0x7F).astype(np.uint8).tobytes())
-        parts.append(bytes([TICK]))
-    return b"".join(parts) + bytes([END])
+def events_to_spikes(events: bytes, ticks: int, outputs: int) -> np.ndarray | None:
+    """The spikes of all ticks, (ticks, outputs), of a sample's events; None if they are not whole ticks."""
+    words = np.frombuffer(events, "u1" if event_bytes(outputs) == 1 else "<u2").astype(np.int64)
+    top = 1 << (8 * event_bytes(outputs) - 1)
+    markers = words >= top
+    spikes = ~markers
+    if int(markers.sum()) != ticks or (len(words) and not markers[-1]):
+        return None
+    tick, address = np.cumsum(markers)[spikes], words[spikes]
+    if (address >= outputs).any():
+        return None
+    result = np.zeros((ticks, outputs), np.uint8)
+    result[tick, address] = 1
+    return result
 
 
-def decode(data: bytes, inputs: int) -> Iterator[np.ndarray]:
-    """The samples in what a host has sent: each as spikes (ticks, inputs); the reverse of :func:`encode`."""
-    ticks: list[np.ndarray] = []
-    spikes = np.zeros(inputs, np.uint8)
-    address, digits = 0, 0
-    for byte in data:
-        if byte < 0x80:
-            address, digits = address << BYTE_BITS | byte, digits + 1
-            if digits == address_bytes(inputs):
-                spikes[address] = 1
-                address, digits = 0, 0
-        elif byte == TICK:
-            ticks.append(spikes)
-            spikes = np.zeros(inputs, np.uint8)
-        else:
-            if byte == END:
-                yield np.array(ticks, np.uint8).reshape(len(ticks), inputs)
-            ticks, spikes = [], np.zeros(inputs, np.uint8)
-            address, digits = 0, 0
+def parts_of(data: bytes, answers: Part, most: int = MOST_PAYLOAD) -> Sequence[tuple[int, bytes]]:
+    """A sample's bytes as commands and what follows each in its frame."""
+    pieces = [data[start : start + most] for start in range(0, len(data), most)] or [b""]
+    commands = [int(Command.SAMPLE) for _ in pieces]
+    commands[0] |= Part.FIRST | answers
+    commands[-1] |= Part.LAST
+    return list(zip(commands, pieces, strict=True))

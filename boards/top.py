@@ -2,10 +2,12 @@
 
 ::
 
-    rx ──► UARTReceiver ──► FIFO ──► HostLink ──► Accelerator ──trace──► Classifier ──► LEDs
-    tx ◄── UARTTransmitter ◄───────────┘ ▲────────────── class ───────────────┘
+    rx ──► UARTReceiver ──► HostLink ◄──► Accelerator ──trace──► Classifier
+    tx ◄── UARTTransmitter ◄─────┘ ▲──────────── scores, class ──────┘
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import (
@@ -18,18 +20,20 @@ from amaranth.hdl import (
     Signal,
     Value,
 )
-from amaranth.lib import fifo, io, stream, wiring
+from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline import __version__
 from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
 from lifline.rtl.plan import ArrayPlan
+from lifline.storage import digest
 
 from .board import Board
 from .classifier import Classifier
-from .clock import ClockGenerator
-from .link import HostLink
-from .protocol import MAX_TICKS, WINDOW
+from .clock import ClockGenerator, HeldPins
+from .link import HostLink, LinkOptions
+from .protocol import DIGEST_BYTES, Identity, score_bits
 from .uart import UARTReceiver, UARTTransmitter, divisor
 
 
@@ -55,7 +59,7 @@ class ExportedCore(wiring.Component):
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
             {
-                "i": In(stream.Signature(event_layout(network.inputs))),
+                "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
                 "o": Out(stream.Signature(event_layout(output.population.size))),
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
@@ -83,10 +87,11 @@ class System(wiring.Component):
         The accelerator, with the trace of the output population.
     array : ArrayPlan
         The output population's gateware.
-    divisor : int
+    divisor : float
         Clock cycles of a bit of the UART.
-    max_ticks : int
-        Most ticks of a sample.
+    identity : Identity
+        What the board says that it is.
+    options : LinkOptions
 
     Members
     -------
@@ -94,6 +99,8 @@ class System(wiring.Component):
         The UART.
     result : Out
         The class of the last sample; 0 before the first.
+    busy : Out(1)
+        A sample has begun, and is not answered yet.
     """
 
     def __init__(
@@ -102,54 +109,76 @@ class System(wiring.Component):
         core: Any,
         array: ArrayPlan,
         *,
-        divisor: int,
-        max_ticks: int = MAX_TICKS,
+        divisor: float,
+        identity: Identity,
+        options: LinkOptions,
     ) -> None:
         self.core = core
         self.receiver = UARTReceiver(divisor=divisor)
         self.transmitter = UARTTransmitter(divisor=divisor)
-        self.classifier = Classifier(array, max_ticks=max_ticks)
-        self.link = HostLink(inputs=network.inputs, classes=array.population.size, max_ticks=max_ticks)
+        self.classifier = Classifier(array, max_ticks=options.max_ticks)
+        self.link = HostLink(network, self.classifier, identity=identity.bytes, options=options)
         super().__init__(
             {
                 "rx": In(1, init=1),
                 "tx": Out(1, init=1),
-                "result": Out(self.classifier.o.payload.shape()),
+                "result": Out(self.link.result.shape()),
+                "busy": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.receiver = receiver = self.receiver
-        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=8, depth=WINDOW)
         m.submodules.link = link = self.link
         m.submodules.core = core = self.core
         m.submodules.classifier = classifier = self.classifier
         m.submodules.transmitter = transmitter = self.transmitter
-
-        m.d.comb += [
-            receiver.rx.eq(self.rx),
-            buffer.w_data.eq(receiver.o.payload),
-            buffer.w_en.eq(receiver.o.valid),
-            link.lost.eq(receiver.error | (receiver.o.valid & ~buffer.w_rdy)),
-        ]
-        wiring.connect(m, buffer.r_stream, link.i)
+        wiring.connect(m, receiver.o, link.i)
         wiring.connect(m, link.events, core.i)
-        # The classifier reads the trace, which tells membranes as well; the spikes themselves go nowhere.
+        wiring.connect(m, core.o, link.spikes)
+        wiring.connect(m, link.o, transmitter.i)
+        # The classifier reads the trace, which tells membranes as well.
         wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
         m.d.comb += [
-            core.o.ready.eq(1),
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            link.damaged.eq(receiver.error),
             core.clear.eq(link.clear),
             classifier.clear.eq(link.clear),
-            classifier.finish.eq(link.finish),
-            link.ticks.eq(classifier.ticks),
+            classifier.step.eq(link.step),
+            link.score.eq(classifier.score),
+            link.scored.eq(classifier.done),
+            link.winner.eq(classifier.o),
+            self.result.eq(link.result),
+            self.busy.eq(link.busy),
         ]
-        wiring.connect(m, classifier.o, link.result)
-        wiring.connect(m, link.o, transmitter.i)
-        m.d.comb += self.tx.eq(transmitter.tx)
-        with m.If(classifier.o.valid & classifier.o.ready):
-            m.d.sync += self.result.eq(classifier.o.payload)
         return m
+
+
+def identity_of(
+    network: Network,
+    arrays: Mapping[str, ArrayPlan],
+    options: LinkOptions,
+    *,
+    clock_mhz: float,
+    board: str = "",
+) -> Identity:
+    """What a board with this network says that it is."""
+    output = network[network.output]
+    return Identity(
+        digest=digest(network)[:DIGEST_BYTES],
+        inputs=network.inputs,
+        input_bits=network.input_bits,
+        outputs=output.size,
+        score_bytes=-(-score_bits(output, options.max_ticks) // 8),
+        buffer=options.buffer,
+        clock_khz=round(clock_mhz * 1000),
+        loads=False,
+        populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
+        board=board,
+        version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
+    )
 
 
 class Top(Elaboratable):
@@ -158,18 +187,32 @@ class Top(Elaboratable):
     Parameters
     ----------
     board : Board
-    network, core, array
+    network, core, arrays
         As for :class:`System`.
     clock_mhz : float
         The clock of everything.
     """
 
     def __init__(
-        self, board: Board, network: Network, core: Any, array: ArrayPlan, *, clock_mhz: float
+        self,
+        board: Board,
+        network: Network,
+        core: Any,
+        arrays: Mapping[str, ArrayPlan],
+        *,
+        clock_mhz: float,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        self.system = System(network, core, array, divisor=divisor(clock_mhz * 1e6, board.baud))
+        options = LinkOptions.of_blocks(board.family.block_bits)
+        self.system = System(
+            network,
+            core,
+            arrays[network.output],
+            divisor=divisor(clock_mhz * 1e6, board.baud),
+            identity=identity_of(network, arrays, options, clock_mhz=clock_mhz, board=board.name),
+            options=options,
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -177,6 +220,8 @@ class Top(Elaboratable):
         if clock.pll is not None:
             m.domains.sync = ClockDomain()
         m.submodules.system = system = self.system
+        if self.board.held:
+            m.submodules.held = HeldPins(self.board)
 
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx_pin = rx = io.Buffer("i", uart.rx)

@@ -1,13 +1,14 @@
 """A UART, 8 data bits, no parity, one stop bit, as two stream components.
 
-A frame on the line, each bit `divisor` clock cycles long, the least significant data bit first::
+A frame on the line, each bit `divisor` clock cycles long, the least significant data bit first; where these are no whole
+number, each edge is rounded to the nearest cycle, so that no error adds up::
 
     ──┐     ┌────┬────┬─   ─┬────┬──────
       └─────┤ d0 │ d1 │  …  │ d7 │ stop
        start└────┴────┴─   ─┴────┘
 """
 
-import operator
+import itertools
 
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
@@ -18,28 +19,46 @@ from lifline.errors import InputError
 
 _FRAME = 10  # start, eight data bits, stop
 
+#: A bit is at least so many clock cycles.
+LEAST_CYCLES = 4
 
-def divisor(clock_hz: float, baud: int) -> int:
-    """Clock cycles of a bit.
+
+def divisor(clock_hz: float, baud: int) -> float:
+    """Clock cycles of a bit, which need not be a whole number: an edge is then at most half a cycle off.
 
     Raises
     ------
     InputError
-        If no integer comes within 2 % of the wanted rate, which is what a UART tolerates.
+        If they are fewer than 4.
     """
-    cycles = round(clock_hz / baud)
-    if cycles < 4 or abs(clock_hz / cycles / baud - 1) > 0.02:
+    cycles = clock_hz / baud
+    if cycles < LEAST_CYCLES:
         raise InputError(
-            f"a clock of {clock_hz / 1e6:g} MHz cannot give {baud} baud within 2 %: choose another clock"
+            f"a clock of {clock_hz / 1e6:g} MHz cannot give {baud} baud, of which a bit must be at least "
+            f"{LEAST_CYCLES} clock cycles: choose a faster clock, or at most {int(clock_hz / LEAST_CYCLES)} baud"
         )
     return cycles
 
 
-def _check_divisor(value: int) -> int:
-    cycles = operator.index(value)
-    if cycles < 4:
-        raise ValueError(f"divisor must be at least 4, not {value!r}")
-    return cycles
+def _check_divisor(value: float) -> float:
+    if not value >= LEAST_CYCLES:
+        raise ValueError(f"divisor must be at least {LEAST_CYCLES}, not {value!r}")
+    return value
+
+
+def _periods(divisor: float, first: float) -> list[int]:
+    """Cycles from one point of a frame to the next, each rounded: `first` bits after its start, then a bit each."""
+    points = [0, *(int(divisor * (first + bit) + 0.5) for bit in range(_FRAME))]
+    return [after - before for before, after in itertools.pairwise(points)]
+
+
+def _next_period(remaining: Signal, periods: list[int]):
+    """The period after the point at which so many points, itself among them, are still to come."""
+    least = min(periods[1:])
+    longer = Const(
+        sum((period > least) << (_FRAME + 1 - k) for k, period in enumerate(periods) if k), _FRAME + 1
+    )
+    return least + longer.bit_select(remaining, 1) if longer.value else Const(least)
 
 
 class UARTReceiver(wiring.Component):
@@ -47,7 +66,7 @@ class UARTReceiver(wiring.Component):
 
     Parameters
     ----------
-    divisor : int
+    divisor : float
         Clock cycles of a bit, at least 4.
 
     Members
@@ -62,7 +81,7 @@ class UARTReceiver(wiring.Component):
     Latency: 9.5 bits and 4 cycles from the start bit's edge to the byte.
     """
 
-    def __init__(self, *, divisor: int) -> None:
+    def __init__(self, *, divisor: float) -> None:
         self.divisor = _check_divisor(divisor)
         super().__init__(
             {
@@ -79,19 +98,20 @@ class UARTReceiver(wiring.Component):
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
         armed = Signal()  # the line has been idle since the last frame: a start bit may come
         remaining = Signal(range(_FRAME + 1))  # bits of the frame still to be sampled
-        timer = Signal(range(self.divisor))  # cycles to the next sample
+        periods = _periods(self.divisor, 0.5)
+        timer = Signal(range(max(periods)))  # cycles to the next sample
         bits = Signal(_FRAME - 1)  # the samples; the oldest lowest
 
         m.d.sync += [self.o.valid.eq(0), self.error.eq(0)]
         with m.If(remaining == 0):
             m.d.sync += armed.eq(rx)
             with m.If(armed & ~rx):
-                m.d.sync += [remaining.eq(_FRAME), timer.eq(self.divisor // 2 - 1)]
+                m.d.sync += [remaining.eq(_FRAME), timer.eq(periods[0] - 1)]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
         with m.Else():
             m.d.sync += [
-                timer.eq(self.divisor - 1),
+                timer.eq(_next_period(remaining, periods) - 1),
                 bits.eq(Cat(bits[1:], rx)),
                 remaining.eq(remaining - 1),
             ]
@@ -112,18 +132,18 @@ class UARTTransmitter(wiring.Component):
 
     Parameters
     ----------
-    divisor : int
+    divisor : float
         Clock cycles of a bit, at least 4.
 
     Members
     -------
     i : In(stream)
-        The bytes; one is accepted each 10 · `divisor` + 1 cycles.
+        The bytes; one is accepted each 10 bits and a cycle.
     tx : Out(1)
         The line.
     """
 
-    def __init__(self, *, divisor: int) -> None:
+    def __init__(self, *, divisor: float) -> None:
         self.divisor = _check_divisor(divisor)
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
@@ -131,7 +151,8 @@ class UARTTransmitter(wiring.Component):
         m = Module()
 
         remaining = Signal(range(_FRAME + 1))
-        timer = Signal(range(self.divisor))
+        periods = _periods(self.divisor, 1)
+        timer = Signal(range(max(periods)))
         bits = Signal(_FRAME, init=(1 << _FRAME) - 1)
 
         m.d.comb += [self.tx.eq(bits[0]), self.i.ready.eq(remaining == 0)]
@@ -139,7 +160,7 @@ class UARTTransmitter(wiring.Component):
             m.d.sync += [
                 bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
                 remaining.eq(_FRAME),
-                timer.eq(self.divisor - 1),
+                timer.eq(periods[0] - 1),
             ]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
@@ -147,6 +168,6 @@ class UARTTransmitter(wiring.Component):
             m.d.sync += [
                 bits.eq(Cat(bits[1:], Const(1, 1))),
                 remaining.eq(remaining - 1),
-                timer.eq(self.divisor - 1),
+                timer.eq(_next_period(remaining, periods) - 1),
             ]
         return m

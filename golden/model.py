@@ -11,11 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from lifline.files import check_spikes
-from lifline.network import INPUT, Network, Population, Projection
+from lifline.network import INPUT, Network, Population
 from lifline.recording import Recording, States
 
 from .neurons import float_for, vectorised
 from .product import Spikes
+from .synapses import operators
 
 #: How many spikes, of the input and all populations, are in memory at once; each takes some ten bytes.
 PART = 1 << 23
@@ -27,7 +28,7 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     Parameters
     ----------
     network : Network
-    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
 
     Returns
     -------
@@ -55,12 +56,12 @@ class Model:
             p.name: float_for(p.neuron, _drive(network, p.name)) for p in network.populations
         }
         self.stages = _stages(network)
-        #: into each target: (source, delay, weights), one matrix for each delay that a projection holds
+        #: into each target: (source, delay, synapses of this delay) for each that a projection holds
         self.synapses = {
             target: [
-                (p.source, delay, weights)
+                (p.source, delay, operator)
                 for p in network.incoming(target)
-                for delay, weights in _by_delay(p)
+                for delay, operator in operators(p.synapses)
             ]
             for target in self.dtypes
         }
@@ -68,7 +69,7 @@ class Model:
     def simulate(self, spikes: np.ndarray) -> Recording:
         """As the function of this name."""
         network = self.network
-        spikes = check_spikes(spikes, network.inputs)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits)
         batch = spikes if spikes.ndim == 3 else spikes[None]
         samples, ticks, _ = batch.shape
         s = {p.name: np.empty((ticks, samples, p.size), np.uint8) for p in network.populations}
@@ -83,7 +84,7 @@ class Model:
         for first in range(0, samples, step):
             part = slice(first, first + step)
             self._run(
-                batch[part].swapaxes(0, 1).view(bool),
+                batch[part].swapaxes(0, 1).view(bool if network.input_bits == 1 else np.uint8),
                 {name: array[:, part].view(bool) for name, array in s.items()},
                 {
                     name: {state: array[:, part] for state, array in of.items()}
@@ -117,9 +118,9 @@ class Model:
             }
             loop = {
                 name: [
-                    (target, delay, weights)
+                    (target, delay, operator)
                     for target in neurons
-                    for source, delay, weights in self.synapses[target]
+                    for source, delay, operator in self.synapses[target]
                     if source == name
                 ]
                 for name in neurons
@@ -131,9 +132,9 @@ class Model:
                     if not loop[name]:
                         continue
                     fired = Spikes(s[name][t : t + 1])
-                    for target, delay, weights in loop[name]:
+                    for target, delay, operator in loop[name]:
                         if t + delay < ticks:
-                            x[target][t + delay] += fired.times(weights, self.dtypes[target])[0]
+                            x[target][t + delay] += operator.times(fired, self.dtypes[target])[0]
             for name in neurons:
                 known[name] = Spikes(s[name])
                 states[name]["membrane"][:] = x[name]
@@ -142,10 +143,10 @@ class Model:
         """Σ w·s, but for what comes from the population's own loop."""
         dtype = self.dtypes[population.name]
         current = None
-        for source, delay, weights in self.synapses[population.name]:
+        for source, delay, operator in self.synapses[population.name]:
             if source not in known:
                 continue
-            product = known[source].times(weights, dtype)
+            product = operator.times(known[source], dtype)
             if current is None and delay == 0:
                 current = product.astype(dtype, order="C", copy=False)
                 continue
@@ -158,17 +159,10 @@ class Model:
         return current
 
 
-def _by_delay(projection: Projection) -> list[tuple[int, np.ndarray]]:
-    """For each delay that a projection holds, the weights that have it, int16 (sources, targets)."""
-    weights, delays = projection.synapses.dense()
-    weights = weights.astype(np.int16)
-    return [(int(delay), weights * (delays == delay)) for delay in np.unique(delays)]
-
-
 def _drive(network: Network, name: str) -> int:
-    """The largest sum of the magnitudes of the weights that end at one neuron of a population."""
-    sums = [abs(p.synapses.dense()[0]).sum(axis=0) for p in network.incoming(name)]
-    return int(sum(sums, np.zeros(1, np.int64)).max())
+    """The largest sum of the magnitudes of what a tick can bring to one neuron of a population."""
+    lowest, highest = network.current_range(name)
+    return int((highest - lowest).max())
 
 
 def _stages(network: Network) -> list[list[Population]]:

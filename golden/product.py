@@ -25,7 +25,7 @@ class Spikes:
 
     Parameters
     ----------
-    spikes : bool (ticks, samples, sources)
+    spikes : bool or, where they are graded, uint8 (ticks, samples, sources)
         Contiguous, or swapped from (samples, ticks, sources).
     """
 
@@ -51,14 +51,17 @@ class Spikes:
         size, targets = self.rows.size, weights.shape[1]
         ticks, samples, _ = self.spikes.shape
         work = {self._of_matrices: size * targets}
-        sparse = _scipy_sparse() is not None
+        sparse = scipy_sparse() is not None
         if sparse:
             work[self._of_events] = CALL + size * ENTRY + self.count * (EVENT + WEIGHT * targets)
         few = sparse and self.count * 20 <= size  # they take the least, whatever sources are used
         if ticks > 1 and not few:
             copied = np.count_nonzero(self.used) * targets
             work[self._of_used] = samples * SAMPLE + size * SEEN + copied * (ticks + COPIED)
-        product = min(work, key=work.__getitem__)(weights, dtype)
+        return self.of_rows(min(work, key=work.__getitem__)(weights, dtype), targets)
+
+    def of_rows(self, product: np.ndarray, targets: int) -> np.ndarray:
+        """A product of `rows` as (ticks, samples, targets)."""
         product = product.reshape(*self.batch.shape[:2], targets)
         return product.swapaxes(0, 1) if self.swapped else product
 
@@ -77,7 +80,8 @@ class Spikes:
 
     def _of_events(self, weights: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
         # Sums of 16 bits take half the time, where they cannot overflow.
-        most = np.diff(self.events.indptr).max() * max(-int(weights.min()), int(weights.max()))
+        largest = max(-int(weights.min()), int(weights.max()))
+        most = self.most_in_a_row * largest * self.peak
         exact = np.dtype(np.int16 if most < 2**15 else dtype)
         return self.events.astype(exact, copy=False) @ weights.astype(exact, copy=False)
 
@@ -94,21 +98,44 @@ class Spikes:
         return used
 
     @functools.cached_property
+    def peak(self) -> int:
+        """The largest value, or 1 where there is none."""
+        return 1 if self.values is None else int(self.values.max(initial=1))
+
+    @functools.cached_property
+    def flat(self) -> np.ndarray:
+        """Where in `rows` the events are, counted from its start, in order: int32 or int64."""
+        index = np.int32 if self.rows.size < 2**31 else np.int64
+        return _flatnonzero(self.rows).astype(index)
+
+    @functools.cached_property
+    def values(self) -> np.ndarray | None:
+        """The value of each event, int16; None if all are 1."""
+        if self.rows.dtype == bool:
+            return None
+        return self.rows.reshape(-1)[self.flat].astype(np.int16)
+
+    @functools.cached_property
     def events(self) -> Any:
         """The spikes as a sparse matrix of SciPy's, int16, of the shape of `rows`."""
-        sparse = _scipy_sparse()
+        sparse = scipy_sparse()
         assert sparse is not None
         sources = self.rows.shape[1]
-        index = np.int32 if self.rows.size < 2**31 else np.int64
-        events: np.ndarray = _flatnonzero(self.rows).astype(index)
+        events = self.flat
+        index = events.dtype
         starts = np.searchsorted(events, np.arange(0, self.rows.size + 1, sources, dtype=index))
         senders = events - events // sources * sources  # twice as fast as %
-        parts = np.ones(len(events), np.int16), senders, starts.astype(index)
-        return sparse.csr_array(parts, self.rows.shape)
+        values = np.ones(len(events), np.int16) if self.values is None else self.values
+        return sparse.csr_array((values, senders, starts.astype(index)), self.rows.shape)
+
+    @functools.cached_property
+    def most_in_a_row(self) -> int:
+        """The most events of one row of `rows`."""
+        return int(np.diff(self.events.indptr).max(initial=0))
 
 
 @functools.cache
-def _scipy_sparse() -> ModuleType | None:
+def scipy_sparse() -> ModuleType | None:
     try:
         from scipy import sparse
     except ModuleNotFoundError:
@@ -122,5 +149,5 @@ def _flatnonzero(spikes: np.ndarray) -> np.ndarray:
         return np.flatnonzero(spikes)
     eights = spikes.reshape(-1).view(np.uint64)
     some = np.flatnonzero(eights != 0)
-    events = np.flatnonzero(eights[some].view(bool))
+    events = np.flatnonzero(eights[some].view(spikes.dtype))
     return (some[events >> 3] << 3) + (events & 7)

@@ -129,7 +129,7 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     Parameters
     ----------
     network : Network
-    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
 
     Returns
     -------
@@ -140,7 +140,7 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     InputError
         If `spikes` has another shape, type or value.
     """
-    spikes = check_spikes(spikes, network.inputs)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
     fired = {p.name: np.zeros((samples, ticks, p.size), np.uint8) for p in network.populations}
@@ -180,8 +180,8 @@ def _run(
             for i in range(population.size):
                 total = 0
                 for source, j, weight, delay in synapses[name][i]:
-                    if t >= delay and sources[source][t - delay, j]:
-                        total += weight
+                    if t >= delay:
+                        total += weight * int(sources[source][t - delay, j])
                 after = tick(population.neuron, i, total, before[name][i])
                 before[name][i] = Before(after.state, after.spike)
                 fired[name][t, i] = after.spike

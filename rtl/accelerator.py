@@ -25,7 +25,7 @@ from .memory import Rom
 from .plan import ArrayPlan, Lanes, plan
 from .port import PART_BITS
 from .router import SpikeRouter
-from .synapses import SynapseMemory
+from .synapses import synapse_memory
 
 
 class InputGate(wiring.Component):
@@ -37,10 +37,11 @@ class InputGate(wiring.Component):
     Parameters
     ----------
     inputs : int
+    input_bits : int
 
     Members
     -------
-    event : In(event_layout(inputs))
+    event : In(event_layout(inputs, input_bits))
         What is offered to the machine.
     taken : In(1)
         It is accepted in this cycle, whether good or not.
@@ -52,11 +53,11 @@ class InputGate(wiring.Component):
     Latency: 0 cycles.
     """
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, input_bits: int = 1) -> None:
         self.inputs = inputs
         super().__init__(
             {
-                "event": In(event_layout(inputs)),
+                "event": In(event_layout(inputs, input_bits)),
                 "taken": In(1),
                 "good": Out(1),
                 "fault": Out(2),
@@ -107,7 +108,7 @@ class Accelerator(wiring.Component):
 
     Members
     -------
-    i : In(stream of event_layout(inputs))
+    i : In(stream of event_layout(inputs, input_bits))
         The input spikes of a tick in any order, each at most once, then a marker; tick after tick.  What
         breaks this rule is taken, dropped and flagged; see :class:`InputGate`.
     o : Out(stream of event_layout(output size))
@@ -152,10 +153,10 @@ class Accelerator(wiring.Component):
             network, lanes, load=self.load_port, any_weights=self.any_weights, spram=spram
         )
         self.router = SpikeRouter(network, self.arrays)
-        self.synapses = {name: SynapseMemory(array, block_bits) for name, array in self.arrays.items()}
+        self.synapses = {name: synapse_memory(array, block_bits) for name, array in self.arrays.items()}
         self.neurons = {name: NeuronArray(array) for name, array in self.arrays.items()}
         members = {
-            "i": In(stream.Signature(event_layout(network.inputs))),
+            "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
             "o": Out(stream.Signature(event_layout(network.size(network.output)))),
             "clear": In(1),
             "fault": Out(3 if self.load_port else 2),
@@ -192,7 +193,7 @@ class Accelerator(wiring.Component):
         clearing = Signal()  # a register, since it goes a long way: to every other one
         m.d.sync += clearing.eq(self.clear)
         ports: list[Any] = []  # of the banks
-        inside.submodules.gate = gate = InputGate(self.network.inputs)
+        inside.submodules.gate = gate = InputGate(self.network.inputs, self.network.input_bits)
         inside.submodules.router = self.router
         for name in self.arrays:
             inside.submodules[f"{name}_synapses"] = synapses = self.synapses[name]
@@ -203,6 +204,8 @@ class Accelerator(wiring.Component):
             wiring.connect(inside, getattr(self.router, f"o_{name}"), synapses.i)
             wiring.connect(inside, synapses.o, neurons.i)
             wiring.connect(inside, neurons.o, getattr(self.router, f"i_{name}"))
+            if not self.arrays[name].in_order:
+                inside.d.comb += getattr(self.router, f"taken_{name}").eq(synapses.taken)
             if self.trace:
                 trace = getattr(self, f"trace_{name}")
                 inside.d.comb += [

@@ -13,13 +13,17 @@ The memory is as small as it can be: a register for one group, a register file f
 It is never cleared: a tick without events counts as zeros.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import stream, wiring
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .arithmetic import delay
 from .events import current_layout, row_layout
 from .memory import Ram, RegisterFile
-from .plan import REGISTER_GROUPS, ArrayPlan, address_bits
+from .layout import address_bits
+from .plan import REGISTER_GROUPS, ArrayPlan
 
 
 def sums_members(array: ArrayPlan) -> dict[str, wiring.Member]:
@@ -32,6 +36,20 @@ def sums_members(array: ArrayPlan) -> dict[str, wiring.Member]:
         "o": Out(stream.Signature(current_layout(array), always_ready=True)),
         "busy": Out(1),
     }
+
+
+def product_shape(array: ArrayPlan) -> data.ArrayLayout:
+    """The weights of a row, times their event's value."""
+    bits = array.weight_bits + (array.value_bits if array.value_bits > 1 else 0)
+    return data.ArrayLayout(signed(bits), array.lanes)
+
+
+def products(m: Module, array: ArrayPlan, row: Any, weights: Any) -> Any:
+    """The `weights` of the `row` of the cycle before, times its value where the array has graded inputs."""
+    if array.value_bits == 1:
+        return weights
+    value = delay(m, row.value, 1, "value")
+    return Cat((weights[lane] * value)[: product_shape(array).elem_shape.width] for lane in range(array.lanes))
 
 
 class Accumulator(wiring.Component):
@@ -73,6 +91,11 @@ class Accumulator(wiring.Component):
     def closed(array: ArrayPlan) -> int:
         """Cycles from a sweep's start until rows of the next tick are taken."""
         return 0
+
+    @staticmethod
+    def interval(array: ArrayPlan) -> int:
+        """Least cycles from the start of one sweep to the next."""
+        return array.groups
 
     def elaborate(self, platform):
         """All of one pipeline, in the order of its stages: long, so that one sees what feeds which."""
@@ -129,14 +152,14 @@ class Accumulator(wiring.Component):
         # Stage 2: the row's weights are added to it, or it goes out.
         add_2 = Signal()
         group_2 = Signal.like(group, reset_less=True)
-        weights_2 = Signal(row.weights.shape(), reset_less=True)
+        weights_2 = Signal(product_shape(array), reset_less=True)
         total = Signal(bits)
         o = Signal(self.o.payload.shape(), reset_less=True)
         swept = Signal(bits)
         m.d.sync += [
             add_2.eq(add_1),
             group_2.eq(group_1),
-            weights_2.eq(weights_1),
+            weights_2.eq(products(m, array, row, weights_1)),
             self.o.valid.eq(sweep_1),
             o.eq(Cat(sweep_group_1, swept)),
         ]

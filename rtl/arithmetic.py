@@ -1,5 +1,6 @@
 """Arithmetic on Amaranth's values: products with constants, saturation, and pipeline registers."""
 
+import numpy as np
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 
 
@@ -42,6 +43,20 @@ def total(terms: list[Value]) -> Value:
         return terms[0] if terms else Const(0, signed(1))
     half = len(terms) // 2
     return total(terms[:half]) + total(terms[half:])
+
+
+def quotient(value: Value, divisor: int, below: int) -> Value:
+    """floor(value / divisor) for a value in 0 … `below` − 1: a product with a constant, and a shift.
+
+    Of the factors m and shifts k with floor(value · m / 2^k) = floor(value / divisor) for all these values,
+    the one of fewest digits.
+    """
+    values = np.arange(below)
+    shifts = range(divisor.bit_length() - 1, (below * divisor).bit_length() + 1)
+    choices = [(-(-(1 << shift) // divisor) + more, shift) for shift in shifts for more in (0, 1)]
+    exact = [c for c in choices if np.array_equal(values * c[0] >> c[1], values // divisor)]
+    factor, shift = min(exact, key=lambda c: (sum(map(len, digits(value, c[0]))), c))
+    return times(value, Const(factor)) >> shift
 
 
 def saturate(value: Value, bits: int) -> Value:

@@ -2,7 +2,7 @@
 
 ::
 
-    rows ──► Accumulator or DelayLine ──► NeuronUpdate ──► SpikeEncoder ──► events
+    rows ──► Accumulator, BankedAccumulator or DelayLine ──► NeuronUpdate ──► SpikeEncoder ──► events
                                               │
                                               └──► trace (every group's spikes and states)
 
@@ -16,6 +16,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .accumulator import Accumulator
+from .banks import BankedAccumulator
 from .delays import DelayLine
 from .encoder import SpikeEncoder
 from .events import event_layout, row_layout, trace_layout
@@ -35,7 +36,7 @@ class NeuronArray(wiring.Component):
     Members
     -------
     i : In(stream of row_layout(array))
-        The rows of a tick, each event's groups in order, then a marker.
+        The rows of a tick, then a marker.
     o : Out(stream of event_layout(size))
         The spikes of each tick in ascending order, then a marker.
     trace : Out(stream of trace_layout(array), always ready)
@@ -52,7 +53,7 @@ class NeuronArray(wiring.Component):
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
-        self.sums = DelayLine(array) if array.ring_ticks > 1 else Accumulator(array)
+        self.sums = self.sums_of(array)(array)
         self.update = NeuronUpdate(array)
         self.encoder = SpikeEncoder(array)
         super().__init__(
@@ -70,17 +71,22 @@ class NeuronArray(wiring.Component):
         )
 
     @staticmethod
-    def interval(array: ArrayPlan) -> int:
-        """Least cycles from the start of one sweep to the next."""
-        return NeuronUpdate.interval(array)
+    def sums_of(array: ArrayPlan) -> type[Accumulator | BankedAccumulator | DelayLine]:
+        """What sums the rows of an array."""
+        if array.ring_ticks > 1:
+            return DelayLine
+        return Accumulator if array.in_order or array.groups == 1 else BankedAccumulator
 
-    @staticmethod
-    def sweep_latency(array: ArrayPlan) -> int:
+    @classmethod
+    def interval(cls, array: ArrayPlan) -> int:
+        """Least cycles from the start of one sweep to the next."""
+        return max(NeuronUpdate.interval(array), cls.sums_of(array).interval(array))
+
+    @classmethod
+    def sweep_latency(cls, array: ArrayPlan) -> int:
         """Cycles from the start of a sweep to the first event or marker of its tick."""
-        sums = DelayLine if array.ring_ticks > 1 else Accumulator
-        return (
-            array.groups - 1 + sums.LATENCY + NeuronUpdate.latency(array) + SpikeEncoder.latency(array)
-        )
+        sums = cls.sums_of(array).LATENCY
+        return array.groups - 1 + sums + NeuronUpdate.latency(array) + SpikeEncoder.latency(array)
 
     @classmethod
     def latency(cls, array: ArrayPlan) -> int:

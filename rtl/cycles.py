@@ -1,14 +1,16 @@
-"""The cycle model: when everything happens in the gateware, from the number of events in each tick.
+"""The cycle model: when everything happens in the gateware, from the rows that the events of each tick take.
 
 The gateware decides nothing by arrival, and lets a tick start only where all of it has room.  So a tick is
 described by a few times, each the latest of the times that it waits for, plus a latency: a recurrence in
-max and plus.  Within a tick events follow each other without gaps, and counting them is enough.
+max and plus.  Within a tick rows follow each other without gaps, and counting them is enough: of a dense projection each
+event takes as many as there are groups; of others that follows from which neurons fired.
 
 For one array, where F is the cycle in which a source sends its tick's first event or marker, n the number
-of its events, G the number of groups and b the cycle in which the sums take rows again::
+of its events, r that of their rows, p the stages of the address generators (0 in dense arrays) and b the cycle in
+which the sums take rows again::
 
-    begin of a channel   S = max(end of the channel before, F + queue latency)
-    end of a channel     E = S + n·G + 1                     (later where the sums take no rows: b)
+    begin of a channel   S = max(end of the channel before, F + queue latency + p)
+    end of a channel     E = S + r + 1                       (later where the sums take no rows: b)
     start of the sweep   W[t] = max(E + 1, W[t−1] + interval, marker sent[t−4] + 1)
     its first event      F[t] = max(W[t] + sweep latency, marker sent[t−1] + 1, room in every queue)
     its marker           M[t] = F[t] + n[t]
@@ -16,6 +18,7 @@ of its events, G the number of groups and b the cycle in which the sums take row
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,16 +27,15 @@ import numpy as np
 from lifline.errors import InputError
 from lifline.network import INPUT, Network
 
-from .accumulator import Accumulator
 from .array import NeuronArray
-from .delays import DelayLine
 from .plan import TICKS, ArrayPlan, Lanes, plan
 from .queue import Queue
+from .synapses import RowMemory
 
 _NEVER = -(1 << 60)  # the time of what has always been
 
 
-def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
+def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int | np.ndarray:
     """Clock cycles that a sample takes in the gateware when nothing outside stalls.
 
     Counted from the cycle in which the sample's first event (or marker) is accepted to the one in which
@@ -46,8 +48,9 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
         As for :class:`lifline.rtl.Accelerator`.
     activity : mapping
         For ``"input"`` and each population either its spikes, (ticks, size) or (samples, ticks, size),
-        such as golden's, or their number in each tick, int (ticks,) or (samples, ticks).  All arrays are
-        of one kind; two axes are read as spikes if every last axis is of its population's size.
+        such as golden's (of graded inputs: their values), or their number in each tick, int (ticks,) or (samples,
+        ticks).  All arrays are of one kind; two axes are read as spikes if every last axis is of its population's
+        size.  Numbers will do where all events of a source take equally many rows, as those of dense synapses do.
 
     Returns
     -------
@@ -56,17 +59,21 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
     Raises
     ------
     InputError
-        If `activity` lacks a source, or shapes do not match.
+        If `activity` lacks a source, shapes do not match, or spikes are needed where numbers are given.
     """
-    counts, batched = _counts(network, activity)
+    activity, batched, spikes = _checked(network, activity)
+    counts = {
+        name: np.count_nonzero(array, axis=-1) if spikes else array for name, array in activity.items()
+    }
     arrays = plan(network, lanes)
+    rows = {name: _rows(array, activity, spikes) for name, array in arrays.items()}
     samples, ticks = counts[INPUT].shape
     if ticks == 0:
         total = np.zeros(samples, np.int64)
         return total if batched else 0
 
     sources = {name: _Source(samples) for name in (INPUT, *arrays)}
-    sinks = {name: _Array(array, samples) for name, array in arrays.items()}
+    sinks = {name: _Array(array, rows[name], samples) for name, array in arrays.items()}
     consumers = {
         name: [
             (sink, index)
@@ -87,28 +94,48 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
     return total if batched else int(total[0])
 
 
+def mean_rows(array: ArrayPlan, activity: Mapping[str, np.ndarray]) -> float:
+    """Rows that an array takes in a tick, on average.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+    activity : mapping of array
+        For each source its spikes, (samples, ticks, size), or its events in each tick, (ticks,).
+    """
+    total = 0.0
+    for channel in array.channels:
+        if channel.rows is not None:
+            events, taken = activity[channel.source], channel.rows.taken
+            if events.ndim == 3:
+                total += float(np.count_nonzero(events, axis=(0, 1)) @ taken) / math.prod(events.shape[:2])
+            else:
+                total += float(events.mean() * taken.mean())
+    return total
+
+
 class _Source:
     """When each tick's first event or marker, and its marker, is sent; each (samples,)."""
 
     def __init__(self, samples: int) -> None:
         self.first: list[np.ndarray] = []
         self.marker: list[np.ndarray] = []
-        self.count: list[np.ndarray] = []
         self._idle = np.full(samples, _NEVER)
 
     def send(self, ready: np.ndarray, count: np.ndarray) -> None:
         before = self.marker[-1] + 1 if self.marker else self._idle
         self.first.append(np.maximum(ready, before))
         self.marker.append(self.first[-1] + count)
-        self.count.append(count)
 
 
 class _Array:
     """When an array takes the events of each tick and starts its sweep; each time is (samples,)."""
 
-    def __init__(self, array: ArrayPlan, samples: int) -> None:
+    def __init__(self, array: ArrayPlan, rows: list[np.ndarray], samples: int) -> None:
         self.array = array
-        self.sums = DelayLine if array.ring_ticks > 1 else Accumulator
+        self.rows = rows  # of each channel in each tick of its source
+        self.stages = 0 if array.in_order else RowMemory.stages(array)
+        self.sums = NeuronArray.sums_of(array)
         self.starts: list[np.ndarray] = []
         self.taken: list[list[np.ndarray]] = [[] for _ in array.channels]  # each channel's markers
         self._free = np.full(samples, _NEVER)  # the merge can take the next tick's first event
@@ -116,22 +143,22 @@ class _Array:
 
     def sweep(self, t: int, sources: Mapping[str, _Source]) -> np.ndarray:
         """When the sweep of tick `t` starts."""
-        array, groups = self.array, self.array.groups
+        array = self.array
         opened = self._after(self.starts, t - 1, self.sums.closed(array))
         free = self._free
         stage_free = self._accepted  # the synapse memory's output stage is empty again
         begun = np.zeros(len(free), bool)  # a row, or the marker, is in that stage already
         for index, channel in enumerate(array.channels):
-            count = np.zeros_like(free)
-            begin = np.maximum(free, sources[INPUT].first[0] + 1)
+            rows = np.zeros_like(free)
+            begin = np.maximum(free, sources[INPUT].first[0] + 1 + self.stages)
             if t >= channel.lag:
                 source = sources[channel.source]
                 comes = source.marker  # of a channel without a projection only the marker comes
                 if channel.projection is not None:
-                    comes, count = source.first, source.count[t - channel.lag]
-                begin = np.maximum(free, comes[t - channel.lag] + Queue.LATENCY)
+                    comes, rows = source.first, self.rows[index][:, t - channel.lag]
+                begin = np.maximum(free, comes[t - channel.lag] + Queue.LATENCY + self.stages)
             is_last = index == len(array.channels) - 1
-            items = count * groups + is_last  # that go through the synapse memory
+            items = rows + is_last  # that go through the synapse memory
             # The first item of a tick waits in the output stage until the sums take rows; those after it
             # wait for it.
             start = np.where(items > 0, np.maximum(begin, np.where(begun, opened, stage_free)), begin)
@@ -162,8 +189,31 @@ class _Array:
         return times[index] + latency if index >= 0 else np.full(len(self._free), _NEVER)
 
 
-def _counts(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], bool]:
-    """Events of each source as int64 (samples, ticks), and whether there was an axis of samples."""
+def _rows(array: ArrayPlan, activity: Mapping[str, np.ndarray], spikes: bool) -> list[np.ndarray]:
+    """Rows of each channel in each tick of its source, int64 (samples, ticks)."""
+    result = []
+    for channel in array.channels:
+        events = activity[channel.source]
+        if channel.rows is None:
+            result.append(np.zeros(events.shape[:2], np.int64))
+            continue
+        taken = channel.rows.taken
+        if (taken == taken[0]).all():
+            result.append(taken[0] * (np.count_nonzero(events, axis=-1) if spikes else events))
+        elif spikes:
+            result.append((events != 0) @ taken)
+        else:
+            raise InputError(
+                f"activity: events of '{channel.source}' take from {taken.min()} to {taken.max()} rows in "
+                f"'{array.population.name}': give the spikes of all sources, not their numbers"
+            )
+    return result
+
+
+def _checked(
+    network: Network, activity: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], bool, bool]:
+    """Spikes (samples, ticks, size) or their numbers (samples, ticks); whether there was an axis of samples; whether spikes."""
     names = [INPUT, *(population.name for population in network.populations)]
     missing = [name for name in names if name not in activity]
     if missing:
@@ -174,9 +224,7 @@ def _counts(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np
         {2},
         {3},
     )
-    if spikes:
-        arrays = {name: array.sum(axis=-1, dtype=np.int64) for name, array in arrays.items()}
-    shapes = {array.shape for array in arrays.values()}
+    shapes = {array.shape[:-1] if spikes else array.shape for array in arrays.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) not in (1, 2):
         listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise InputError(
@@ -184,6 +232,7 @@ def _counts(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np
             f"the shapes are {listed}"
         )
     batched = len(next(iter(shapes))) == 2
-    return {
-        name: (array if batched else array[None]).astype(np.int64) for name, array in arrays.items()
-    }, batched
+    arrays = {name: array if batched else array[None] for name, array in arrays.items()}
+    if not spikes:
+        arrays = {name: array.astype(np.int64) for name, array in arrays.items()}
+    return arrays, batched, spikes

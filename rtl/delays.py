@@ -18,7 +18,8 @@ import itertools
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 
-from .accumulator import sums_members
+from .accumulator import product_shape, sums_members
+from .arithmetic import delay
 from .memory import Ram
 from .plan import ArrayPlan, ring_slots
 
@@ -33,7 +34,7 @@ class DelayLine(wiring.Component):
     Members
     -------
     i : In(stream of row_layout(array))
-        The rows of a tick, each event's groups in order, then a marker.  Not ready from a marker to the end
+        The rows of a tick, then a marker.  Not ready from a marker to the end
         of the sweep that follows.
     waiting : Out(1)
         A whole tick waits to be swept.
@@ -60,6 +61,11 @@ class DelayLine(wiring.Component):
     @staticmethod
     def closed(array: ArrayPlan) -> int:
         """Cycles from a sweep's start until rows of the next tick are taken: the ring has one read port."""
+        return array.groups
+
+    @staticmethod
+    def interval(array: ArrayPlan) -> int:
+        """Least cycles from the start of one sweep to the next."""
         return array.groups
 
     def elaborate(self, platform):
@@ -119,27 +125,29 @@ class DelayLine(wiring.Component):
             self.o.payload.group.eq(at_group[3]),
         ]
 
+        value = delay(m, row.value, 2, "value") if array.value_bits > 1 else None
+        product = product_shape(array).elem_shape
         for lane in range(array.lanes):
             m.submodules[f"ring_{lane}"] = ring = Ram(
                 width=array.accumulator_bits, depth=slots * array.groups
             )
             weight = [
-                Signal(signed(array.weight_bits), name=f"weight_{lane}_{s}", reset_less=True)
-                for s in range(1, 4)
+                Signal(shape, name=f"weight_{lane}_{s}", reset_less=True)
+                for s, shape in enumerate(2 * [signed(array.weight_bits)] + [product], start=1)
             ]
-            delay = Signal(range(slots), name=f"delay_{lane}", reset_less=True)
+            late = Signal(range(slots), name=f"delay_{lane}", reset_less=True)
             address = [
                 Signal.like(ring.address, name=f"address_{lane}_{s}", reset_less=True)
                 for s in range(1, 4)
             ]
-            value = Signal(signed(array.accumulator_bits), name=f"value_{lane}", reset_less=True)
-            total = Signal.like(value, name=f"total_{lane}")
+            sums = Signal(signed(array.accumulator_bits), name=f"value_{lane}", reset_less=True)
+            total = Signal.like(sums, name=f"total_{lane}")
             slot = Signal(range(slots), name=f"slot_{lane}")
 
             # 1: where
-            m.d.sync += [weight[0].eq(row.weights[lane]), delay.eq(Mux(drain, 0, row.delays[lane]))]
+            m.d.sync += [weight[0].eq(row.weights[lane]), late.eq(Mux(drain, 0, row.delays[lane]))]
             m.d.comb += [
-                slot.eq(base + delay),
+                slot.eq(base + late),
                 address[0].eq(Cat(slot, at_group[1])),
                 ring.en.eq(1),
                 ring.address.eq(address[0]),
@@ -148,11 +156,11 @@ class DelayLine(wiring.Component):
             m.d.sync += [
                 weight[1].eq(weight[0]),
                 address[1].eq(address[0]),
-                value.eq(ring.data),
-                weight[2].eq(weight[1]),
+                sums.eq(ring.data),
+                weight[2].eq(weight[1] if value is None else weight[1] * value),
                 address[2].eq(address[1]),
             ]
-            if array.groups < 3:  # else the same address comes again only after three cycles
+            if array.groups < 3 or not array.in_order:  # else it comes again only after three cycles
                 last_valid = Signal(name=f"last_valid_{lane}")
                 last_address = Signal.like(address[2], name=f"last_address_{lane}", reset_less=True)
                 last_total = Signal.like(total, name=f"last_total_{lane}", reset_less=True)
@@ -162,15 +170,15 @@ class DelayLine(wiring.Component):
                     last_total.eq(total),
                 ]
                 with m.If(valid[3] & (address[2] == address[1])):
-                    m.d.sync += value.eq(total)
+                    m.d.sync += sums.eq(total)
                 with m.Elif(last_valid & (last_address == address[1])):
-                    m.d.sync += value.eq(last_total)
+                    m.d.sync += sums.eq(last_total)
             # 3: sum
             m.d.comb += [
-                total.eq(Mux(draining[3], 0, value + weight[2])),
+                total.eq(Mux(draining[3], 0, sums + weight[2])),
                 ring.write.eq(valid[3] | clearing),
                 ring.write_address.eq(Mux(clearing, cleared, address[2])),
                 ring.write_data.eq(Mux(clearing, 0, total)),
-                self.o.payload["values"][lane].eq(value),
+                self.o.payload["values"][lane].eq(sums),
             ]
         return m

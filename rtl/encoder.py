@@ -16,7 +16,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .events import event_layout, trace_layout
-from .plan import TICKS, ArrayPlan, address_bits
+from .layout import address_bits
+from .plan import TICKS, ArrayPlan
 from .queue import Queue
 
 #: Bits, or blocks of bits, among which one encoder finds the first in a cycle.
@@ -130,17 +131,34 @@ class SpikeEncoder(wiring.Component):
         """Cycles from a tick's last group to its first event or marker."""
         return Queue.LATENCY + len(_block_sizes(array.lanes))
 
+    def _positions(self, m):
+        """What is kept of a group: its number, or the number of its first neuron, and the bits that this takes."""
+        array, layout = self.array, self.array.layout
+        if layout.linear:
+            return self.i.payload.group, address_bits(array.groups)
+        first = Signal(range(array.population.size))
+        of_block = Signal(range(layout.groups_per_block))  # groups come in order
+        last_lanes = layout.block - (layout.groups_per_block - 1) * layout.lanes
+        with m.If(self.i.valid):
+            m.d.sync += [of_block.eq(of_block + 1), first.eq(first + layout.lanes)]
+            with m.If(of_block == layout.groups_per_block - 1):
+                m.d.sync += [of_block.eq(0), first.eq(first + last_lanes)]
+            with m.If(self.i.payload.group == array.groups - 1):
+                m.d.sync += first.eq(0)
+        return first, len(first)
+
     def elaborate(self, platform):
         m = Module()
         array, groups = self.array, self.array.groups
         last = Signal()
         m.d.comb += last.eq(self.i.payload.group == groups - 1)
 
-        layout = BlockEncoder.layout(address_bits(groups), array.lanes)
+        position, position_bits = self._positions(m)
+        layout = BlockEncoder.layout(position_bits, array.lanes)
         m.submodules.queue = queue = Queue(layout, TICKS * groups)
         m.d.comb += [
             queue.i.valid.eq(self.i.valid & (self.i.payload.spikes.any() | last)),
-            queue.i.payload.position.eq(self.i.payload.group),
+            queue.i.payload.position.eq(position),
             queue.i.payload.bits.eq(self.i.payload.spikes),
             queue.i.payload.last.eq(last),
         ]
@@ -155,7 +173,7 @@ class SpikeEncoder(wiring.Component):
             whole.eq(whole + ended[-1] - taken),
         ]
 
-        words, width, prefix = queue.o, array.lanes, address_bits(groups)
+        words, width, prefix = queue.o, array.lanes, position_bits
         for level, block in enumerate(_block_sizes(array.lanes)):
             blocks = BlockEncoder(prefix=prefix, width=width, block=block)
             m.submodules[f"blocks_{level}"] = blocks
@@ -170,13 +188,14 @@ class SpikeEncoder(wiring.Component):
             words, width, prefix = blocks.o, block, prefix + blocks.index_bits
 
         # A spike, then a marker if it was the tick's last.
-        lane_bits = prefix - address_bits(groups)
-        lane, group = words.payload.position[:lane_bits], words.payload.position[lane_bits:]
+        lane_bits = prefix - position_bits
+        lane, position = words.payload.position[:lane_bits], words.payload.position[lane_bits:]
+        first = position * array.lanes if array.layout.linear else position
         spike_sent = Signal()
         m.d.comb += [
             self.o.valid.eq(words.valid),
             self.o.payload.marker.eq(~words.payload.bits | spike_sent),
-            self.o.payload.address.eq(group * array.lanes + lane),
+            self.o.payload.address.eq(first + lane),
             words.ready.eq(self.o.ready & (self.o.payload.marker | ~words.payload.last)),
         ]
         with m.If(self.o.valid & self.o.ready):

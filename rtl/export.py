@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from amaranth import __version__ as amaranth_version
 
 from lifline import __version__
@@ -98,6 +97,7 @@ def _manifest(
         "top": top_name(prefix),
         "name": network.name,
         "inputs": network.inputs,
+        "input_bits": network.input_bits,
         "output": network.output,
         "trace": accelerator.trace,
         "block_bits": accelerator.block_bits,
@@ -108,6 +108,7 @@ def _manifest(
                 "size": array.population.size,
                 "lanes": array.lanes,
                 "groups": array.groups,
+                "neurons_per_block": array.block,
                 "neuron": _neuron(array.population.neuron),
                 "accumulator_bits": array.accumulator_bits,
                 "accumulator_range": list(array.accumulator_range),
@@ -121,7 +122,7 @@ def _manifest(
                         "source_size": channel.source_size,
                         "queue_delay": channel.lag,
                         "queue_depth": channel.queue_depth,
-                        "ring_delay": _range(channel.ring_delays),
+                        "ring_delay": list(channel.ring_delays),
                     }
                     for channel in array.channels
                 ],
@@ -172,21 +173,20 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
         }
 
     loadable = accelerator.load_port
-    synapses = accelerator.synapses[name]
     banks = []
-    for content, roms in (("weights", synapses.weights), ("delays", synapses.delays)):
-        for index, rom in roms.items():
-            channel = array.channels[index]
-            banks.append(
-                bank(
-                    rom,
-                    content=content,
-                    signed=content == "weights",
-                    source=channel.source,
-                    word="group * source_size + source",
-                    source_size=channel.source_size,
-                )
+    for synapses in accelerator.synapses[name].banks:
+        channel = array.channels[synapses.channel]
+        banks.append(
+            bank(
+                synapses.rom,
+                synapses.content.entries,
+                content=synapses.name,
+                signed=synapses.content.signed,
+                source=channel.source,
+                word=synapses.content.word,
+                source_size=channel.source_size,
             )
+        )
     update = accelerator.neurons[name].update
     for field, rom in update.roms.items():
         one = field in array.shared  # one number for all neurons
@@ -212,10 +212,6 @@ def _neuron(neuron: Neuron) -> dict[str, Any]:
             {"name": state.name, "bits": state.bits, "signed": state.signed} for state in neuron.states
         ],
     }
-
-
-def _range(values: np.ndarray) -> list[int]:
-    return [int(values.min()), int(values.max())]
 
 
 def _exported(directory: Path) -> set[str]:

@@ -18,6 +18,7 @@ from lifline.network import Network, Projection
 from lifline.neurons import Neuron
 from lifline.synapses import Synapses
 
+from .layout import Layout
 from .parameters import Parameter
 from .plan import ArrayPlan, Channel, Lanes, plan, sum_range
 
@@ -81,7 +82,7 @@ def _fitted(array: ArrayPlan, old: Network, new: Network) -> ArrayPlan:
         if channel.projection is not None:
             source = channel.source
             place = next(i for i, p in enumerate(before[source]) if p is channel.projection)
-            channel = _fitted_channel(channel, incoming[source][place])
+            channel = _fitted_channel(channel, incoming[source][place], array.layout)
         channels.append(channel)
     low, high = sum_range(new, name)
     least, most = array.accumulator_range
@@ -93,26 +94,38 @@ def _fitted(array: ArrayPlan, old: Network, new: Network) -> ArrayPlan:
     return dataclasses.replace(replaced, channels=tuple(channels))
 
 
-def _fitted_channel(channel: Channel, projection: Projection) -> Channel:
+def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) -> Channel:
     assert channel.projection is not None
-    old, new = channel.projection.synapses, projection.synapses
+    assert channel.rows is not None
+    old, new, lag = channel.projection.synapses, projection.synapses, channel.lag
     _check_structure(old, new, str(projection))
-    delays = new.dense()[1] - channel.lag
-    if channel.ring_delay_bits:
-        most = (1 << channel.ring_delay_bits) - 1
-        if delays.min() < 0 or delays.max() > most:
-            raise InputError(
-                f"delays of '{projection}': {_range(delays + channel.lag)}, the design was built for "
-                f"{channel.lag} … {most + channel.lag}"
-            )
-    elif not np.array_equal(delays, channel.ring_delays):
+    bits = channel.rows.delay_bits
+    least, most = old.delay_range
+    if bits:
+        least, most = lag, lag + (1 << bits) - 1
+    low, high = new.delay_range
+    if low < least or high > most:
         raise InputError(
-            f"delays of '{projection}': {_range(delays + channel.lag)}, the design was built for "
-            f"{_range(channel.ring_delays + channel.lag)}"
+            f"delays of '{projection}': {_span(low, high)}, the design was built for {_span(least, most)}"
         )
-    return dataclasses.replace(
-        channel, projection=projection, ring_delays=delays, delay_bits=channel.ring_delay_bits
-    )
+    contents = type(channel.rows)(new, layout, lag, bits).contents
+    loaded = {}
+    for name, built in channel.rows.contents.items():
+        content = contents[name]
+        if content.entries == 1 < built.entries:  # one number for all lanes
+            one = content.values
+            content = dataclasses.replace(
+                content,
+                entries=built.entries,
+                values=lambda one=one, n=built.entries: one().repeat(n, 1),
+            )
+        if (content.depth, content.entries, content.bits) != (built.depth, built.entries, built.bits):
+            raise InputError(
+                f"{name} of '{projection}': {content.depth} words of {content.entries} numbers, the design was "
+                f"built for {built.depth} of {built.entries}"
+            )
+        loaded[name] = content
+    return dataclasses.replace(channel, projection=projection, loaded=loaded)
 
 
 def _check_structure(old: Synapses, new: Synapses, where: str) -> None:
@@ -186,7 +199,10 @@ def _by_source(network: Network, name: str) -> dict[str, list[Projection]]:
 
 
 def _range(values: np.ndarray) -> str:
-    low, high = int(values.min()), int(values.max())
+    return _span(int(values.min()), int(values.max()))
+
+
+def _span(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} … {high}"
 
 

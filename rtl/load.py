@@ -23,13 +23,14 @@ from amaranth.lib.wiring import In, Out
 from lifline.network import Network
 
 from .fit import check_same_shape, fitted
+from .layout import address_bits
 from .memory import Rom
-from .plan import ArrayPlan, Lanes, address_bits, plan
+from .plan import ArrayPlan, Lanes, plan
 from .port import PART_BITS, LoadPort, parts_of
-from .synapses import SynapseMemory
+from .synapses.banks import banks_of
 from .update import stored_banks
 
-__all__ = ["LoadPort", "Loader", "banks_of", "check_same_shape", "load_layout", "parts_of", "words"]
+__all__ = ["LoadPort", "Loader", "check_same_shape", "load_layout", "loadable", "parts_of", "words"]
 
 
 def load_layout(banks: list[Rom]) -> data.StructLayout:
@@ -196,11 +197,11 @@ def words(
     arrays = plan(built or network, lanes, load=True, any_weights=any_weights)
     if built is not None:
         arrays = fitted(arrays, built, network)
-    banks = (bank for array in arrays.values() for bank in banks_of(array))
+    banks = (bank for array in arrays.values() for bank in loadable(array))
     return [(index, bank.words) for index, bank in enumerate(banks)]
 
 
-def banks_of(array: ArrayPlan) -> Iterator[Rom]:
+def loadable(array: ArrayPlan) -> Iterator[Rom]:
     """The banks of a population that can be loaded, in the order of the manifest."""
-    yield from SynapseMemory(array).roms
+    yield from (bank.rom for bank in banks_of(array))
     yield from stored_banks(array).values()

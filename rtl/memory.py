@@ -14,7 +14,8 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .plan import Memory, address_bits
+from .layout import address_bits
+from .plan import Memory
 
 #: Name and text of the Verilog file that every design with a memory needs.
 VERILOG_NAME = "lifline_memory.v"

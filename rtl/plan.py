@@ -15,7 +15,9 @@ import numpy as np
 from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
 
+from .layout import Layout, address_bits
 from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
+from .rows import Content, Rows, rows
 
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
@@ -70,15 +72,17 @@ class Channel:
     source_size: int
     projection: Projection | None
     lag: int  #: ticks of delay in the queue: it starts with so many markers in it
-    ring_delays: np.ndarray  #: delays left to the ring, int64 (source size, target size)
-    #: Of the design that these synapses are loaded into; None: as many as the delays need.
-    delay_bits: int | None = None
+    rows: Rows | None  #: what its events do; None without a projection
+    value_bits: int = 1  #: of an event's value; 1: every event counts once
+    #: The memories' words where they are loaded into another design, in its shapes.
+    loaded: Mapping[str, Content] | None = None
 
     @property
-    def weights(self) -> np.ndarray:
-        """Of a channel with a projection: int64 (source size, target size)."""
-        assert self.projection is not None
-        return self.projection.synapses.dense()[0]
+    def contents(self) -> Mapping[str, Content]:
+        """The memories of the synapses, by name."""
+        if self.loaded is not None:
+            return self.loaded
+        return self.rows.contents if self.rows is not None else {}
 
     @property
     def weight_bits(self) -> int:
@@ -87,16 +91,17 @@ class Channel:
         return self.projection.synapses.weight_bits
 
     @property
-    def ring_delay_bits(self) -> int:
-        """Bits of a synapse's delay in memory; 0 where all synapses share one."""
-        if self.delay_bits is not None:
-            return self.delay_bits
-        return 0 if (self.ring_delays == self.ring_delays.flat[0]).all() else _bits(self.ring_delays)
+    def ring_delays(self) -> tuple[int, int]:
+        """The shortest and the longest delay that is left to the ring."""
+        if self.projection is None:
+            return 0, 0
+        least, most = self.projection.synapses.delay_range
+        return least - self.lag, most - self.lag
 
     @property
     def event_bits(self) -> int:
-        """Bits of an event: an address and the marker."""
-        return address_bits(self.source_size) + 1
+        """Bits of an event: an address, the marker, and a value where it has one."""
+        return address_bits(self.source_size) + 1 + (self.value_bits if self.value_bits > 1 else 0)
 
     @property
     def queue_depth(self) -> int:
@@ -118,15 +123,31 @@ class ArrayPlan:
     channels: tuple[Channel, ...]  #: in the order in which a tick takes them
     accumulator_range: tuple[int, int]  #: what any part of a neuron's sum of weights can be
     ring_ticks: int  #: ticks that the ring of accumulators holds; 1: no ring
+    block: int  #: neurons of a block of groups: all, or the channels of a position; see :class:`Layout`
     load: bool = False  #: whether weights, delays and parameters can be loaded
     spram: frozenset[str] = frozenset()  #: the banks that are in single-port RAM, by name
     #: The array that these contents are loaded into, whose shapes hold; see :mod:`lifline.rtl.load`.
     like: ArrayPlan | None = None
 
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """Which lane of which group each neuron is."""
+        return Layout(self.population.size, self.block, self.lanes)
+
     @property
     def groups(self) -> int:
-        """Number of groups of `lanes` neurons; the last may be partly empty."""
-        return -(-self.population.size // self.lanes)
+        """Number of groups of `lanes` neurons; the last of a block may be partly empty."""
+        return self.layout.groups
+
+    @property
+    def in_order(self) -> bool:
+        """Whether each event takes all groups in order, so that no address but a source's has to be generated."""
+        return all(channel.rows is None or channel.rows.in_order for channel in self.channels)
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of the values by which rows are multiplied; 1: there are none."""
+        return max((channel.value_bits for channel in self.channels), default=1)
 
     @property
     def accumulator_bits(self) -> int:
@@ -225,14 +246,12 @@ class ArrayPlan:
         for index, channel in enumerate(self.channels):
             bank = f"{name}.{index}.from_{channel.source}"
             result.append(Memory("ram", f"{bank}.queue", channel.event_bits, channel.queue_depth))
-            if channel.projection is None:
+            if channel.rows is None:
                 continue
-            widths = {"weights": channel.weight_bits, "delays": channel.ring_delay_bits}
-            for content, bits in widths.items():
-                if bits:
-                    rows = groups * channel.source_size
-                    kind = _MODULES[self.backing(f"{bank}.{content}")]
-                    result += Memory(kind, f"{bank}.{content}", lanes * bits, rows).sliced(block_bits)
+            for name_of, content in channel.contents.items():
+                kind = _MODULES[self.backing(f"{bank}.{name_of}")]
+                memory = Memory(kind, f"{bank}.{name_of}", content.width, content.depth)
+                result += memory.sliced(block_bits)
         for field, parameter in self.stored.items():
             backing = self.backing(f"{name}.{field}")
             if backing != "registers":
@@ -248,38 +267,50 @@ class ArrayPlan:
                 for lane in range(lanes)
             ]
         elif groups > REGISTER_GROUPS:
-            result.append(Memory("ram", f"{name}.sums", lanes * self.accumulator_bits, groups))
+            banks = ["sums"] if self.in_order else ["sums_0", "sums_1"]
+            result += [
+                Memory("ram", f"{name}.{bank}", lanes * self.accumulator_bits, groups) for bank in banks
+            ]
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
         spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
         result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
         return tuple(result)
 
-    def rows(self, matrix: np.ndarray) -> np.ndarray:
-        """A synapse matrix (sources, size) as memory rows, int64 (groups · sources, lanes).
-
-        Row ``group · sources + source`` holds the group's synapses; lanes without a neuron hold 0.
-        """
-        sources, size = matrix.shape
-        padded = np.zeros((sources, self.groups * self.lanes), np.int64)
-        padded[:, :size] = matrix
-        by_group = padded.reshape(sources, self.groups, self.lanes).transpose(1, 0, 2)
-        return by_group.reshape(self.groups * sources, self.lanes)
-
     def by_group(self, values: np.ndarray) -> np.ndarray:
         """One value a neuron, (size,), as int64 (groups, lanes); lanes without a neuron hold 0."""
-        return self.rows(values[None])
+        return self.layout.by_group(values)
 
 
-def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
-    """Lanes of each population: an integer is capped at each size; a mapping names populations.
+def block_of(network: Network, population: Population) -> int:
+    """Neurons that share groups: the channels of a position where synapses go by position, else all.
 
     Raises
     ------
     InputError
-        If a number is not in 1 … size, or a name is not a population's.
+        If projections go by positions of different maps.
     """
-    sizes = {population.name: population.size for population in network.populations}
+    wanted = [rows(p.synapses).block(p.synapses) for p in network.incoming(population.name)]
+    blocks = sorted({block for block in wanted if block is not None})
+    if len(blocks) > 1:
+        raise InputError(
+            f"population '{population.name}': its projections make maps of {blocks[0]} and of {blocks[1]} channels, "
+            "the gateware needs one map: give the population a shape (height, width, channels)"
+        )
+    return blocks[0] if blocks else population.size
+
+
+def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
+    """Lanes of each population: an integer is capped at the most that each can use; a mapping names populations.
+
+    The most are its neurons, or the channels of its map where synapses go by position (convolutions).
+
+    Raises
+    ------
+    InputError
+        If a number is not in 1 … the most, or a name is not a population's.
+    """
+    sizes = {population.name: block_of(network, population) for population in network.populations}
     named = lanes if isinstance(lanes, Mapping) else None
     for name in named or ():
         if name not in sizes:
@@ -289,7 +320,8 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
             raise InputError(f"lanes of '{name}' must be an integer ≥ 1, not {number!r}")
         if named is not None and number > sizes[name]:
-            raise InputError(f"lanes of '{name}' must be in 1 … {sizes[name]}, its size, not {number}")
+            what = "its size" if sizes[name] == network.size(name) else "its channels"
+            raise InputError(f"lanes of '{name}' must be in 1 … {sizes[name]}, {what}, not {number}")
     return {name: min(int(chosen[name]), size) for name, size in sizes.items()}
 
 
@@ -330,30 +362,31 @@ def _plan_array(
     if load:  # whatever so many bits hold
         half = 1 << (signed_bits(low, high) - 1)
         low, high = -half, half - 1
-    without_ring = ArrayPlan(population, lanes, (), (low, high), 1, load, spram)
-    channels, ring_ticks = _split_delays(network, without_ring, incoming)
+    block = block_of(network, population)
+    array = ArrayPlan(population, lanes, (), (low, high), 1, block, load, spram)
+    channels, ring_ticks = _split_delays(network, array, incoming)
     if population.name not in _downstream(network, INPUT, within_tick=True):
-        channels.append(Channel(INPUT, network.inputs, None, 0, np.zeros((1, 1), np.int64)))
+        channels.append(Channel(INPUT, network.inputs, None, 0, None, network.input_bits))
     downstream = _downstream(network, population.name)
     # A tick takes the channels in this order, so the ones that come early stand first: sources that can
     # run ahead of this population, then those in a loop with it, of which the delayed ones come first.
     channels.sort(key=lambda channel: (channel.source in downstream, channel.lag == 0))
-    return dataclasses.replace(without_ring, channels=tuple(channels), ring_ticks=ring_ticks)
+    return dataclasses.replace(array, channels=tuple(channels), ring_ticks=ring_ticks)
 
 
 def sum_range(network: Network, name: str, any_weights: bool = False) -> tuple[int, int]:
-    """The least and the greatest that any part of a sum of weights of a population's neurons can be.
+    """The least and the greatest that any part of a sum of a population's neurons can be.
 
     `any_weights`: with any weights of as many bits, instead of the network's own.
     """
-    incoming = network.incoming(name)
     if any_weights:
-        most = sum(network.size(p.source) << (p.synapses.weight_bits - 1) for p in incoming)
+        most = 0
+        for projection in network.incoming(name):
+            value = (1 << network.input_bits) - 1 if projection.source == INPUT else 1
+            most += value * network.size(projection.source) << (projection.synapses.weight_bits - 1)
         return -most, most
-    matrices = [projection.synapses.dense()[0] for projection in incoming]
-    low = int(np.min(sum(np.minimum(m, 0).sum(axis=0) for m in matrices)))
-    high = int(np.max(sum(np.maximum(m, 0).sum(axis=0) for m in matrices)))
-    return low, high
+    low, high = network.current_range(name)
+    return int(low.min()), int(high.max())
 
 
 def _split_delays(
@@ -369,7 +402,8 @@ def _split_delays(
     def channels(longest: int) -> list[Channel]:
         result = []
         for projection in incoming:
-            least, most = projection.synapses.delay_range
+            synapses = projection.synapses
+            least, most = synapses.delay_range
             lag = max(min(least, 1), most - longest)
             result.append(
                 Channel(
@@ -377,16 +411,17 @@ def _split_delays(
                     network.size(projection.source),
                     projection,
                     lag,
-                    projection.synapses.dense()[1] - lag,
+                    rows(synapses)(synapses, array.layout, lag),
+                    network.input_bits if projection.source == INPUT else 1,
                 )
             )
         return result
 
     def bits(longest: int) -> int:
         total = 0
-        for channel in channels(longest):
+        for channel, projection in zip(channels(longest), incoming, strict=True):
             total += channel.queue_depth * channel.event_bits
-            total += channel.ring_delays.size * channel.ring_delay_bits
+            total += rows(projection.synapses).stored(projection.synapses) * channel.rows.delay_bits
         if longest:
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
         return total
@@ -396,12 +431,7 @@ def _split_delays(
     choices = {shortest} | {most - min(least, 1) for least, most in spans}
     longest = min((choice for choice in choices if choice >= shortest), key=lambda c: (bits(c), c))
     chosen = channels(longest)
-    return chosen, 1 + max((int(channel.ring_delays.max()) for channel in chosen), default=0)
-
-
-def address_bits(count: int) -> int:
-    """Bits of an address or index below `count`; at least one, so that no signal is empty."""
-    return max(1, (count - 1).bit_length())
+    return chosen, 1 + max((channel.ring_delays[1] for channel in chosen), default=0)
 
 
 def ring_slots(ticks: int) -> int:
@@ -420,10 +450,6 @@ def _downstream(network: Network, name: str, within_tick: bool = False) -> set[s
                 reached.add(projection.target)
                 frontier.append(projection.target)
     return reached
-
-
-def _bits(values: np.ndarray) -> int:
-    return int(values.max()).bit_length()
 
 
 def memory_bits(network: Network) -> int:

@@ -10,8 +10,8 @@ from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .layout import address_bits
 from .memory import Rom
-from .plan import address_bits
 
 #: Bits of a part of a word.
 PART_BITS = 16

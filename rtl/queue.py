@@ -16,7 +16,8 @@ from amaranth.lib.wiring import In, Out
 
 from .events import event_layout
 from .memory import Ram
-from .plan import Channel, address_bits
+from .layout import address_bits
+from .plan import Channel
 
 
 class Queue(wiring.Component):
@@ -96,6 +97,8 @@ class SpikeQueue(wiring.Component):
     Parameters
     ----------
     channel : Channel
+    late : bool
+        A tick makes room when `taken` says so, not when its marker leaves: a few events more are then on their way.
 
     Members
     -------
@@ -105,16 +108,18 @@ class SpikeQueue(wiring.Component):
         First `lag` markers, then what came in.  A channel without a projection drops all but markers.
     open : In(1)
         The sample has begun; the first `lag` markers wait for it.
+    taken : In(1)
+        Only with `late`: a tick that has left makes room.
 
     Latency: `Queue.LATENCY` cycles.  Throughput: one event a cycle.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, late: bool = False) -> None:
         self.channel = channel
-        layout = event_layout(channel.source_size)
-        super().__init__(
-            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "open": In(1)}
-        )
+        self.late = late
+        layout = event_layout(channel.source_size, channel.value_bits)
+        members = {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "open": In(1)}
+        super().__init__(members | ({"taken": In(1)} if late else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -133,7 +138,7 @@ class SpikeQueue(wiring.Component):
             self.o.payload.eq(queue.o.payload),
             self.o.valid.eq(queue.o.valid),
             queue.o.ready.eq(self.o.ready),
-            give.eq(self.o.valid & self.o.ready & self.o.payload.marker),
+            give.eq(self.taken if self.late else self.o.valid & self.o.ready & self.o.payload.marker),
         ]
         if lag:
             owed = Signal(range(lag + 1), init=lag)  # markers to give before anything that came in

@@ -24,12 +24,15 @@ from amaranth.lib.wiring import In, Out
 from lifline.network import INPUT, Network
 
 from .events import event_layout, merged_layout
-from .plan import ArrayPlan, address_bits
+from .layout import address_bits
+from .plan import ArrayPlan
 from .queue import SpikeQueue
 
 
 class SpikeMerge(wiring.Component):
     """The channels of one array in turn: all events of the first, then of the second, …, then a marker.
+
+    Where the array's events do not take all groups in order, the markers of all channels pass.
 
     Parameters
     ----------
@@ -41,14 +44,14 @@ class SpikeMerge(wiring.Component):
         One for each channel of the plan.
     o : Out(stream of merged_layout(array))
 
-    Latency: 0 cycles.  The marker of every channel but the last takes one cycle in which `o` is idle.
+    Latency: 0 cycles.  A marker that does not pass takes one cycle in which `o` is idle.
     """
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
         super().__init__(
             {
-                f"i_{index}": In(stream.Signature(event_layout(channel.source_size)))
+                f"i_{index}": In(stream.Signature(event_layout(channel.source_size, channel.value_bits)))
                 for index, channel in enumerate(array.channels)
             }
             | {"o": Out(stream.Signature(merged_layout(array)))}
@@ -56,7 +59,8 @@ class SpikeMerge(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        last = len(self.array.channels) - 1
+        array = self.array
+        last = len(array.channels) - 1
         turn = Signal(address_bits(last + 1))
         m.d.comb += self.o.payload.channel.eq(turn)
         with m.Switch(turn):
@@ -67,10 +71,13 @@ class SpikeMerge(wiring.Component):
                         self.o.payload.address.eq(i.payload.address),
                         self.o.payload.marker.eq(i.payload.marker),
                     ]
-                    if index == last:
+                    if array.value_bits > 1:
+                        graded = array.channels[index].value_bits > 1
+                        m.d.comb += self.o.payload.value.eq(i.payload.value if graded else 1)
+                    if index == last or not array.in_order:
                         m.d.comb += [self.o.valid.eq(i.valid), i.ready.eq(self.o.ready)]
                         with m.If(i.valid & i.ready & i.payload.marker):
-                            m.d.sync += turn.eq(0)
+                            m.d.sync += turn.eq(0 if index == last else index + 1)
                     else:
                         m.d.comb += [
                             self.o.valid.eq(i.valid & ~i.payload.marker),
@@ -98,6 +105,8 @@ class SpikeRouter(wiring.Component):
         What each population receives, tick by tick.
     o : Out(stream of event_layout(output size))
         The spikes of the output population.
+    taken_<population> : In(channels)
+        From a :class:`RowMemory`: the channels whose tick has been taken.
     """
 
     def __init__(self, network: Network, arrays: dict[str, ArrayPlan]) -> None:
@@ -106,12 +115,21 @@ class SpikeRouter(wiring.Component):
         self.sources = [INPUT, *arrays]
         super().__init__(
             {
-                f"i_{source}": In(stream.Signature(event_layout(network.size(source))))
+                f"i_{source}": In(stream.Signature(self._layout(source)))
                 for source in self.sources
+            }
+            | {
+                f"taken_{name}": In(len(array.channels))
+                for name, array in arrays.items()
+                if not array.in_order
             }
             | {f"o_{name}": Out(stream.Signature(merged_layout(a))) for name, a in arrays.items()}
             | {"o": Out(stream.Signature(event_layout(network.size(network.output))))}
         )
+
+    def _layout(self, source: str):
+        bits = self.network.input_bits if source == INPUT else 1
+        return event_layout(self.network.size(source), bits)
 
     def elaborate(self, platform):
         m = Module()
@@ -123,7 +141,9 @@ class SpikeRouter(wiring.Component):
         for name, array in self.arrays.items():
             m.submodules[f"{name}_merge"] = merge = SpikeMerge(array)
             for index, channel in enumerate(array.channels):
-                m.submodules[f"{name}_queue_{index}"] = queue = SpikeQueue(channel)
+                m.submodules[f"{name}_queue_{index}"] = queue = SpikeQueue(channel, not array.in_order)
+                if queue.late:
+                    m.d.comb += queue.taken.eq(getattr(self, f"taken_{name}")[index])
                 m.d.comb += queue.open.eq(begun)
                 wiring.connect(m, queue.o, getattr(merge, f"i_{index}"))
                 consumers[channel.source].append(queue.i)

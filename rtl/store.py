@@ -15,8 +15,9 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module
 from amaranth.lib import memory
 from amaranth.lib.wiring import In
 
+from .layout import address_bits
 from .memory import Rom, text_of
-from .plan import ArrayPlan, address_bits
+from .plan import ArrayPlan
 
 #: Text of the modules that these memories are instances of, beside those of ``lifline_memory.v``.
 VERILOG_NAME = "lifline_load.v"

@@ -13,17 +13,19 @@ in block RAM.  Parameters that are the same for all neurons of a lane are consta
 
 from collections.abc import Iterable
 
+import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
 from .events import current_layout, trace_layout
+from .layout import address_bits
 from .memory import Ram, RegisterFile, Rom
 from .neurons import Lane, lane
 from .neurons.lane import member_name
 from .parameters import Parameter
-from .plan import REGISTER_GROUPS, ArrayPlan, address_bits
+from .plan import REGISTER_GROUPS, ArrayPlan
 from .port import LoadPort, share
 from .store import bank
 
@@ -123,11 +125,13 @@ class NeuronUpdate(wiring.Component):
         }
         group = delay(m, i.group, latency, "group")
         valid = delay(m, self.i.valid, latency, "valid", reset_less=False)
+        occupied = array.by_group(np.ones(array.population.size))
+        full = self._full(m, group, valid)
         for index, circuit in enumerate(self.lanes):
             m.submodules[f"lane_{index}"] = circuit
             spike = circuit.spike
-            if last_group * array.lanes + index >= array.population.size:
-                spike = spike & (group != last_group)  # no neuron here in the last group
+            if not occupied[:, index].all():
+                spike = spike & full()  # no neuron here in the last group of a block
             m.d.comb += [circuit.total.eq(i["values"][index]), spikes[index].eq(spike)]
             for name, value in self._parameters(index, i.group, words).items():
                 m.d.comb += getattr(circuit, member_name(name)).eq(value)
@@ -169,6 +173,17 @@ class NeuronUpdate(wiring.Component):
             states.write_data.eq(kept),
         ]
         return m
+
+    def _full(self, m, group, valid):
+        """A function that says whether a group has a neuron in every lane, as all but the last of a block have."""
+        layout = self.array.layout
+        if layout.linear:
+            return lambda: group != layout.groups - 1
+        of_block = Signal(range(layout.groups_per_block))  # groups come in order
+        last = of_block == layout.groups_per_block - 1
+        with m.If(valid):
+            m.d.sync += of_block.eq(Mux(last, 0, of_block + 1))
+        return lambda: ~last
 
     def _state_layout(self):
         """A group's states, and where the kind keeps them its spikes."""

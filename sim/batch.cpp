@@ -92,14 +92,14 @@ int main(int argc, char** argv) {
 
     std::ofstream progress(std::string(argv[2]) + ".progress", std::ios::binary);
     std::vector<int64_t> cycles, counts, events;
-    std::vector<uint32_t> sending;
+    std::vector<uint64_t> sending;
     std::string problem;
     for (size_t sample = 0; sample < samples && problem.empty(); ++sample) {
         sending.clear();
         for (size_t tick = 0; tick < ticks; ++tick) {
             const uint8_t* row = &spikes[(sample * ticks + tick) * LIFLINE_INPUTS];
             for (uint32_t i = 0; i < LIFLINE_INPUTS; ++i)
-                if (row[i]) sending.push_back(i);
+                if (row[i]) sending.push_back(LIFLINE_INPUT_VALUE ? i | uint64_t{row[i]} << LIFLINE_INPUT_VALUE : i);
             sending.push_back(LIFLINE_INPUT_MARKER);
         }
         if (sample) {

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lifline.rtl.plan import address_bits
+from lifline.network import Network
+from lifline.rtl.layout import address_bits
 
 from .results import Raw
 from .trace import Trace
 
 
-def header(traces: Sequence[Trace], inputs: int, outputs: int) -> str:
+def header(traces: Sequence[Trace], network: Network) -> str:
     """The constants of a design, as a C++ header."""
     taps = " ".join(
         # Verilator writes a double underscore as ___05F, from the left.
@@ -21,9 +22,10 @@ def header(traces: Sequence[Trace], inputs: int, outputs: int) -> str:
         for trace in traces
     )
     return (
-        f"#define LIFLINE_INPUTS {inputs}\n"
-        f"#define LIFLINE_INPUT_MARKER (1u << {address_bits(inputs)})\n"
-        f"#define LIFLINE_OUTPUT_MARKER (1u << {address_bits(outputs)})\n"
+        f"#define LIFLINE_INPUTS {network.inputs}\n"
+        f"#define LIFLINE_INPUT_MARKER (uint64_t{{1}} << {address_bits(network.inputs)})\n"
+        f"#define LIFLINE_INPUT_VALUE {address_bits(network.inputs) + 1 if network.input_bits > 1 else 0}\n"
+        f"#define LIFLINE_OUTPUT_MARKER (1u << {address_bits(network.size(network.output))})\n"
         f"#define LIFLINE_TAPS(TAP) {taps}\n"
     )
 

@@ -32,6 +32,9 @@ _PORTS = ("clk", "rst", "clear", "*__payload", "*__valid", "*__ready")
 
 _PRECOMPILED = "lifline_runtime.h"
 
+#: The driver that runs samples through an accelerator.
+BATCH = Path(__file__).parent / "batch.cpp"
+
 
 @dataclasses.dataclass(frozen=True)
 class Build:
@@ -49,7 +52,9 @@ class Build:
     optimise : bool
         Compile for a long run rather than a short one (Verilator only).
     header : str or None
-        For the compiled driver ``batch.cpp``: constants of the design.  None: cocotb drives.
+        For a compiled driver: constants of the design.  None: cocotb drives.
+    driver : Path
+        That driver's source.
     """
 
     directory: Path
@@ -59,6 +64,7 @@ class Build:
     waves: Path | None = None
     optimise: bool = False
     header: str | None = None
+    driver: Path = BATCH
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -73,7 +79,7 @@ class Build:
     @property
     def objects(self) -> Path:
         """Folder of all compiled files."""
-        kind = "batch" if self.header is not None else self.backend
+        kind = self.driver.stem if self.header is not None else self.backend
         return self.directory.absolute() / f"build-{kind}"
 
     def compile(self) -> None:
@@ -281,8 +287,7 @@ class Build:
             command += ["--vpi", "--public-params", "-LDFLAGS", link, str(ports), str(main)]
         else:
             (self.objects / "lifline_batch.h").write_text(self.header)
-            main = Path(__file__).parent / "batch.cpp"
-            command += ["--x-assign", "fast", "--x-initial", "fast", str(main)]
+            command += ["--x-assign", "fast", "--x-initial", "fast", str(self.driver)]
         return command + [str(source) for source in self.sources]
 
     def _trace_options(self) -> list[str]:

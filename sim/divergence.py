@@ -34,7 +34,7 @@ def explain(network: Network, spikes: np.ndarray, expected: Recording, divergenc
     i, t = divergence.neuron, divergence.tick
     if spikes.ndim == 3:
         expected = expected[divergence.sample]
-    history = {INPUT: check_spikes(spikes, network.inputs), **expected.spikes}
+    history = {INPUT: check_spikes(spikes, network.inputs, network.input_bits), **expected.spikes}
     if spikes.ndim == 3:
         history[INPUT] = history[INPUT][divergence.sample]
 
@@ -55,8 +55,8 @@ def explain(network: Network, spikes: np.ndarray, expected: Recording, divergenc
         + (f"{len(events)} event{'s' * (len(events) != 1)}" if events else "no events"),
     ]
     lines += [
-        f"    {name}: source {j} spiked in tick {tick}, delay {delay}, weight {weight}"
-        for name, j, tick, delay, weight in events[:_LISTED]
+        f"    {name}: source {j} {spiked_as} in tick {tick}, delay {delay}, weight {weight}"
+        for name, j, spiked_as, tick, delay, weight, _ in events[:_LISTED]
     ]
     if len(events) > _LISTED:
         lines.append(
@@ -67,17 +67,26 @@ def explain(network: Network, spikes: np.ndarray, expected: Recording, divergenc
 
 def _events(
     network: Network, history: dict[str, np.ndarray], divergence: Divergence
-) -> list[tuple[str, int, int, int, int]]:
-    """(projection, source neuron, tick of its spike, delay, weight) of each spike that arrived."""
+) -> list[tuple[str, int, str, int, int, int, int]]:
+    """(projection, source, "spiked" or its value, tick of it, delay, weight, their product) of each spike that arrived."""
     i, t = divergence.neuron, divergence.tick
     events = []
     for projection in network.incoming(divergence.population):
         weights, delays = (matrix[:, i] for matrix in projection.synapses.dense())
         ticks = t - delays
-        sent = history[projection.source][np.maximum(ticks, 0), np.arange(len(ticks))] != 0
+        sent = history[projection.source][np.maximum(ticks, 0), np.arange(len(ticks))].astype(np.int64)
+        graded = network.input_bits > 1 and projection.source == INPUT
         events += [
-            (str(projection), int(j), int(ticks[j]), int(delays[j]), int(weights[j]))
-            for j in np.flatnonzero((ticks >= 0) & sent)
+            (
+                str(projection),
+                int(j),
+                f"was {sent[j]}" if graded else "spiked",
+                int(ticks[j]),
+                int(delays[j]),
+                int(weights[j]),
+                int(weights[j] * sent[j]),
+            )
+            for j in np.flatnonzero((ticks >= 0) & (sent != 0) & (weights != 0))
         ]
     return events
 

@@ -43,9 +43,13 @@ class Stalls:
 
 
 class Driver:
-    """Sends the events of one sample into stream `i`: addresses of a tick's active inputs, then a marker."""
+    """Sends the events of one sample into stream `i`: addresses of a tick's active inputs, then a marker.
 
-    def __init__(self, dut: Any, inputs: int) -> None:
+    Where inputs are graded, an event's value is above the marker's bit.
+    """
+
+    def __init__(self, dut: Any, inputs: int, graded: bool) -> None:
+        self._graded = graded
         self._payload, self._valid, self._ready = dut.i__payload, dut.i__valid, dut.i__ready
         self._marker = 1 << max(1, (inputs - 1).bit_length())
         self._payload.value = 0
@@ -56,7 +60,9 @@ class Driver:
         """Start over with the spikes of a sample, (ticks, inputs)."""
         self.events: list[int] = []
         for row in () if spikes is None else spikes:
-            self.events += [*np.flatnonzero(row).tolist(), self._marker]
+            active = np.flatnonzero(row)
+            events = active + (2 * self._marker * row[active].astype(np.int64) if self._graded else 0)
+            self.events += [*events.tolist(), self._marker]
         self.accepted = 0
         self.first = 0  #: cycle in which the first event was accepted
         self._offered = False
@@ -66,7 +72,7 @@ class Driver:
     @property
     def tick(self) -> int:
         """The tick that the next event belongs to."""
-        return self.events[: self.accepted].count(self._marker)
+        return sum(bool(event & self._marker) for event in self.events[: self.accepted])
 
     def edge(self, cycle: int) -> bool:
         """Act at a rising edge; whether an event was accepted."""

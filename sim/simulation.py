@@ -95,7 +95,7 @@ class Simulator:
         directory = Path(directory)
         header = None
         if compiled:
-            header = batch.header(self.traces, network.inputs, network.size(network.output))
+            header = batch.header(self.traces, network)
         build = Build(
             directory,
             "lifline_top",
@@ -124,7 +124,7 @@ class Simulator:
 
         Parameters
         ----------
-        spikes : (samples, ticks, inputs), 0 or 1
+        spikes : (samples, ticks, inputs), 0 … 2^input_bits − 1
         runs : sequence of (sample, seed or None), optional
             Which sample to run, and the seed of its stalls; by default each sample once, without stalls.
         expected : Recording, optional
@@ -179,6 +179,7 @@ class Simulator:
             return
         work = {
             "inputs": self.network.inputs,
+            "graded": self.network.input_bits > 1,
             "outputs": self.network.size(self.network.output),
             "ticks": spikes.shape[1],
             "traces": [trace.name for trace in self.traces],
@@ -269,7 +270,7 @@ def simulate(
     Parameters
     ----------
     network : Network
-    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
     backend : "verilator" or "icarus"
     lanes : int or dict
         As for :class:`lifline.rtl.Accelerator`.
@@ -298,7 +299,7 @@ def simulate(
     SimulationError
         If the RTL locks up or breaks the rules of its streams.
     """
-    spikes = check_spikes(spikes, network.inputs)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits)
     samples = spikes if spikes.ndim == 3 else spikes[None]
     tell = teller(progress, len(samples))
     with work_folder(workdir) as directory:

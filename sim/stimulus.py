@@ -26,7 +26,9 @@ def random_spikes(network: Network, samples: int, ticks: int, seed: int) -> np.n
     rng = np.random.default_rng(seed)
     density = rng.choice([0.05, 0.2, 0.5, 1.0], size=(samples, 1, 1))
     awake = rng.random((samples, ticks, 1)) < 0.85
-    return ((rng.random((samples, ticks, network.inputs)) < density) & awake).astype(np.uint8)
+    spikes = ((rng.random((samples, ticks, network.inputs)) < density) & awake).astype(np.uint8)
+    most = network.largest_value(INPUT)
+    return spikes if most == 1 else spikes * rng.integers(1, most + 1, spikes.shape, np.uint8)
 
 
 def ticks_for(network: Network) -> int:
@@ -52,9 +54,11 @@ def ticks_to_reach(projection: Projection, sent: np.ndarray) -> int | None:
 
     None if no neuron ever spikes that has one.
     """
-    _, delays = projection.synapses.dense()
-    longest = projection.synapses.delay_range[1]
-    train = sent[:, :, (delays == longest).any(axis=1)].any(axis=(0, 2))
+    least, longest = projection.synapses.delay_range
+    if least < longest:  # else every source has it, and no matrix needs to be made
+        _, delays = projection.synapses.dense()
+        sent = sent[:, :, (delays == longest).any(axis=1)]
+    train = sent.any(axis=(0, 2))
     return int(train.argmax()) + longest + 1 if train.any() else None
 
 

@@ -48,7 +48,7 @@ class Bench:
         self.rst, self.clear = dut.rst, dut.clear
         self.rst.value = 1
         self.clear.value = 0
-        self.driver = Driver(dut, work["inputs"])
+        self.driver = Driver(dut, work["inputs"], work["graded"])
         self.monitor = Monitor(dut, work["outputs"])
         self.checker = Checker()
         self.taps = [Tap(dut, name, arrays[f"mask.{name}"], self.checker) for name in work["traces"]]

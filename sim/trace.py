@@ -13,7 +13,8 @@ import numpy as np
 
 from lifline.network import Network
 from lifline.neurons import State
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import Layout, address_bits
+from lifline.rtl.plan import block_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,14 +22,23 @@ class Trace:
     """Shape of one population's trace."""
 
     name: str
-    size: int
-    lanes: int
+    layout: Layout
     states: tuple[State, ...]
+
+    @property
+    def size(self) -> int:
+        """Neurons."""
+        return self.layout.size
+
+    @property
+    def lanes(self) -> int:
+        """Neurons of a word."""
+        return self.layout.lanes
 
     @property
     def groups(self) -> int:
         """Words in a tick."""
-        return -(-self.size // self.lanes)
+        return self.layout.groups
 
     @property
     def group_bits(self) -> int:
@@ -51,12 +61,10 @@ class Trace:
         spikes : (..., ticks, size), 0 or 1
         states : mapping of str to (..., ticks, size)
         """
-        padding = [(0, 0)] * (spikes.ndim - 1) + [(0, self.groups * self.lanes - self.size)]
         shape = (*spikes.shape[:-1], self.groups, self.lanes)
 
         def bits(values: np.ndarray, width: int) -> np.ndarray:
-            padded = np.pad(values, padding).reshape(shape)
-            return _to_bits(padded, width).reshape(*shape[:-1], -1)
+            return _to_bits(self.layout.by_group(values), width).reshape(*shape[:-1], -1)
 
         group = np.broadcast_to(
             _to_bits(np.arange(self.groups), self.group_bits), (*shape[:-1], self.group_bits)
@@ -89,9 +97,8 @@ class Trace:
             part = slice(start, start + step)
             bits = np.unpackbits(rows[part], axis=-1, count=self.bits, bitorder="little")
             for where, state in self._places():
-                field = bits[..., where].reshape(len(bits), self.groups * self.lanes, -1)[
-                    :, : self.size
-                ]
+                lanes = bits[..., where].reshape(len(bits), self.groups * self.lanes, -1)
+                field = lanes[:, self.layout.slots]
                 if state is None:
                     spikes[part] = field[..., 0]
                 else:
@@ -111,7 +118,11 @@ class Trace:
 def traces_of(network: Network, lanes: Mapping[str, int]) -> tuple[Trace, ...]:
     """The traces of a network's populations, in the order of their evaluation."""
     return tuple(
-        Trace(population.name, population.size, lanes[population.name], population.neuron.states)
+        Trace(
+            population.name,
+            Layout(population.size, block_of(network, population), lanes[population.name]),
+            population.neuron.states,
+        )
         for population in network.order
     )
 

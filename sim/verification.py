@@ -128,7 +128,7 @@ def _stimulate(
 ) -> tuple[np.ndarray, Recording]:
     """The spikes (samples, ticks, inputs), random where none are given, and what golden makes of them."""
     if spikes is not None:
-        spikes = check_spikes(spikes, network.inputs)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits)
         spikes = spikes if spikes.ndim == 3 else spikes[None]
         check_memory(network, traces, *spikes.shape[:2])
         return spikes, golden.simulate(network, spikes)
@@ -258,7 +258,7 @@ def _known(traces: Sequence[Trace], outcome: Outcome, wanted: Recording) -> Reco
     states: States = {}
     for index, trace in enumerate(traces):
         ticks = wanted.spikes[trace.name].shape[1]
-        number = np.arange(ticks)[:, None] * trace.groups + np.arange(trace.size) // trace.lanes
+        number = np.arange(ticks)[:, None] * trace.groups + trace.layout.slots // trace.lanes
         shown = number < outcome.counts[:, index, None, None]
         runs = len(shown)
         seen = outcome.recording[:runs]

@@ -79,8 +79,8 @@ def random_network(
                 source=source,
                 target=target,
                 synapses=Dense(
-                    _weights(rng, shape, bits),
-                    delays=_delays(rng, shape, 0 if forward else 1, max_delay),
+                    random_weights(rng, shape, bits),
+                    delays=random_delays(rng, shape, 0 if forward else 1, max_delay),
                     weight_bits=bits,
                 ),
             )
@@ -131,14 +131,17 @@ def network_at_ends(rng: np.random.Generator) -> Network:
 
 
 def random_spikes(rng: np.random.Generator, network: Network, samples: int, ticks: int) -> np.ndarray:
-    """Input spikes, uint8 (samples, ticks, inputs): each sample of another density, some ticks silent."""
+    """Input, uint8 (samples, ticks, inputs): each sample of another density, some ticks silent; or graded."""
     density = rng.choice([0.05, 0.2, 0.5, 0.9, 1.0], size=(samples, 1, 1))
     quiet = rng.random((samples, ticks, 1)) < 0.15
     spikes = rng.random((samples, ticks, network.inputs)) < density
-    return (spikes & ~quiet).astype(np.uint8)
+    fired = (spikes & ~quiet).astype(np.uint8)
+    most = network.largest_value(INPUT)
+    return fired if most == 1 else fired * rng.integers(1, most + 1, fired.shape, np.uint8)
 
 
-def _weights(rng: np.random.Generator, shape: tuple[int, int], bits: int) -> np.ndarray:
+def random_weights(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> np.ndarray:
+    """Weights of `bits` bits: from the whole of their range or a part of it, excitatory or of both signs, some 0."""
     limit = 2 ** (bits - 1)
     if rng.random() < _EXTREME:
         return rng.choice(np.array([-limit, limit - 1]), size=shape)
@@ -151,9 +154,10 @@ def _weights(rng: np.random.Generator, shape: tuple[int, int], bits: int) -> np.
     return weights
 
 
-def _delays(
-    rng: np.random.Generator, shape: tuple[int, int], least: int, greatest: int
+def random_delays(
+    rng: np.random.Generator, shape: tuple[int, ...], least: int, greatest: int
 ) -> int | np.ndarray:
+    """One delay for all, or an array of the shape."""
     kind = rng.random()
     if kind < 0.3:
         return least

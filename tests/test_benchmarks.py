@@ -28,6 +28,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     "name",
     [
         "inference",
+        "convolution",
         "training",
         "delays",
         "quantisation",
@@ -35,6 +36,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         pytest.param("growth", marks=pytest.mark.verilator),
         pytest.param("mnist", marks=pytest.mark.verilator),
         pytest.param("simulation", marks=pytest.mark.verilator),
+        pytest.param("encoders", marks=pytest.mark.verilator),
         "boards",
         "resources",
         "area",

@@ -306,7 +306,7 @@ def test_a_full_disk_is_said_with_the_file(tmp_path: Path) -> None:
 )
 def test_spikes_are_checked(spikes: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=f"^here: {message}"):
-        check_spikes(spikes, 3, "here")
+        check_spikes(spikes, 3, where="here")
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.uint64])

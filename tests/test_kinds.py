@@ -56,7 +56,7 @@ ROOT = Path(__file__).resolve().parents[1]
         (lambda: Population("p", 3, 5), "population 'p': neuron must be a neuron such as LIF(…), not 5"),
         (lambda: Projection("a", "b", [[1]], plasticity=3), "projection 'a -> b': plasticity must be a rule or None, not 3"),
         (lambda: Projection("a", "b", [[300]]), "projection 'a -> b': Dense: weights must be in -128 … 127, not 300 at (0, 0)"),
-        (lambda: Network(3, [], [], "p", input_bits=2), "network: input_bits must be in 1 … 1, not 2"),
+        (lambda: Network(3, [], [], "p", input_bits=9), "network: input_bits must be in 1 … 8, not 9"),
     ],
 )  # fmt: skip
 def test_what_a_kind_refuses(make: Any, message: str) -> None:

@@ -49,7 +49,7 @@ def test_products_at_the_edge_of_sixteen_bits(weight: int, events: int) -> None:
 
 @pytest.mark.parametrize("density", [0.01, 0.2])
 def test_products_without_scipy(density: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(product, "_scipy_sparse", lambda: None)
+    monkeypatch.setattr(product, "scipy_sparse", lambda: None)
     rng = np.random.default_rng(1)
     weights = rng.integers(-128, 128, (300, 40)).astype(np.int16)
     for samples in (2, 70):

@@ -11,9 +11,12 @@ except ModuleNotFoundError:
 from lifline import encoders
 
 from . import audio, datasets, losses, surrogate
+from .activity import Activity
+from .connection import Connection
+from .convolution import Conv2d, DelayedConv2d, Pool2d
 from .fitting import Training, fit
 from .integer import check_exact, integer_forward
-from .model import Activity, SpikingNetwork, to_network
+from .model import SpikingNetwork, to_network
 from .neurons import LIF, Izhikevich
 from .samples import Data, Samples
 from .settings import Settings
@@ -23,9 +26,13 @@ from .synapses import DelayedLinear, Synapses
 __all__ = [
     "LIF",
     "Activity",
+    "Connection",
+    "Conv2d",
     "Data",
+    "DelayedConv2d",
     "DelayedLinear",
     "Izhikevich",
+    "Pool2d",
     "Recording",
     "Samples",
     "Settings",

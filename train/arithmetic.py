@@ -45,7 +45,7 @@ def run(
 
     Parameters
     ----------
-    inputs : (samples, ticks, inputs), 0 or 1, of any dtype
+    inputs : (samples, ticks, inputs), 0 or 1, or 0 … 255 where inputs are graded, of any dtype
     neurons : sequence of Neurons
         In the order of their evaluation within a tick.
     kernels : sequence of Kernel
@@ -124,7 +124,6 @@ def _in_step(
 ) -> dict[str, tuple[States, Tensor]]:
     """States and spikes of populations on a loop, tick by tick."""
     future = {name: list(current.unbind()) for name, current in currents.items()}
-    wide = [torch.cat(list(kernel.weights), dim=1) for kernel in kernels]
     rest = {name: current.new_zeros(current.shape[1:]) for name, current in currents.items()}
     before = {n.name: (n.cell.start(rest[n.name]), rest[n.name]) for n in neurons}
     steps: dict[str, list[tuple[States, Tensor]]] = {n.name: [] for n in neurons}
@@ -135,11 +134,10 @@ def _in_step(
             before[n.name] = state, spikes
             steps[n.name].append((state, spikes))
             fired = _passed(n, spikes)
-            for kernel, weights in zip(kernels, wide, strict=True):
+            for kernel in kernels:
                 if kernel.source == n.name:
-                    parts = (fired @ weights).chunk(len(kernel.delays), dim=-1)
                     slots = future[kernel.target]
-                    for delay, part in zip(kernel.delays, parts, strict=True):
+                    for delay, part in zip(kernel.delays, kernel.parts(fired), strict=True):
                         if t + delay < ticks:
                             slots[t + delay] = slots[t + delay] + part
     return {name: gathered(steps[name], before[name][0], currents[name]) for name in steps}

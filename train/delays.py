@@ -17,13 +17,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 import torch
 from torch import Tensor
+
+from .maps import Geometry
 
 #: So many delays are still faster one by one (measured; see ``benchmarks``).
 _ONE_BY_ONE = 4
@@ -34,13 +36,38 @@ _SPARSE = 0.3
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """All synapses from one source to one target, one matrix of weights for each delay."""
+    """All synapses from one source to one target, one matrix of weights, or one convolution's, for each delay."""
 
     source: str
     target: str
     delays: tuple[int, ...]  #: in ticks
-    weights: Tensor  #: (delays, source size, target size)
+    weights: Tensor  #: (delays, source size, target size), or (delays, ky, kx, channels in / groups, channels out)
     quantised: bool = True  #: whether the weights are integers
+    geometry: Geometry | None = None  #: of a convolution
+
+    @property
+    def target_size(self) -> int:
+        """Neurons of the target."""
+        return int(self.weights.shape[2]) if self.geometry is None else self.geometry.sizes[1]
+
+    def product(self, spikes: Tensor, weights: Tensor) -> Tensor:
+        """Currents (…, target size) of spikes (…, source size) through one delay's weights."""
+        if self.geometry is None:
+            return spikes @ weights
+        current = self.geometry.convolve(spikes, weights)
+        # A library may convolve by transforms that round.
+        return current + (current.round() - current).detach() if self.quantised else current
+
+    def parts(self, spikes: Tensor) -> Sequence[Tensor]:
+        """For each delay, the currents (samples, target size) of spikes (samples, source size)."""
+        if self.geometry is None:
+            return (spikes @ self._wide).chunk(len(self.delays), dim=-1)
+        return [self.product(spikes, weights) for weights in self.weights]
+
+    @functools.cached_property
+    def _wide(self) -> Tensor:
+        """(source size, delays · target size): the matrices side by side."""
+        return torch.cat(list(self.weights), dim=1)
 
 
 def delayed_product(spikes: Tensor, kernel: Kernel) -> Tensor:
@@ -48,19 +75,20 @@ def delayed_product(spikes: Tensor, kernel: Kernel) -> Tensor:
 
     Spikes of the type uint8 are given: they have no gradient.  Exact for integers: delay by delay their
     sums are (below 2^24 in float32, 2^53 in float64), and the frequency domain's result, which errs by some
-    parts in a million of the largest sum, is rounded.
+    parts in a million of the largest sum, is rounded.  A convolution goes delay by delay, all ticks at once.
     """
     ticks = len(spikes)
     near = [d for d, delay in enumerate(kernel.delays) if delay < ticks]
-    if len(near) <= _ONE_BY_ONE or not _differentiable(spikes, kernel.weights):
-        times = _times(spikes, kernel.weights.dtype)
+    given = kernel.geometry is not None or not _differentiable(spikes, kernel.weights)
+    if len(near) <= _ONE_BY_ONE or given:
+        times = _times(spikes, kernel)
         total = None
         for d in near:
             delay = kernel.delays[d]
             part = times(ticks - delay, kernel.weights[d])
             part = torch.nn.functional.pad(part, (0, 0, 0, 0, delay, 0)) if delay else part
             total = part if total is None else total + part
-        shape = (*spikes.shape[:2], kernel.weights.shape[2])
+        shape = (*spikes.shape[:2], kernel.target_size)
         return kernel.weights.new_zeros(shape) if total is None else total
     current: Tensor = _Fourier.apply(  # type: ignore[no-untyped-call]
         spikes.to(kernel.weights.dtype), kernel.weights[near], tuple(kernel.delays[d] for d in near)
@@ -68,10 +96,11 @@ def delayed_product(spikes: Tensor, kernel: Kernel) -> Tensor:
     return current + (current.round() - current).detach() if kernel.quantised else current
 
 
-def _times(spikes: Tensor, dtype: torch.dtype) -> Callable[[int, Tensor], Tensor]:
+def _times(spikes: Tensor, kernel: Kernel) -> Callable[[int, Tensor], Tensor]:
     """A function from a number of ticks and weights to the spikes in these first ticks times the weights."""
     _, samples, sources = spikes.shape
-    if spikes.dtype is torch.uint8 and spikes.device.type == "cpu" and spikes.numel():
+    given = spikes.dtype is torch.uint8 and spikes.device.type == "cpu" and spikes.numel()
+    if given and kernel.geometry is None and spikes.amax() <= 1:
         rows = spikes.reshape(-1, sources).numpy()
         events = np.flatnonzero(rows.view(bool))
         if len(events) <= _SPARSE * spikes.numel():
@@ -85,8 +114,8 @@ def _times(spikes: Tensor, dtype: torch.dtype) -> Callable[[int, Tensor], Tensor
                 return product.view(first, samples, -1)
 
             return gathered
-    spikes = spikes.to(dtype)
-    return lambda first, weights: spikes[:first] @ weights
+    values = spikes.to(kernel.weights.dtype)
+    return lambda first, weights: kernel.product(values[:first], weights)
 
 
 class _Gather(torch.autograd.Function):

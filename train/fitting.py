@@ -30,6 +30,7 @@ from .health import Problem, Switch
 from .learner import Learner
 from .losses import find_loss, rate_penalty
 from .model import SpikingNetwork
+from .pruning import Pruning
 from .samples import Data, Samples, split_off
 from .settings import Settings
 
@@ -147,6 +148,8 @@ class _Run:
         if settings.quantised < 1:
             self.first = max(self.first, 1)
         self.delays = [synapses for synapses in model.delayed if synapses.positions.requires_grad]
+        pruned_by = round(settings.pruning * settings.epochs * self.steps)
+        self.pruning = Pruning(model, settings.sparsity, pruned_by)
         self.curves: dict[str, list[float]] = {}
         self.problems: dict[str, str] = {}  # what is wrong, and the line that says so
         self.switch: Switch | None = None
@@ -271,7 +274,10 @@ class _Run:
                     cost = cost + settings.rate_cost / distributed.world() * penalty
                 if settings.delay_cost:
                     cost = cost + settings.delay_cost / distributed.world() * model.delay_cost()
+                if settings.row_cost:
+                    cost = cost + settings.row_cost / distributed.world() * model.row_cost(activity)
                 learner.step(cost)
+                self.pruning.step(epoch * self.steps + start // settings.batch + 1)
                 sums["loss"] += loss.item()
                 sums["train_accuracy"] += int((activity.classes == answers)[:weight].sum())
                 for name, fired in activity.spikes.items():

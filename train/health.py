@@ -11,7 +11,8 @@ import torch
 
 from lifline.synapses import MAX_DELAY
 
-from .model import Activity, SpikingNetwork
+from .activity import Activity
+from .model import SpikingNetwork
 from .neurons import Trainable
 from .neurons.trainable import greatest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 
 import numpy as np
@@ -14,6 +15,7 @@ from lifline.network import Network, Projection
 from lifline.recording import Recording
 
 from .arithmetic import Neurons, run
+from .connection import integer_kernel
 from .delays import Kernel
 from .neurons import States, integer_cell, largest_integer
 
@@ -36,7 +38,7 @@ def integer_forward(
     Parameters
     ----------
     network : Network
-    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
     dtype : torch.float64 or torch.float32
         Floating-point numbers that hold the integers; see :func:`check_exact`.
     device : torch.device or str
@@ -54,7 +56,7 @@ def integer_forward(
         If `dtype` cannot hold the network's integers exactly.
     """
     check_exact(network, dtype)
-    spikes = check_spikes(spikes, network.inputs)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
     neurons = sum(population.size for population in network.populations)
@@ -89,7 +91,7 @@ def evaluate(
     Parameters
     ----------
     network : Network
-    inputs : Tensor (samples, ticks, inputs), 0 or 1
+    inputs : Tensor (samples, ticks, inputs), 0 … 2^input_bits − 1
 
     Returns
     -------
@@ -102,15 +104,8 @@ def evaluate(
     cells = {p.name: integer_cell(p.neuron, p.size, like) for p in network.order}
 
     def kernel(projection: Projection) -> Kernel:
-        weights, ticks = projection.synapses.dense()
-        delays = np.unique(ticks)
-        return Kernel(
-            source=projection.source,
-            target=projection.target,
-            delays=tuple(delays.tolist()),
-            weights=like.new_tensor(np.stack([np.where(ticks == d, weights, 0) for d in delays]))
-            * cells[projection.target].gain,
-        )
+        made = integer_kernel(projection.synapses, projection.source, projection.target, like)
+        return dataclasses.replace(made, weights=made.weights * cells[projection.target].gain)
 
     with torch.autocast(inputs.device.type, enabled=False):
         return run(
@@ -153,7 +148,8 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
     for population in network.populations:
         drive = np.zeros(population.size, np.int64)
         for projection in network.incoming(population.name):
-            drive += np.abs(projection.synapses.dense()[0]).sum(axis=0)
+            low, high = projection.synapses.current_range()
+            drive += (high - low) * network.largest_value(projection.source)
         largest = largest_integer(population.neuron, drive)
         if largest > 2**bits:
             raise NetworkError(

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from lifline.errors import InputError
 
-from .model import Activity
+from .activity import Activity
 
 Loss = Callable[[Activity, Tensor, float], Tensor]
 

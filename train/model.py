@@ -16,7 +16,7 @@ exported :class:`~lifline.network.Network`.  Both go through the same functions,
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -26,45 +26,16 @@ from torch import Tensor, nn
 
 from lifline.errors import InputError, NetworkError
 from lifline.network import INPUT, Network, Population, Projection
-from lifline.synapses import Dense
+from lifline.values import check_integer
 
+from .activity import Activity
 from .arithmetic import Neurons, loops, run
+from .connection import Connection, Delayed, connection
 from .delays import Kernel
 from .integer import check_exact, evaluate
 from .neurons import States, Trainable, trainable
-from .neurons.trainable import exact, integers
-from .synapses import DelayedLinear, Synapses
-
-
-@dataclasses.dataclass(frozen=True)
-class Activity:
-    """What a model did, as tensors; in training mode they carry gradients."""
-
-    spikes: dict[str, Tensor]  #: for each population: 0 or 1, (samples, ticks, size)
-    states: dict[str, States]  #: for each population: each state in the contract's units, likewise
-    scale: dict[
-        str, Tensor
-    ]  #: for each population: the contract's units to one of the model's, () or (size,)
-    output: str  #: the output population
-    readout: bool  #: whether the output never resets, and so answers by its membrane
-
-    @property
-    def membrane(self) -> dict[str, Tensor]:
-        """For each population v[t] in the contract's units, (samples, ticks, size)."""
-        return {name: states["membrane"] for name, states in self.states.items()}
-
-    @property
-    def scores(self) -> Tensor:
-        """(samples, outputs): spikes of each output neuron, or its membrane, in the model's units, summed."""
-        if self.readout:
-            return self.membrane[self.output].sum(dim=1) / self.scale[self.output]
-        return self.spikes[self.output].sum(dim=1)
-
-    @property
-    def classes(self) -> Tensor:
-        """(samples,): the output neuron of the highest score; a tie goes to the lower index."""
-        values = self.membrane if self.readout else self.spikes
-        return values[self.output].sum(dim=1).argmax(dim=1)
+from .neurons.trainable import integers
+from .synapses import Synapses
 
 
 class SpikingNetwork(nn.Module):
@@ -72,16 +43,19 @@ class SpikingNetwork(nn.Module):
 
     Parameters
     ----------
-    inputs : int
-        Number of input channels; projections call them ``"input"``.
+    inputs : int or (height, width, channels)
+        Number of inputs, or the shape of a map of them; projections call them ``"input"``.
     populations : mapping of str to LIF, or another kind that learns
-    projections : iterable of (source name, target name, Synapses)
+    projections : iterable of (source name, target name, Synapses, Conv2d or another connection)
         Several between the same two are allowed, and from a population to itself; every loop must hold a
         projection whose delays are all 1 or more.
     output : str, optional
         By default the last population.
     quantize : bool
         With False, training mode runs the plain floating-point network: no rounding, no saturation.
+    input_bits : int
+        1 … 8.  With more than 1 inputs are graded, 0 … 2^input_bits − 1; the greatest counts as a spike does, in the
+        model's units.
 
     Raises
     ------
@@ -105,28 +79,23 @@ class SpikingNetwork(nn.Module):
 
     def __init__(
         self,
-        inputs: int,
+        inputs: int | tuple[int, int, int],
         populations: Mapping[str, Trainable],
-        projections: Iterable[tuple[str, str, Synapses]],
+        projections: Iterable[tuple[str, str, Connection]],
         output: str | None = None,
         *,
         quantize: bool = True,
+        input_bits: int = 1,
     ) -> None:
         super().__init__()
         projections = list(projections)
-        self.inputs = inputs
+        self.shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
+        self.inputs = math.prod(self.shape)
+        self.input_bits = check_integer("network: input_bits", input_bits, 1, 8)
         self.output = output if output is not None else next(reversed(list(populations)), "")
         self.quantize = quantize
         for source, target, synapses in projections:
-            sizes = [
-                inputs if name == INPUT else getattr(populations.get(name), "size", None)
-                for name in (source, target)
-            ]
-            if None not in sizes and synapses.shape != tuple(sizes):
-                raise NetworkError(
-                    f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "
-                    f"(source size, target size) = {tuple(sizes)}"
-                )
+            self._check_sizes(source, target, synapses, populations)
         # Lists, since torch's ModuleDict refuses some names that the contract allows.
         self.names = tuple(populations)
         self.routes = tuple((source, target) for source, target, _ in projections)
@@ -148,6 +117,28 @@ class SpikingNetwork(nn.Module):
                     "give one of them min_delay=1"
                 )
 
+    def _check_sizes(
+        self, source: str, target: str, synapses: Connection, populations: Mapping[str, Trainable]
+    ) -> None:
+        """Refuse synapses between other sizes or shapes than their source and target have; names are checked later."""
+        shapes = [
+            self.shape if name == INPUT else getattr(populations.get(name), "shape", None)
+            for name in (source, target)
+        ]
+        if None in shapes:
+            return
+        sizes = tuple(math.prod(shape) for shape in shapes)
+        if synapses.shape != sizes:
+            raise NetworkError(
+                f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "
+                f"(source size, target size) = {sizes}"
+            )
+        for name, shape, wanted in zip((source, target), shapes, synapses.fits, strict=True):
+            if wanted not in (None, shape):
+                raise NetworkError(
+                    f"projection {source} -> {target}: '{name}' has the shape {shape}, its convolution is for {wanted}"
+                )
+
     @classmethod
     def feed_forward(cls, inputs: int, *layers: Trainable, weight_bits: int = 8) -> SpikingNetwork:
         """A chain of fully connected populations, called hidden1, hidden2, …, output."""
@@ -165,18 +156,17 @@ class SpikingNetwork(nn.Module):
     @classmethod
     def from_network(cls, network: Network) -> SpikingNetwork:
         """A model that exports `network` again, and can be trained further from there."""
-        populations = {p.name: trainable(p.neuron, p.size) for p in network.populations}
+        populations = {p.name: trainable(p.neuron, _size(p.shape)) for p in network.populations}
         projections = []
         for projection in network.projections:
-            weights, delays = projection.synapses.dense()
-            synapses = Synapses(
-                *weights.shape,
-                delays=delays,
-                weight_bits=projection.synapses.weight_bits,
-                weights=exact(weights, float(populations[projection.target].scale)),
-            )
+            scale = float(populations[projection.target].scale)
+            synapses = connection(projection.synapses, scale)
+            synapses.weights.data *= network.largest_value(projection.source)
             projections.append((projection.source, projection.target, synapses))
-        model = cls(network.inputs, populations, projections, network.output)
+        model = cls(
+            _size(network.input_shape), populations, projections, network.output,
+            input_bits=network.input_bits,
+        )  # fmt: skip
         if any(buffer.dtype is torch.float64 for n in model.neurons for buffer in n.buffers()):
             model.double()  # what float32 does not hold
         return model
@@ -186,25 +176,25 @@ class SpikingNetwork(nn.Module):
         return cast(Trainable, self.neurons[self.names.index(name)])
 
     @property
-    def projections(self) -> list[tuple[str, str, Synapses]]:
+    def projections(self) -> list[tuple[str, str, Connection]]:
         """(source, target, synapses) of every projection."""
-        synapses = cast(Iterable[Synapses], self.synapses)
+        synapses = cast(Iterable[Connection], self.synapses)
         return [(*route, s) for route, s in zip(self.routes, synapses, strict=True)]
 
-    def incoming(self, name: str) -> list[Synapses]:
+    def incoming(self, name: str) -> list[Connection]:
         """The synapses that end at population `name`."""
         return [synapses for _, target, synapses in self.projections if target == name]
 
     @property
-    def delayed(self) -> list[DelayedLinear]:
+    def delayed(self) -> list[Delayed]:
         """The synapses that learn their delays."""
-        return [synapses for synapses in self.synapses if isinstance(synapses, DelayedLinear)]
+        return [synapses for synapses in self.synapses if isinstance(synapses, Delayed)]
 
     @torch.no_grad()
     def fold(self) -> None:
         """Multiply batch normalisation into weights and biases, for good; it trains quantised from then on."""
         for source, target, synapses in self.projections:
-            synapses.weights.mul_(self._gain(source, target))
+            synapses.weights.mul_(synapses.per_target(self._gain(source, target)))
         for name in self.names:
             if self.population(name).norm is not None:
                 self.population(name).fold()
@@ -223,12 +213,26 @@ class SpikingNetwork(nn.Module):
             costs.append((largest - smallest) * synapses.shape[1])
         return torch.stack(costs).sum() if costs else next(self.parameters()).new_zeros(())
 
+    def row_cost(self, activity: Activity) -> Tensor:
+        """The rows of synapses that a sample's spikes read, in the mean, in thousands; with a gradient by the spikes.
+
+        A row is as wide as the target's channels: a spike reads one of a dense projection, and of a convolution one
+        for each position of the map that its kernel lies on.  So many cycles they take in the gateware, with
+        as many lanes as channels.
+        """
+        total = next(self.parameters()).new_zeros(())
+        for source, _, synapses in self.projections:
+            if source != INPUT:
+                spikes = activity.spikes[source]
+                total = total + (spikes.sum(dim=1) @ synapses.rows().to(spikes)).mean()
+        return total / 1000
+
     def forward(self, spikes: Tensor | np.ndarray) -> Activity:
         """Run every sample from rest.
 
         Parameters
         ----------
-        spikes : (samples, ticks, inputs), 0 or 1
+        spikes : (samples, ticks, inputs), 0 or 1, or 0 … 2^input_bits − 1
 
         Returns
         -------
@@ -247,12 +251,7 @@ class SpikingNetwork(nn.Module):
             raise InputError(
                 f"spikes: shape is {tuple(inputs.shape)}, must be (samples, ticks, {self.inputs})"
             )
-        if inputs.numel() and not (
-            inputs.amax() <= 1
-            if inputs.dtype is torch.uint8
-            else torch.equal(inputs, (inputs != 0).to(inputs))
-        ):
-            raise InputError("spikes must be 0 or 1; see lifline.encoders for other data")
+        self._check_values(inputs)
         if not self.training:
             scales = {name: self._scale(name) for name in self.names}
             spiked, states = evaluate(to_network(self), inputs)
@@ -262,7 +261,22 @@ class SpikingNetwork(nn.Module):
         else:
             scales = dict.fromkeys(self.names, next(self.parameters()).new_ones(()))
             spiked, states = self._train_forward(inputs, scales)
+        scales = {name: self.population(name).spread(scale) for name, scale in scales.items()}
         return Activity(spiked, states, scales, self.output, self.population(self.output).readout)
+
+    def _check_values(self, inputs: Tensor) -> None:
+        if not inputs.numel():
+            return
+        most = 2**self.input_bits - 1
+        if inputs.dtype is torch.uint8:
+            right = bool(inputs.amax() <= most)
+        elif most == 1:
+            right = torch.equal(inputs, (inputs != 0).to(inputs))
+        else:
+            right = torch.equal(inputs, inputs.clamp(0, most).round())
+        if not right:
+            values = "0 or 1" if most == 1 else f"integers in 0 … {most}"
+            raise InputError(f"spikes must be {values}; see lifline.encoders for other data")
 
     @property
     def _quantizes(self) -> bool:
@@ -274,7 +288,8 @@ class SpikingNetwork(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, States]]:
         quantised = self._quantizes
         cells = {
-            name: self.population(name).cell(scales[name], quantised=quantised) for name in self._order
+            name: (p := self.population(name)).cell(p.spread(scales[name]), quantised=quantised)
+            for name in self._order
         }
 
         def neurons(name: str) -> Neurons:
@@ -282,8 +297,12 @@ class SpikingNetwork(nn.Module):
             normalise = None if population.norm is None else population.normalise
             return Neurons(name, cells[name], normalise, population.kept(len(inputs)))
 
-        def kernel(source: str, target: str, synapses: Synapses) -> Kernel:
-            weights = synapses.in_units(scales[target]) if quantised else synapses.weights
+        def kernel(source: str, target: str, synapses: Connection) -> Kernel:
+            unit = self._unit(source)
+            if quantised:
+                weights = synapses.in_units(scales[target] * unit)
+            else:
+                weights = synapses.weights if unit == 1 else synapses.weights * unit
             if cells[target].gain != 1:
                 weights = weights * cells[target].gain
             return synapses.kernel(weights, source, target, quantised=quantised)
@@ -294,8 +313,12 @@ class SpikingNetwork(nn.Module):
             [kernel(*projection) for projection in self.projections],
         )
 
+    def _unit(self, source: str) -> float:
+        """What a spike's value of 1 counts: the greatest value of a graded input counts as much as a spike."""
+        return 1 / (2**self.input_bits - 1) if source == INPUT else 1.0
+
     def _gain(self, source: str, target: str) -> Tensor:
-        """What batch normalisation multiplies a projection's weights by, () or (target size,)."""
+        """What batch normalisation multiplies a projection's weights by, () or (channels of the target,)."""
         gain, _ = self.population(target).gain_and_offset()
         inner = any({source, target} <= set(loop) for loop in self._loops)
         return torch.ones_like(gain) if inner else gain
@@ -306,12 +329,14 @@ class SpikingNetwork(nn.Module):
         population = self.population(name)
         if not isinstance(population.scale, str):
             return torch.full_like(population.bias.sum(), population.scale)
-        limits = [  # for each neuron, what its weights allow, and what its own parameters do
-            (synapses.weights * self._gain(source, target)).abs().amax(dim=0) / synapses.high
+        limits = [  # for each channel, what its weights allow, and what its own parameters do
+            population.by_channel(synapses.largest(self._gain(source, target) * self._unit(source)))
+            / synapses.high
             for source, target, synapses in self.projections
             if target == name
         ]
-        least = torch.stack([*limits, population.least_unit()]).amax(dim=0)
+        limits.append(population.by_channel(population.least_unit()))
+        least = torch.stack(limits).amax(dim=0)
         if population.scale != "per_neuron":
             least = least.max()
         scale = torch.where(least > 0, 1 / least, 1.0)
@@ -343,31 +368,39 @@ def to_network(
         If the contract cannot hold a parameter, or the integers could be too large to be exact.
     """
     scales = {target: model._scale(target) for target in model.names}
+    shapes = {INPUT: model.shape, **{target: model.population(target).shape for target in model.names}}
     projections = []
     for source, target, synapses in model.projections:
         weights: Tensor = synapses.weights
         if target in scales:
-            weights = synapses.in_units(scales[target] * model._gain(source, target))
-        with _naming(f"projection {source} -> {target}"):
-            dense = Dense(
-                integers(weights), synapses.rounded_delays().cpu().numpy(), synapses.weight_bits
+            weights = synapses.in_units(
+                scales[target] * model._gain(source, target) * model._unit(source)
             )
-        projections.append(Projection(source=source, target=target, synapses=dense))
+        with _naming(f"projection {source} -> {target}"):
+            projections.append(Projection(source, target, synapses.structure(integers(weights))))
     populations = []
     for target in model.names:
         population = model.population(target)
         low = high = np.zeros(population.size, np.int64)
         for projection in projections:
-            if projection.target == target:
-                dense_weights, _ = projection.synapses.dense()
-                low = low + dense_weights.clip(max=0).sum(axis=0)
-                high = high + dense_weights.clip(min=0).sum(axis=0)
+            if projection.target == target and projection.source in shapes:
+                least, greatest = projection.bound(shapes).synapses.current_range()
+                top = 2**model.input_bits - 1 if projection.source == INPUT else 1
+                low, high = low + top * least, high + top * greatest
         with _naming(f"population '{target}'"):
-            neuron = population.neuron(scales[target], low, high)
-        populations.append(Population(target, population.size, neuron))
-    network = Network(model.inputs, populations, projections, model.output, name, dict(metadata or {}))
+            neuron = population.neuron(population.spread(scales[target]), low, high)
+        populations.append(Population(target, _size(population.shape), neuron))
+    network = Network(
+        _size(model.shape), populations, projections, model.output, name, dict(metadata or {}),
+        input_bits=model.input_bits,
+    )  # fmt: skip
     check_exact(network)
     return network
+
+
+def _size(shape: tuple[int, ...]) -> Any:
+    """A number of neurons, or the shape of a map."""
+    return shape[0] if len(shape) == 1 else shape
 
 
 @contextlib.contextmanager

@@ -128,6 +128,17 @@ class Settings:
     delay_cost: float = setting(
         0.0, "weight of the length of all delay lines in the loss", NOT_NEGATIVE
     )
+    row_cost: float = setting(
+        0.0,
+        "weight of a thousand rows of synapses a sample in the loss: cycles, see docs",
+        NOT_NEGATIVE,
+    )
+    sparsity: float = setting(
+        0.0, "fraction of each matrix's weights that is pruned, the smallest", BELOW_ONE
+    )
+    pruning: float = setting(
+        0.5, "fraction of the epochs in which they go, from the first on", Range(0, 1, above=True)
+    )
     validation: float = setting(
         0.0, "fraction of the training samples held out, to choose settings by", BELOW_ONE
     )

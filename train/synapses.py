@@ -1,20 +1,19 @@
-"""Synapses: weights, and delays that are given or learned."""
+"""Synapses from every neuron of a source to every neuron of a target, with delays that are given or learned."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lifline.errors import InputError, NetworkError
-from lifline.synapses import MAX_DELAY
+from lifline import synapses as kinds
+from lifline.errors import NetworkError
 
-from .delays import Kernel, delayed_product, gaussian
+from .connection import Connection, Delayed, connection
+from .neurons.trainable import exact
 
 
-class Synapses(nn.Module):
+class Synapses(Connection):
     """All synapses from one source to one target, with delays that stay as they are.
 
     Parameters
@@ -26,12 +25,18 @@ class Synapses(nn.Module):
         2 … 16.
     weights : Tensor (source size, target size), optional
         Their start; by default uniform with the variance ``1 / source size``.
+    listed : bool Tensor (source size, target size), optional
+        Which synapses there are: the others stay at 0, and it is exported as :class:`lifline.Sparse`.  By default all.
 
     Raises
     ------
     NetworkError
         If `weights` or `delays` have another shape, or a delay is not in 0 … 255.
     """
+
+    listed: Tensor | None
+    #: Whether weights were pruned, so that it is exported as `Sparse` where that takes fewer bits.
+    pruned: bool = False
 
     def __init__(
         self,
@@ -41,60 +46,80 @@ class Synapses(nn.Module):
         delays: int | np.ndarray | Tensor = 0,
         weight_bits: int = 8,
         weights: Tensor | None = None,
+        listed: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        self.shape = (source_size, target_size)
-        if weights is None:
-            bound = (3 / source_size) ** 0.5
-            weights = torch.empty(self.shape).uniform_(-bound, bound)
-        ticks = torch.tensor(np.array(delays), dtype=torch.int64)
-        if weights.shape != self.shape or ticks.shape not in ((), self.shape):
+        shape = (source_size, target_size)
+        ticks = np.array(delays)
+        if (weights is not None and weights.shape != shape) or ticks.shape not in ((), shape):
+            found = shape if weights is None else tuple(weights.shape)
             raise NetworkError(
-                f"synapses: weights {tuple(weights.shape)} and delays {tuple(ticks.shape)} must have the "
-                f"shape (source size, target size) = {self.shape}"
+                f"synapses: weights {found} and delays {ticks.shape} must have the shape (source size, target "
+                f"size) = {shape}"
             )
-        if ticks.min() < 0 or ticks.max() > MAX_DELAY:
-            raise NetworkError(
-                f"synapses: delays must be in 0 … {MAX_DELAY}, not {int(ticks.min())} … {int(ticks.max())}"
-            )
-        self.weight_bits = weight_bits
-        self.weights = nn.Parameter(weights.detach().clone())
-        self._set_delays(ticks.expand(self.shape).clone())
+        super().__init__(
+            shape, uniform(shape, source_size, weights), delays=ticks, weight_bits=weight_bits
+        )
+        self._list(listed)
 
-    def _set_delays(self, ticks: Tensor) -> None:
-        self.register_buffer("delays", ticks)
+    def _list(self, listed: Tensor | None) -> None:
+        self.register_buffer("listed", listed)
+        if listed is not None:
+            if listed.shape != self.shape or listed.dtype is not torch.bool:
+                raise NetworkError(
+                    f"synapses: listed must be bool with the shape {self.shape}, not {listed.dtype} "
+                    f"{tuple(listed.shape)}"
+                )
+            self.weights.data.mul_(listed)
+            self.weights.register_hook(lambda gradient: gradient * self.listed)
 
-    @property
-    def high(self) -> int:
-        """The greatest integer weight."""
-        return int(2 ** (self.weight_bits - 1)) - 1
-
-    def rounded_delays(self) -> Tensor:
-        """int64 (source size, target size): the delays of the integer network, in ticks."""
-        delays: Tensor = self.get_buffer("delays")
-        return delays
-
-    @property
-    def least_delay(self) -> int:
-        """The shortest delay that a synapse has, or may learn."""
-        return int(self.rounded_delays().min())
-
-    def in_units(self, scale: float | Tensor) -> Tensor:
-        """Weights · `scale` as integers of `weight_bits`; gradients pass through the rounding."""
-        scaled = self.weights * scale
-        return (scaled + (scaled.round() - scaled).detach()).clamp(-self.high - 1, self.high)
-
-    def kernel(self, weights: Tensor, source: str, target: str, *, quantised: bool) -> Kernel:
-        """`weights` (source size, target size), each at its delay."""
-        delays = self.rounded_delays()
-        if delays.min() == delays.max():
-            return Kernel(source, target, (int(delays.min()),), weights[None], quantised)
-        distinct = torch.unique(delays)
-        slices = weights * (delays == distinct.view(-1, 1, 1))
-        return Kernel(source, target, tuple(distinct.tolist()), slices, quantised)
+    def structure(self, weights: np.ndarray) -> kinds.Synapses:
+        delays: np.ndarray = self.rounded_delays().cpu().numpy()
+        dense = kinds.Dense(weights, delays, self.weight_bits)
+        if self.listed is None and not (self.pruned and weights.any()):
+            return dense
+        there = weights != 0 if self.listed is None else self.listed.cpu().numpy()
+        sources, targets = np.nonzero(there)
+        sparse = kinds.Sparse(
+            sources, targets, weights[there], delays[there], weight_bits=self.weight_bits
+        )
+        if self.listed is None:
+            bits = sparse.bound(weights.shape[:1], weights.shape[1:]).memory_bits
+            return sparse if bits < dense.memory_bits else dense
+        return sparse
 
 
-class DelayedLinear(Synapses):
+def uniform(shape: tuple[int, ...], fan_in: int, weights: Tensor | None = None) -> Tensor:
+    """`weights`, or such as have the variance 1 / `fan_in`."""
+    if weights is not None:
+        return weights
+    bound = (3 / fan_in) ** 0.5
+    return torch.empty(shape).uniform_(-bound, bound)
+
+
+@connection.register
+def _(synapses: kinds.Dense, scale: float) -> Connection:
+    return _matrix(synapses, scale, None)
+
+
+@connection.register
+def _(synapses: kinds.Sparse, scale: float) -> Connection:
+    listed = np.zeros(synapses.shape, bool)
+    listed[synapses.sources, synapses.targets] = True
+    return _matrix(synapses, scale, torch.from_numpy(listed))
+
+
+def _matrix(synapses: kinds.Synapses, scale: float, listed: Tensor | None) -> Synapses:
+    weights, delays = synapses.dense()
+    return Synapses(
+        *weights.shape,
+        delays=delays,
+        weight_bits=synapses.weight_bits,
+        weights=exact(weights, scale),
+        listed=listed,
+    )
+
+
+class DelayedLinear(Delayed, Synapses):
     """A linear layer in which every synapse learns its delay, besides its weight.
 
     While it learns, a synapse's weight is spread over time by a Gaussian around its `positions`, whose
@@ -139,12 +164,6 @@ class DelayedLinear(Synapses):
     torch.Size([8, 100, 256])
     """
 
-    #: Below this width the Gaussian is no wider than a tick, and its gradient is lost.
-    LEAST_SIGMA: ClassVar = 0.5
-
-    start: Tensor  #: int64 (source size, target size): the rounded delays before learning
-    _sigma: Tensor
-
     def __init__(
         self,
         source_size: int,
@@ -158,70 +177,20 @@ class DelayedLinear(Synapses):
         weights: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> None:
-        if not 0 <= min_delay <= max_delay <= MAX_DELAY:
-            raise InputError(
-                f"delays must have 0 ≤ min_delay ≤ max_delay ≤ {MAX_DELAY}, not {min_delay} … {max_delay}"
+        shape = (source_size, target_size)
+        if weights is not None and weights.shape != shape:
+            raise NetworkError(
+                f"synapses: weights {tuple(weights.shape)} must have the shape (source size, target size) = {shape}"
             )
-        self._range = (min_delay, max_delay)
-        super().__init__(source_size, target_size, weight_bits=weight_bits, weights=weights)
-        shape = (source_size, 1 if axonal else target_size)
-        if positions is None:
-            positions = torch.empty(shape).uniform_(min_delay, max_delay)
-        if positions.shape != shape:
-            raise NetworkError(f"positions: shape is {tuple(positions.shape)}, must be {shape}")
-        self.positions = nn.Parameter(positions.detach().clone().to(self.weights.dtype))
-        widest = max((max_delay - min_delay) / 2, self.LEAST_SIGMA)
-        self.register_buffer("_sigma", torch.tensor(widest, dtype=torch.float64))
-        self.register_buffer("start", self.rounded_delays())
-        if sigma is not None:
-            self.sigma = sigma
-
-    def _set_delays(self, ticks: Tensor) -> None:
-        """The delays are those of `positions`."""
-
-    @property
-    def sigma(self) -> float:
-        """Standard deviation of the Gaussian, in ticks; 0: each synapse lies on its rounded delay."""
-        return float(self._sigma)
-
-    @sigma.setter
-    def sigma(self, value: float) -> None:
-        if not 0 <= value < np.inf:
-            raise InputError(f"sigma must be 0 or more ticks, not {value}")
-        self._sigma.fill_(value)
-
-    @property
-    def least_delay(self) -> int:
-        """The shortest delay that a synapse may learn."""
-        return self._range[0]
-
-    @property
-    def delay_range(self) -> tuple[int, int]:
-        """The shortest and the longest delay that a synapse may learn."""
-        return self._range
-
-    def anneal(self, progress: float) -> None:
-        """Set `sigma` for a fraction of the annealing, 0 … 1: exponentially, from half the range to ½ tick."""
-        low, high = self._range
-        widest = max((high - low) / 2, self.LEAST_SIGMA)
-        self.sigma = widest * (self.LEAST_SIGMA / widest) ** min(max(progress, 0.0), 1.0)
-
-    @torch.no_grad()
-    def rounded_delays(self) -> Tensor:
-        """int64 (source size, target size): the positions, rounded and within the range."""
-        rounded = self.positions.round().clamp(*self._range).to(torch.int64)
-        return rounded.expand(self.shape).clone()
-
-    def kernel(self, weights: Tensor, source: str, target: str, *, quantised: bool) -> Kernel:
-        """`weights` (source size, target size), each spread around its position."""
-        if not (self.training and self.sigma):
-            return super().kernel(weights, source, target, quantised=quantised)
-        low, high = self._range
-        self.positions.data.clamp_(low, high)
-        spread = gaussian(self.positions - low, self.sigma, high - low + 1)
-        return Kernel(source, target, tuple(range(low, high + 1)), weights * spread, quantised=False)
-
-    def forward(self, spikes: Tensor) -> Tensor:
-        """Currents (samples, ticks, target size) of spikes (samples, ticks, source size), both floating."""
-        kernel = self.kernel(self.weights, "", "", quantised=False)
-        return delayed_product(spikes.transpose(0, 1).contiguous(), kernel).transpose(0, 1)
+        Delayed.__init__(
+            self,
+            shape,
+            uniform(shape, source_size, weights),
+            positions=positions,
+            positions_shape=(source_size, 1 if axonal else target_size),
+            max_delay=max_delay,
+            min_delay=min_delay,
+            sigma=sigma,
+            weight_bits=weight_bits,
+        )
+        self._list(None)

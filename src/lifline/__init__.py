@@ -4,7 +4,7 @@ from .errors import CheckError, InputError, LiflineError, MissingExtra, NetworkE
 from .network import INPUT, Network, Population, Projection
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
 from .recording import Divergence, Recording
-from .synapses import Dense
+from .synapses import Convolution, Dense, Sparse, average_pool, fuse, sum_pool
 
 __version__ = "0.2.0"
 
@@ -13,6 +13,7 @@ __all__ = [
     "LIF",
     "Adaptation",
     "CheckError",
+    "Convolution",
     "Dense",
     "Divergence",
     "InputError",
@@ -26,6 +27,10 @@ __all__ = [
     "Projection",
     "Recording",
     "Reset",
+    "Sparse",
     "ToolError",
     "__version__",
+    "average_pool",
+    "fuse",
+    "sum_pool",
 ]

@@ -1,8 +1,8 @@
 """Typed fields: what a field of a kind holds, said in one place.
 
 A *kind* (a neuron model, a synapse structure, a plasticity rule) is a frozen dataclass whose fields are
-made with :func:`integer`, :func:`per_neuron`, :func:`array`, :func:`choice`, :func:`flag` and
-:func:`part`.  Each carries its range, its shape and a one-line meaning.  Validation, files, summaries,
+made with :func:`integer`, :func:`pair`, :func:`per_neuron`, :func:`array`, :func:`choice`, :func:`flag`
+and :func:`part`.  Each carries its range, its shape and a one-line meaning.  Validation, files, summaries,
 first-divergence reports, random test networks and the tables of ``docs/contract.md`` read them, so that
 a new kind needs none of these to be changed::
 
@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from .errors import NetworkError
-from .values import check_array, check_integer, equal, short
+from .values import brief, check_array, check_integer, equal, in_words, shape_in_words, short
 
 Bound = int | Callable[[Any], int]
 
@@ -73,7 +73,7 @@ class Ranged(Field):
 
     @property
     def range(self) -> str:
-        return f"{_text(self.low)} … {_text(self.high)}"
+        return f"{in_words(self.low)} … {in_words(self.high)}"
 
     @property
     def late(self) -> bool:
@@ -89,11 +89,29 @@ class Integer(Ranged):
 
 
 @dataclasses.dataclass(frozen=True)
+class Pair(Ranged):
+    """An integer for each axis of a map: (y, x), or one for both."""
+
+    def check(self, where: str, value: Any, owner: Kind) -> tuple[int, int]:
+        if not isinstance(value, tuple | list):
+            value = (value, value)
+        if len(value) != 2:
+            raise NetworkError(f"{where} must be one integer or (y, x), not {brief(value)}")
+        low, high = bound(self.low, owner), bound(self.high, owner)
+        y, x = (check_integer(where, number, low, high) for number in value)
+        return y, x
+
+    def pack(self, value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+        return list(value)
+
+
+@dataclasses.dataclass(frozen=True)
 class Array(Ranged):
     """An array of integers; read-only int64 once its owner is made."""
 
     per: str = "neuron"  #: what there is a number for: a neuron, a synapse, an entry of a table
-    axes: int = 1  #: of the array
+    axes: tuple[str, ...] = ("size",)  #: of the array
+    or_axes: tuple[str, ...] = ()  #: of the array, where it has fewer
     one: bool = True  #: whether one integer for all will do
     unit: str = ""  #: such as "1/256"
     storage: str = "int32"  #: dtype in a file
@@ -101,10 +119,9 @@ class Array(Ranged):
     def check(self, where: str, value: Any, owner: Kind) -> np.ndarray:
         low, high = bound(self.low, owner), bound(self.high, owner)
         values = check_array(where, value, low=low, high=high)
-        if values.ndim != self.axes and not (self.one and values.ndim == 0):
-            shape = {"neuron": "(size,)", "synapse": "(source size, target size)"}.get(
-                self.per, "(entries,)"
-            )
+        shapes = [axes for axes in (self.or_axes, self.axes) if axes]
+        if values.ndim not in map(len, shapes) and not (self.one and values.ndim == 0):
+            shape = " or ".join(shape_in_words(axes) for axes in shapes)
             one = "be one integer or " if self.one else ""
             raise NetworkError(f"{where} must {one}have the shape {shape}, not {values.shape}")
         if values.ndim and 0 in values.shape:
@@ -182,6 +199,11 @@ def integer(meaning: str, *, low: Bound, high: Bound, default: Any = _MISSING) -
     return _field(Integer(meaning, low=low, high=high), default)
 
 
+def pair(meaning: str, *, low: Bound, high: Bound, default: Any = _MISSING) -> Any:
+    """A field: an integer for each axis of a map, (y, x), or one for both."""
+    return _field(Pair(meaning, low=low, high=high), default)
+
+
 def per_neuron(
     meaning: str,
     *,
@@ -199,7 +221,8 @@ def array(
     meaning: str,
     *,
     per: str,
-    axes: int,
+    axes: tuple[str, ...],
+    or_axes: tuple[str, ...] = (),
     low: Bound,
     high: Bound,
     default: Any = _MISSING,
@@ -208,7 +231,7 @@ def array(
 ) -> Any:
     """A field: an array of integers, one `per` "synapse" or table "entry"; with a default, one for all will do."""
     one = default is not _MISSING
-    return _field(Array(meaning, False, low, high, per, axes, one, unit, storage), default)
+    return _field(Array(meaning, False, low, high, per, axes, or_axes, one, unit, storage), default)
 
 
 def choice(meaning: str, of: type[enum.Enum], default: Any = _MISSING) -> Any:
@@ -370,16 +393,3 @@ def table(kind: type[Kind], part_of: str = "") -> list[tuple[str, str, str]]:
 def bound(value: Bound, owner: Any) -> int:
     """An end of a range."""
     return value(owner) if callable(value) else value
-
-
-def _text(value: Bound) -> str:
-    """An end of a range, for tables: a function by its docstring."""
-    if callable(value):
-        return (value.__doc__ or "…").rstrip(".")
-    for power in (15, 16, 31, 23):
-        for offset, text in ((0, ""), (1, " − 1")):
-            if value == 2**power - offset:
-                return f"2^{power}{text}"
-            if value == -(2**power) and not offset:
-                return f"−2^{power}"
-    return str(value).replace("-", "−")

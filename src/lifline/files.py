@@ -276,7 +276,7 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
 
 
 def read_spikes(
-    path: str | os.PathLike[str], inputs: int | None = None
+    path: str | os.PathLike[str], inputs: int | None = None, input_bits: int = 1
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Read ``SPIKES.npz``: input spikes and, where the file has them, labels.
 
@@ -285,6 +285,8 @@ def read_spikes(
     path : path
     inputs : int, optional
         Number of inputs of the network that will receive the spikes; by default as many as there are.
+    input_bits : int
+        Width of its inputs' values.
 
     Returns
     -------
@@ -303,7 +305,7 @@ def read_spikes(
         )
     if inputs is None:
         inputs = (0, *arrays["spikes"].shape)[-1]
-    spikes = check_spikes(arrays["spikes"], inputs, f"{path}: spikes")
+    spikes = check_spikes(arrays["spikes"], inputs, input_bits, f"{path}: spikes")
     spikes = spikes if spikes.ndim == 3 else spikes[None]
     if 0 in spikes.shape:
         raise InputError(
@@ -322,21 +324,25 @@ def read_spikes(
     return spikes, labels.astype(np.int64)
 
 
-def check_spikes(spikes: np.ndarray, inputs: int, where: str = "spikes") -> np.ndarray:
+def check_spikes(
+    spikes: np.ndarray, inputs: int, input_bits: int = 1, where: str = "spikes"
+) -> np.ndarray:
     """Return `spikes` as uint8 after checking shape, type and values.
 
     Parameters
     ----------
-    spikes : (ticks, inputs) or (samples, ticks, inputs), 0 or 1
+    spikes : (ticks, inputs) or (samples, ticks, inputs), 0 … 2^input_bits − 1
     inputs : int
         Number of inputs of the network that will receive them.
+    input_bits : int
+        Width of its inputs' values, 1 … 8.
     where : str
         What the message calls the array (a file and an array name, say).
 
     Raises
     ------
     InputError
-        If the array is not of that shape, not of integers, or holds another value than 0 and 1.
+        If the array is not of that shape, not of integers, or holds another value.
     """
     spikes = np.asarray(spikes)
     if spikes.ndim not in (2, 3) or spikes.shape[-1] != inputs:
@@ -344,10 +350,11 @@ def check_spikes(spikes: np.ndarray, inputs: int, where: str = "spikes") -> np.n
             f"{where}: shape is {spikes.shape}, must be (ticks, {inputs}) or (samples, ticks, {inputs}) "
             "for this network"
         )
+    most = 2**input_bits - 1
+    values = "0 or 1" if most == 1 else f"0 … {most}"
     if spikes.dtype.kind not in "biu":
-        raise InputError(f"{where}: dtype is {spikes.dtype}, must be an integer type (uint8, 0 or 1)")
-    if spikes.size and (spikes.max() > 1 or (spikes.dtype.kind == "i" and spikes.min() < 0)):
-        wrong = (spikes != 0) & (spikes != 1)
-        index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise InputError(f"{where}: value {spikes[index]} at {index}, must be 0 or 1")
+        raise InputError(f"{where}: dtype is {spikes.dtype}, must be an integer type (uint8, {values})")
+    if spikes.size and (spikes.max() > most or (spikes.dtype.kind == "i" and spikes.min() < 0)):
+        index = tuple(int(i) for i in np.argwhere((spikes < 0) | (spikes > most))[0])
+        raise InputError(f"{where}: value {spikes[index]} at {index}, must be {values}")
     return spikes.astype(np.uint8, copy=False)

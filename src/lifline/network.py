@@ -6,8 +6,9 @@ integers::
 
     Σ over projections, Σ over j:  w[j,i] · s_source[j][t − d[j,i]]          (s at t < 0 is 0)
 
-and what it does to the neuron is said by the neuron's kind, in :mod:`lifline.neurons`.  A projection of
-zero delay delivers in the same tick, so populations are evaluated in topological order.
+where s is 0 or 1, or 0 … 2^input_bits − 1 of a graded input.  What it does to the neuron is said by
+the neuron's kind, in :mod:`lifline.neurons`.  A projection of zero delay delivers in the same tick, so
+populations are evaluated in topological order.
 ``docs/contract.md`` has all equations, and the reasons.
 """
 
@@ -19,15 +20,17 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from . import summary
 from .errors import LiflineError, NetworkError
 from .files import read_npz, write_npz
 from .neurons import LIF, Adaptation, Izhikevich, Neuron, Noise, Reset
 from .plasticity import Plasticity
-from .synapses import Dense, Synapses
+from .synapses import Convolution, Dense, Sparse, Synapses, average_pool, fuse, sum_pool
 from .values import brief, check_integer, equal
 
 #: The contract in one place: networks, and the kinds that they are made of.
@@ -35,6 +38,7 @@ __all__ = [
     "INPUT",
     "LIF",
     "Adaptation",
+    "Convolution",
     "Dense",
     "Izhikevich",
     "Network",
@@ -42,6 +46,10 @@ __all__ = [
     "Population",
     "Projection",
     "Reset",
+    "Sparse",
+    "average_pool",
+    "fuse",
+    "sum_pool",
 ]
 
 #: The name by which a projection calls the network's inputs.
@@ -145,6 +153,20 @@ class Projection:
                 f"projection '{self}': plasticity must be a rule or None, not {self.plasticity!r}"
             )
 
+    def bound(self, shapes: Mapping[str, tuple[int, ...]]) -> Projection:
+        """The same, its synapses between populations of these shapes.
+
+        Raises
+        ------
+        NetworkError
+            If they do not fit.
+        """
+        try:
+            synapses = self.synapses.bound(shapes[self.source], shapes[self.target])
+        except NetworkError as error:
+            raise NetworkError(f"projection '{self}': {error}") from None
+        return dataclasses.replace(self, synapses=synapses)
+
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
 
@@ -171,7 +193,8 @@ class Network:
     metadata : dict
         Anything that JSON can hold; it changes nothing.
     input_bits : int
-        Width of an input's value; 1: inputs spike or do not.  More are not supported yet.
+        Width of an input's value, 1 … 8.  With 1 inputs spike or do not; with more they are graded: 0 …
+        2^input_bits − 1, which a weight multiplies.
     input_shape : (height, width, channels), optional
         The inputs' shape, where `inputs` does not say it.
 
@@ -196,31 +219,26 @@ class Network:
             self,
             inputs=inputs,
             input_shape=input_shape,
-            input_bits=check_integer("network: input_bits", self.input_bits, 1, 1),
+            input_bits=check_integer("network: input_bits", self.input_bits, 1, 8),
             populations=_tuple_of(Population, "populations", self.populations),
             projections=_tuple_of(Projection, "projections", self.projections),
         )
-        sizes = {INPUT: self.inputs}
+        shapes = {INPUT: self.input_shape}
         for population in self.populations:
-            if population.name in sizes:
+            if population.name in shapes:
                 raise NetworkError(f"two populations are called '{population.name}'; rename one")
-            sizes[population.name] = population.size
-        known = ", ".join(f"'{name}'" for name in sizes)
+            shapes[population.name] = population.shape
+        known = ", ".join(f"'{name}'" for name in shapes)
         for projection in self.projections:
             for field in ("source", "target"):
                 name = getattr(projection, field)
-                if name not in sizes:
+                if name not in shapes:
                     raise NetworkError(
                         f"projection '{projection}': {field} '{name}' is not in the network, "
                         f"which has {known}"
                     )
-            shape = (sizes[projection.source], sizes[projection.target])
-            if projection.synapses.shape != shape:
-                raise NetworkError(
-                    f"projection '{projection}': weights have the shape {projection.synapses.shape}, "
-                    f"must have (source size, target size) = {shape}"
-                )
-        if not isinstance(self.output, str) or self.output not in sizes or self.output == INPUT:
+        _set(self, projections=tuple(projection.bound(shapes) for projection in self.projections))
+        if not isinstance(self.output, str) or self.output not in shapes or self.output == INPUT:
             raise NetworkError(
                 f"network: output must be the name of a population, not {self.output!r}; "
                 f"the network has {known}"
@@ -245,6 +263,24 @@ class Network:
     def size(self, name: str) -> int:
         """Number of neurons of a population, or of inputs for ``"input"``."""
         return self.inputs if name == INPUT else self[name].size
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """(size,) or (height, width, channels) of a population, or of the inputs for ``"input"``."""
+        shape: tuple[int, ...] = self.input_shape if name == INPUT else self[name].shape
+        return shape
+
+    def largest_value(self, name: str) -> int:
+        """The largest value of a spike of a population, 1, or of an input for ``"input"``."""
+        return int(2**self.input_bits) - 1 if name == INPUT else 1
+
+    def current_range(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the greatest Σ w · s, ≤ 0 and ≥ 0, that a tick can bring to each neuron: int64 (size,)."""
+        lowest, highest = (np.zeros(self.size(name), np.int64) for _ in range(2))
+        for projection in self.incoming(name):
+            value = self.largest_value(projection.source)
+            for total, end in zip((lowest, highest), projection.synapses.current_range(), strict=True):
+                total += value * end
+        return lowest, highest
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """The projections that end at population `name`, in the network's order."""

@@ -6,6 +6,8 @@ here. ``docs/formats.md`` describes the file.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -55,6 +57,19 @@ def to_arrays(network: Network) -> dict[str, np.ndarray]:
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":"))
     return {"header": np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+
+
+def digest(network: Network) -> bytes:
+    """SHA-256 of what `network` computes: of its file's arrays, but for its name and metadata.
+
+    Equal networks have equal digests, however their files were packed.
+    """
+    sha = hashlib.sha256()
+    for name, array in to_arrays(dataclasses.replace(network, name="", metadata={})).items():
+        whole = np.ascontiguousarray(array)
+        whole = whole.astype(whole.dtype.newbyteorder("<"))
+        sha.update(f"{name}:{whole.dtype.str}:{whole.shape};".encode() + whole.tobytes())
+    return sha.digest()
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray]) -> Network:

@@ -16,7 +16,7 @@ Rows = list[list[str]]
 
 def line(network: Network) -> str:
     """Such as ``<Network 'digits': 64 inputs -> hidden1 (64 LIF) -> output (10 LIF), 4,736 synapses>``."""
-    chain = [f"{network.inputs} inputs"]
+    chain = [f"{network.inputs} inputs{_graded(network)}"]
     chain += [f"{p.name} ({p.size} {type(p.neuron).__name__})" for p in network.order]
     name = f" '{network.name}'" if network.name else ""
     count = sum(projection.synapses.count for projection in network.projections)
@@ -68,7 +68,11 @@ def html(network: Network) -> str:
 
 def _title(network: Network) -> str:
     name = f"'{network.name}'" if network.name else "network"
-    return f"{name}: {_shape(network.input_shape)} inputs, output '{network.output}'"
+    return f"{name}: {_shape(network.input_shape)} inputs{_graded(network)}, output '{network.output}'"
+
+
+def _graded(network: Network) -> str:
+    return f" of {network.input_bits} bits" if network.input_bits > 1 else ""
 
 
 def _totals(network: Network) -> str:

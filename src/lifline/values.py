@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def check_array(where: str, value: Any, *, low: int, high: int) -> np.ndarray:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether two of one class are equal, field by field."""
+    """Whether two of one class are equal, field by field, but for those with ``compare=False``."""
     if type(one) is not type(other):
         return NotImplemented
     return all(
@@ -62,6 +63,7 @@ def equal(one: Any, other: Any) -> bool:
         if isinstance(getattr(one, field.name), np.ndarray)
         else getattr(one, field.name) == getattr(other, field.name)
         for field in dataclasses.fields(one)
+        if field.compare
     )
 
 
@@ -77,3 +79,21 @@ def short(value: Any) -> str:
     if low == high:
         return str(low)
     return f"<{'×'.join(map(str, value.shape))}: {low} … {high}>"
+
+
+def shape_in_words(axes: tuple[str, ...]) -> str:
+    """Such as (source size, target size), or (size,)."""
+    return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+
+
+def in_words(value: int | Callable[[Any], int]) -> str:
+    """An end of a range, for tables: a function by its docstring."""
+    if callable(value):
+        return (value.__doc__ or "…").rstrip(".")
+    for power in (15, 16, 31, 23):
+        for offset, text in ((0, ""), (1, " − 1")):
+            if value == 2**power - offset:
+                return f"2^{power}{text}"
+            if value == -(2**power) and not offset:
+                return f"−2^{power}"
+    return str(value).replace("-", "−")

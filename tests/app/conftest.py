@@ -19,7 +19,7 @@ from lifline.files import write_npz
 from ..networks import random_network, random_spikes
 
 #: The modules of the commands that call a part of lifline.
-COMMANDS = ("build", "doctor", "export", "simulate", "train", "verify")
+COMMANDS = ("build", "doctor", "estimate", "evaluate", "export", "simulate", "train", "verify")
 
 
 @pytest.fixture

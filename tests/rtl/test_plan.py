@@ -51,7 +51,8 @@ def test_accumulators_are_as_wide_as_the_weights_need():
 
 def test_rows_are_grouped_and_padded():
     array = plan(network([2, 3], [("input", "p0", np.array([[1, 2, 3], [4, 5, 6]]), 0)]), 2)["p0"]
-    assert array.rows(np.array([[1, 2, 3], [4, 5, 6]])).tolist() == [[1, 2], [4, 5], [3, 0], [6, 0]]
+    weights = array.channels[0].rows.contents["weights"]
+    assert weights.values().tolist() == [[1, 2], [4, 5], [3, 0], [6, 0]]
 
 
 def test_lanes():
@@ -73,15 +74,17 @@ def test_equal_delays_are_kept_where_fewer_bits_do():
     assert (array.channels[0].lag, array.ring_ticks) == (9, 1)  # a queue of 3 events a tick
     array = plan(network([500, 2], [("input", "p0", few, 9)]), 2)["p0"]
     assert (array.channels[0].lag, array.ring_ticks) == (1, 9)  # a ring of 2 accumulators a tick
-    assert array.channels[0].ring_delay_bits == 0
+    assert array.channels[0].rows.delay_bits == 0
 
 
 def test_delays_are_split_between_queue_and_ring():
     delays = np.array([[3, 5], [4, 7]])
     array = plan(network([2, 2], [("input", "p0", np.ones((2, 2), int), delays)]))["p0"]
     (channel, _) = array.channels
-    assert (channel.ring_delays + channel.lag == delays).all()
-    assert array.ring_ticks == channel.ring_delays.max() + 1
+    stored = channel.rows.contents["delays"].values()  # a lane: group · sources + source
+    assert (stored.reshape(2, 2).T + channel.lag == delays).all()
+    assert channel.ring_delays == (3 - channel.lag, 7 - channel.lag)
+    assert array.ring_ticks == channel.ring_delays[1] + 1
 
 
 def test_a_loop_has_a_marker_in_it():

@@ -13,10 +13,11 @@ from lifline.neurons import LIF
 from lifline.rtl.encoder import SpikeEncoder
 from lifline.rtl.events import event_layout
 from lifline.rtl.memory import RegisterFile, Rom
-from lifline.rtl.plan import address_bits, plan
+from lifline.rtl.layout import address_bits
+from lifline.rtl.plan import plan
 from lifline.rtl.queue import Queue, SpikeQueue
 from lifline.rtl.router import SpikeMerge
-from lifline.rtl.synapses import SynapseMemory
+from lifline.rtl.synapses import OrderedMemory
 from lifline.synapses import Dense
 
 from .streams import exchange
@@ -162,7 +163,7 @@ def test_merge_takes_channels_in_turn(stall):
 
 @STALLS
 @pytest.mark.parametrize(("size", "lanes"), [(5, 1), (5, 2), (5, 5), (8, 4), (9, 2)])
-def test_synapse_memory_gives_the_rows_of_each_event(size, lanes, stall):
+def test_ordered_memory_gives_the_rows_of_each_event(size, lanes, stall):
     rng = np.random.default_rng(size * 16 + lanes)
     first, second = rng.integers(-128, 128, (3, size)), rng.integers(-128, 128, (3, size))
     delays = rng.integers(0, 4, (3, size))
@@ -173,7 +174,7 @@ def test_synapse_memory_gives_the_rows_of_each_event(size, lanes, stall):
     order = rng.integers(0, 2, 12), rng.integers(0, 3, 12)
     send = [{"channel": int(c), "address": int(a), "marker": 0} for c, a in zip(*order, strict=True)]
     send.append({"channel": 1, "address": 0, "marker": 1})
-    _, taken = exchange(SynapseMemory(array), send={"i": send}, receive=["o"], cycles=600, stall=stall)
+    _, taken = exchange(OrderedMemory(array), send={"i": send}, receive=["o"], cycles=600, stall=stall)
     rows = [row for _, row in taken["o"]]
     assert rows.pop()["marker"] == 1
     assert len(rows) == 12 * array.groups
@@ -181,21 +182,22 @@ def test_synapse_memory_gives_the_rows_of_each_event(size, lanes, stall):
     assert sorted(by_channel.values()) == [0, 1]
     for index, row in enumerate(rows):
         channel = array.channels[order[0][index // array.groups]]
+        weights, delays = channel.projection.synapses.dense()
         source, group = int(order[1][index // array.groups]), index % array.groups
         assert (row["group"], row["marker"]) == (group, 0)
         for lane in range(lanes):
             neuron = group * lanes + lane
             inside = neuron < size
-            assert row["weights"][lane] == (channel.weights[source, neuron] if inside else 0)
+            assert row["weights"][lane] == (weights[source, neuron] if inside else 0)
             if inside:
-                assert row["delays"][lane] == channel.ring_delays[source, neuron]
+                assert row["delays"][lane] == delays[source, neuron] - channel.lag
 
 
-def test_synapse_memory_gives_a_row_every_cycle():
+def test_ordered_memory_gives_a_row_every_cycle():
     array = plan(network([3, 6], [("input", "p0", np.ones((3, 6), int), 0)]), 2)["p0"]
     send = [{"channel": 0, "address": a, "marker": 0} for a in (2, 0, 1)]
     send.append({"channel": 0, "address": 0, "marker": 1})
-    accepted, taken = exchange(SynapseMemory(array), send={"i": send}, receive=["o"], cycles=30)
+    accepted, taken = exchange(OrderedMemory(array), send={"i": send}, receive=["o"], cycles=30)
     assert accepted["i"] == [2, 5, 8, 9]  # each event in the cycle of its last row
     assert [cycle for cycle, _ in taken["o"]] == list(range(1, 11))
 

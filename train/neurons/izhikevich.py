@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -131,7 +132,7 @@ class Izhikevich(Trainable):
 
     Parameters
     ----------
-    size : int
+    size : int or (height, width, channels)
     neuron : lifline.neurons.Izhikevich, optional
         By default ``lifline.neurons.Izhikevich.of()``, regular spiking.
     bias : float or Tensor (size,), optional
@@ -145,7 +146,7 @@ class Izhikevich(Trainable):
 
     def __init__(
         self,
-        size: int,
+        size: int | tuple[int, int, int],
         neuron: kinds.Izhikevich | None = None,
         *,
         bias: float | Tensor | None = None,
@@ -154,7 +155,8 @@ class Izhikevich(Trainable):
         batch_norm: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        self._kind = (neuron or kinds.Izhikevich.of()).sized(size, "Izhikevich")
+        count = size if isinstance(size, int) else math.prod(size)
+        self._kind = (neuron or kinds.Izhikevich.of()).sized(count, "Izhikevich")
         one = 2**self._kind.fraction_bits
         super().__init__(
             size,
@@ -171,13 +173,15 @@ class Izhikevich(Trainable):
     def in_units(self, scale: float | Tensor, around: Elementwise) -> dict[str, Tensor]:
         _, offset = self.gain_and_offset()
         return {
-            "bias": around((self.bias + offset) * 2**self._kind.fraction_bits),
+            "bias": around(
+                (self.spread(self.bias) + self.spread(offset)) * 2**self._kind.fraction_bits
+            ),
             "threshold": self.bias.new_tensor(self._kind.threshold),
         }
 
     def cell(self, scale: Tensor, *, quantised: bool) -> Cell:
         kind = self._kind
-        bias = self.in_units(1.0, straight_through)["bias"] if quantised else self.bias
+        bias = self.in_units(1.0, straight_through)["bias"] if quantised else self.spread(self.bias)
         integer = IntegerCell(size=self.size, neuron=kind, bias=bias) if quantised else None
         one = 2.0**kind.fraction_bits if quantised else 1.0
         grad = self.spike_grad
@@ -196,7 +200,7 @@ class Izhikevich(Trainable):
 
 
 @trainable.register
-def _(neuron: kinds.Izhikevich, size: int) -> Trainable:
+def _(neuron: kinds.Izhikevich, size: int | tuple[int, int, int]) -> Trainable:
     return Izhikevich(size, neuron)
 
 

@@ -35,8 +35,9 @@ class LIF(Trainable):
 
     Parameters
     ----------
-    size : int
-        Number of neurons.
+    size : int or (height, width, channels)
+        Number of neurons, or the shape of a map.  Where (size,) stands below, a map may have (channels,): the neurons
+        of a channel share the parameter.
     beta : float or Tensor (size,)
         The fraction of the membrane that is kept each tick, 0 … 1; quantised to 1/256.
     threshold : float or Tensor (size,)
@@ -68,7 +69,8 @@ class LIF(Trainable):
     scale : "free", "power_of_two", "per_neuron" or float
         "free" gives the population's largest weight the largest integer; "power_of_two" rounds that scale
         down to a power of two; "per_neuron" gives each neuron a free scale of its own, with its own
-        threshold; a number fixes the scale, and weights that are too large for it are clipped.
+        threshold (of a map each channel, whose neurons share their weights); a number fixes the scale,
+        and weights that are too large for it are clipped.
     batch_norm : bool
         Whether the current that comes from outside of the population's loop (all of it, where there is
         none) is brought to mean 0 and variance 1 while training, times a learned gain plus a learned
@@ -92,7 +94,7 @@ class LIF(Trainable):
 
     def __init__(
         self,
-        size: int,
+        size: int | tuple[int, int, int],
         beta: float | Tensor,
         threshold: float | Tensor = 1.0,
         *,
@@ -185,23 +187,29 @@ class LIF(Trainable):
         return {state: bits for state, bits in given.items() if bits is not None}
 
     def in_units(self, scale: float | Tensor, around: Elementwise) -> dict[str, Tensor]:
+        values = self._in_model_units()
         _, offset = self.gain_and_offset()
-        values = {
-            "beta": around(self.beta.clamp(0, 1) * _ONE),
-            "threshold": around(self.threshold.clamp(min=0) * scale),
-            "bias": around((self.bias + offset) * scale),
+        values["bias"] = values["bias"] + self.spread(offset)
+        values["threshold"] = values["threshold"].clamp(min=0)
+        fractions = {"beta", "alpha", "rho"}
+        return {
+            name: around(value * (_ONE if name in fractions else scale))
+            for name, value in values.items()
         }
+
+    def _in_model_units(self) -> dict[str, Tensor]:
+        """The parameters that there are, each () or (size,)."""
+        values = {"beta": self.beta.clamp(0, 1), "threshold": self.threshold, "bias": self.bias}
         if self.alpha is not None:
-            values["alpha"] = around(self.alpha.clamp(0, 1) * _ONE)
+            values["alpha"] = self.alpha.clamp(0, 1)
         if self.rho is not None and self.jump is not None:
-            values["rho"] = around(self.rho.clamp(0, 1) * _ONE)
-            values["jump"] = around(self.jump * scale)
-        return values
+            values |= {"rho": self.rho.clamp(0, 1), "jump": self.jump}
+        return {name: self.spread(value) for name, value in values.items()}
 
     def least_unit(self) -> Tensor:
-        least = self.threshold / greatest(self.membrane_bits)
+        least = self.spread(self.threshold / greatest(self.membrane_bits))
         if self.jump is not None:
-            least = torch.maximum(least, self.jump.abs() / greatest(self.adaptation_bits))
+            least = torch.maximum(least, self.spread(self.jump.abs() / greatest(self.adaptation_bits)))
         return least.expand(self.size)
 
     def cell(self, scale: Tensor, *, quantised: bool) -> Cell:
@@ -210,11 +218,7 @@ class LIF(Trainable):
             for fraction in {"beta", "alpha", "rho"} & values.keys():
                 values[fraction] = values[fraction] * 2.0**-BETA_BITS
         else:
-            values = {"threshold": self.threshold, "bias": self.bias, "beta": self.beta.clamp(0, 1)}
-            if self.alpha is not None:
-                values["alpha"] = self.alpha.clamp(0, 1)
-            if self.rho is not None and self.jump is not None:
-                values |= {"rho": self.rho.clamp(0, 1), "jump": self.jump}
+            values = self._in_model_units()
         grad = self.spike_grad
         return LIFCell(
             size=self.size,
@@ -286,7 +290,7 @@ def _steady(most: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 @trainable.register
-def _(neuron: kinds.LIF, size: int) -> Trainable:
+def _(neuron: kinds.LIF, size: int | tuple[int, int, int]) -> Trainable:
     scale = 2.0 ** int(neuron.threshold.max()).bit_length()  # a threshold is about 1, and exact
     adaptation = neuron.adaptation
     module = LIF(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Literal
 
 import numpy as np
@@ -27,9 +28,10 @@ class Trainable(nn.Module):
 
     Parameters
     ----------
-    size : int
-        Number of neurons.
-    bias : float or Tensor (size,)
+    size : int or (height, width, channels)
+        Number of neurons, or the shape of a map.  The neurons of a map that are of one channel share what batch
+        normalisation does, and a scale "per_neuron"; a parameter that is given for the channels they share, too.
+    bias : float or Tensor (size,) or (channels,)
         A constant input current.
     learn_bias : bool
     spike_grad : Surrogate, optional
@@ -38,6 +40,7 @@ class Trainable(nn.Module):
         The contract's units to one of the model's.
     batch_norm : bool
     dropout : float
+        Of a map whole channels are left out.
 
     Raises
     ------
@@ -49,7 +52,7 @@ class Trainable(nn.Module):
 
     def __init__(
         self,
-        size: int,
+        size: int | tuple[int, int, int],
         *,
         bias: float | Tensor = 0.0,
         learn_bias: bool = False,
@@ -64,11 +67,13 @@ class Trainable(nn.Module):
             raise InputError(f"scale must be {choices} or a number above 0, not {scale!r}")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must be in 0 … 1, and less than 1, not {dropout}")
-        self.size = size
+        self.shape = (size,) if isinstance(size, int) else tuple(size)
+        self.size = math.prod(self.shape)
+        self.channels = self.shape[-1]
         self.spike_grad = spike_grad or atan()
         self.scale: Scale = scale
         self.dropout = dropout
-        self.norm = nn.BatchNorm1d(size) if batch_norm else None
+        self.norm = nn.BatchNorm1d(self.channels) if batch_norm else None
         self.add("bias", bias, learn=learn_bias)
 
     def add(
@@ -80,7 +85,7 @@ class Trainable(nn.Module):
         low: float = -torch.inf,
         high: float = torch.inf,
     ) -> None:
-        """A parameter for all neurons or each, learned or not; None: it is absent.
+        """A parameter for all neurons, each channel of a map or each neuron, learned or not; None: it is absent.
 
         Raises
         ------
@@ -91,9 +96,10 @@ class Trainable(nn.Module):
             self.register_buffer(name, None)
             return
         tensor = torch.as_tensor(value, dtype=torch.get_default_dtype()).detach().clone()
-        if tensor.shape not in ((), (self.size,)):
+        if tensor.shape not in ((), (self.channels,), (self.size,)):
+            shapes = " or ".join(f"({n},)" for n in dict.fromkeys((self.size, self.channels)))
             raise InputError(
-                f"{name} must be a number or have the shape ({self.size},), not {tuple(tensor.shape)}"
+                f"{name} must be a number or have the shape {shapes}, not {tuple(tensor.shape)}"
             )
         if not ((tensor >= low) & (tensor <= high)).all():
             raise InputError(f"{name} must be in {low} … {high}, not {value}")
@@ -101,6 +107,16 @@ class Trainable(nn.Module):
             self.register_parameter(name, nn.Parameter(tensor))
         else:
             self.register_buffer(name, tensor)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """() or (size,), of values for all, each channel or each neuron."""
+        if values.ndim == 0 or len(values) == self.size:
+            return values
+        return values.repeat(self.size // self.channels)
+
+    def by_channel(self, values: Tensor) -> Tensor:
+        """(channels,): the largest of each channel, of values (size,) or (channels,)."""
+        return values.view(-1, self.channels).amax(dim=0)
 
     @property
     def readout(self) -> bool:
@@ -143,40 +159,42 @@ class Trainable(nn.Module):
         return torch.zeros(self.size, dtype=self.bias.dtype, device=self.bias.device)
 
     def gain_and_offset(self) -> tuple[Tensor, Tensor]:
-        """What batch normalisation, by its running statistics, does to currents: () or (size,)."""
+        """What batch normalisation, by its running statistics, does to currents: () or (channels,)."""
         norm = self.norm
         if norm is None:
-            return torch.ones_like(self.bias), torch.zeros_like(self.bias)
+            return self.bias.new_ones(()), self.bias.new_zeros(())
         assert norm.running_mean is not None
         assert norm.running_var is not None
         gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         return gain, norm.bias - gain * norm.running_mean
 
     def normalise(self, currents: Tensor) -> Tensor:
-        """Batch normalisation of currents (ticks, samples, size), over ticks and samples."""
+        """Batch normalisation of currents (ticks, samples, size), over ticks, samples and the places of a map."""
         assert self.norm is not None
-        normal: Tensor = self.norm(currents.flatten(0, 1))
+        normal: Tensor = self.norm(currents.reshape(-1, self.channels))
         return normal.view_as(currents)
 
     def kept(self, samples: int) -> Tensor | None:
         """(samples, size): 0 for neurons that are left out, a factor above 1 for the others; None: all stay."""
         if not self.dropout:
             return None
-        ones = torch.ones(samples, self.size, dtype=self.bias.dtype, device=self.bias.device)
-        return nn.functional.dropout(ones, self.dropout)
+        ones = torch.ones(samples, self.channels, dtype=self.bias.dtype, device=self.bias.device)
+        return nn.functional.dropout(ones, self.dropout).repeat(1, self.size // self.channels)
 
     @torch.no_grad()
     def fold(self) -> None:
         """Put batch normalisation's offset into the bias, which is learned from then on; its gain is lost."""
         _, offset = self.gain_and_offset()
-        bias = (self.bias + offset).expand(self.size).clone()
+        if self.bias.ndim and len(self.bias) == self.size:
+            offset = self.spread(offset)
+        bias = (self.bias + offset).clone()
         del self.bias
         self.bias = nn.Parameter(bias)
         self.norm = None
 
 
 @functools.singledispatch
-def trainable(neuron: Neuron, size: int) -> Trainable:
+def trainable(neuron: Neuron, size: int | tuple[int, int, int]) -> Trainable:
     """A population that exports `neuron` again, and can be trained further from there."""
     name = type(neuron).__name__
     raise NetworkError(

@@ -26,11 +26,21 @@ FRAMES = 100  #: of a clip that are kept: the longest sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FSDDSettings(TaskSettings):
+class Spoken(TaskSettings):
+    """Which clips are learned from, how long they are, and how much each epoch varies them."""
+
+    ticks: int = setting(70, "of a sample, 10 ms each", Range(1, FRAMES))
+    vary: float = setting(
+        0.5, "how much each epoch stretches, shifts and disturbs each clip", Range(0, 2)
+    )
+    speaker: str = setting("", "the speaker left out for the test; empty: the publisher's split")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FSDDSettings(Spoken):
     """The defaults of the FSDD task, and what only it has."""
 
     hidden: int = setting(64, "neurons of each of the two hidden populations", SIZE)
-    ticks: int = setting(70, "of a sample, 10 ms each", Range(1, FRAMES))
     beta: float = setting(
         0.5, "of hidden neurons: time is told by delays, not by long memories", FRACTION
     )
@@ -45,13 +55,9 @@ class FSDDSettings(TaskSettings):
     dropout: float = 0.05
     delays: str = "learned"
     quantised: float = 0.3
-    vary: float = setting(
-        0.5, "how much each epoch stretches, shifts and disturbs each clip", Range(0, 2)
-    )
-    speaker: str = setting("", "the speaker left out for the test; empty: the publisher's split")
 
 
-def load(settings: FSDDSettings, folder: Path | None) -> Data:
+def load(settings: Spoken, folder: Path | None) -> Data:
     """Loudness 0 … 1, float32 (clips, 100, 40), of 10 ms and a mel channel, and labels.
 
     0 is silence, and 1/2 the mean of the channel, wherever it is heard in the clips that are not the test's; four
@@ -78,6 +84,11 @@ def encode(values: np.ndarray, settings: FSDDSettings) -> np.ndarray:
 
 def vary(values: np.ndarray, settings: FSDDSettings, rng: np.random.Generator) -> np.ndarray:
     """Spikes of clips that are stretched and shifted, in time and pitch, disturbed, and masked a bit."""
+    return encode(disturbed(values, settings, rng), settings)
+
+
+def disturbed(values: np.ndarray, settings: Spoken, rng: np.random.Generator) -> np.ndarray:
+    """Clips that are stretched and shifted, in time and pitch, disturbed, and masked a bit: (clips, ticks, 40)."""
     clips, frames, channels = values.shape
     much = settings.vary
 
@@ -102,7 +113,7 @@ def vary(values: np.ndarray, settings: FSDDSettings, rng: np.random.Generator) -
         end = begin + rng.integers(1, width, (clips, 1)) * (rng.random((clips, 1)) < much)
         masked = (np.arange(size) >= begin) & (np.arange(size) < end)
         result[np.broadcast_to(np.expand_dims(masked, 3 - axis), result.shape)] = 0
-    return encode(result, settings)
+    return result
 
 
 def _between(values: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -26,7 +26,18 @@ SIDE = 28  #: pixels of an image's side
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MNISTSettings(TaskSettings):
+class Deformed(TaskSettings):
+    """How much each epoch varies images of digits."""
+
+    turn: float = setting(8.0, "each epoch turns each image by up to so many degrees, …", Range(0, 180))
+    shift: float = setting(1.5, "… shifts it by up to so many pixels …", Range(0, SIDE))
+    stretch: float = setting(
+        0.1, "… and stretches it by up to this fraction, along each axis", BELOW_ONE
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MNISTSettings(Deformed):
     """The defaults of the MNIST task, and what only it has."""
 
     hidden: int = setting(128, "neurons of the hidden population", SIZE)
@@ -39,14 +50,9 @@ class MNISTSettings(TaskSettings):
     loss: str = "membrane"
     quantised: float = 0.3
     max_delay: int = 3
-    turn: float = setting(8.0, "each epoch turns each image by up to so many degrees, …", Range(0, 180))
-    shift: float = setting(1.5, "… shifts it by up to so many pixels …", Range(0, SIDE))
-    stretch: float = setting(
-        0.1, "… and stretches it by up to this fraction, along each axis", BELOW_ONE
-    )
 
 
-def load(settings: MNISTSettings, folder: Path | None) -> Data:
+def load(settings: TaskSettings, folder: Path | None) -> Data:
     """Brightness 0 … 1, float32 (samples, 28, 28), and labels."""
     parts = datasets.mnist(folder)
     training, test = (Samples(p.images / np.float32(255), p.labels) for p in parts)
@@ -60,6 +66,11 @@ def encode(values: np.ndarray, settings: MNISTSettings) -> np.ndarray:
 
 def vary(values: np.ndarray, settings: MNISTSettings, rng: np.random.Generator) -> np.ndarray:
     """Spikes of the images, each turned, shifted and stretched a bit."""
+    return encode(deform(values, settings, rng), settings)
+
+
+def deform(values: np.ndarray, settings: Deformed, rng: np.random.Generator) -> np.ndarray:
+    """The images, each turned, shifted and stretched a bit, float32 (samples, 28, 28) in 0 … 1."""
     count = len(values)
     angle = rng.uniform(-1, 1, count) * math.radians(settings.turn)
     wide, high = 1 + rng.uniform(-1, 1, (2, count)) * settings.stretch
@@ -72,7 +83,8 @@ def vary(values: np.ndarray, settings: MNISTSettings, rng: np.random.Generator) 
         align_corners=False,
     )
     images = grid_sample(torch.from_numpy(values)[:, None], grid, align_corners=False)
-    return encode(images[:, 0].clamp(0, 1).numpy(), settings)
+    result: np.ndarray = images[:, 0].clamp(0, 1).numpy()
+    return result
 
 
 def build(settings: MNISTSettings, data: Data) -> SpikingNetwork:

@@ -26,7 +26,17 @@ _CELLS = 17  #: of a row, and of a column
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NMNISTSettings(TaskSettings):
+class Thinned(TaskSettings):
+    """How much each epoch varies recordings."""
+
+    shift: int = setting(
+        1, "each epoch shifts each recording by up to so many cells …", Range(0, SENSOR[0])
+    )
+    drop: float = setting(0.1, "… and leaves out this fraction of its spikes", BELOW_ONE)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NMNISTSettings(Thinned):
     """The defaults of the N-MNIST task, and what only it has."""
 
     hidden: int = setting(128, "neurons of the hidden population", SIZE)
@@ -44,10 +54,6 @@ class NMNISTSettings(TaskSettings):
     delays: str = "learned"
     max_delay: int = 10
     quantised: float = 0.3
-    shift: int = setting(
-        1, "each epoch shifts each recording by up to so many cells …", Range(0, _CELLS)
-    )
-    drop: float = setting(0.1, "… and leaves out this fraction of its spikes", BELOW_ONE)
 
 
 def load(settings: NMNISTSettings, folder: Path | None) -> Data:
@@ -75,19 +81,23 @@ def encode(values: np.ndarray, settings: NMNISTSettings) -> np.ndarray:
 
 def vary(values: np.ndarray, settings: NMNISTSettings, rng: np.random.Generator) -> np.ndarray:
     """Spikes of recordings that are shifted by whole cells, some spikes left out."""
-    count, ticks, inputs = values.shape
-    far = settings.shift
-    cells = values.reshape(count, ticks, 2, _CELLS, _CELLS)
-    padded = np.pad(cells, ((0, 0), (0, 0), (0, 0), (far, far), (far, far)))
-    down, right = rng.integers(0, 2 * far + 1, (2, count))
-    shifted = np.stack(
+    count, ticks, _ = values.shape
+    cells = values.reshape(count, ticks, 2, _CELLS, _CELLS).transpose(0, 1, 3, 4, 2)
+    spikes = shifted(cells, settings.shift, rng).transpose(0, 1, 4, 2, 3).reshape(values.shape)
+    return spikes * (rng.random(spikes.shape, np.float32) >= settings.drop)
+
+
+def shifted(maps: np.ndarray, far: int, rng: np.random.Generator) -> np.ndarray:
+    """Recordings (recordings, ticks, rows, columns, polarities), each shifted by up to `far` cells each way."""
+    rows, columns = maps.shape[2:4]
+    padded = np.pad(maps, ((0, 0), (0, 0), (far, far), (far, far), (0, 0)))
+    down, right = rng.integers(0, 2 * far + 1, (2, len(maps)))
+    return np.stack(
         [
-            recording[..., y : y + _CELLS, x : x + _CELLS]
+            recording[:, y : y + rows, x : x + columns]
             for recording, y, x in zip(padded, down, right, strict=True)
         ]
     )
-    spikes = shifted.reshape(count, ticks, inputs)
-    return spikes * (rng.random(spikes.shape, np.float32) >= settings.drop)
 
 
 def build(settings: NMNISTSettings, data: Data) -> SpikingNetwork:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import platform
@@ -23,12 +24,12 @@ from lifline.network import Network
 from lifline.progress import Progress, silent
 
 from .. import distributed
+from ..connection import Delayed
 from ..fitting import Training, fit
 from ..integer import integer_forward
 from ..model import SpikingNetwork, to_network
 from ..samples import Samples
 from ..settings import changed
-from ..synapses import DelayedLinear
 from .registry import find
 
 
@@ -208,7 +209,8 @@ def _results(network: Network, spikes: np.ndarray, labels: np.ndarray) -> dict[s
         "test_samples": len(labels),
         "network": _shape(network),
         "events_per_sample": {
-            source: round(float(fired.sum(axis=(1, 2)).mean()), 3) for source, fired in events.items()
+            source: round(float(np.count_nonzero(fired, axis=(1, 2)).mean()), 3)
+            for source, fired in events.items()
         },
     }
 
@@ -224,7 +226,7 @@ def _history(training: Training) -> dict[str, Any]:
                 "after": torch.bincount(synapses.rounded_delays().flatten()).tolist(),
             }
             for source, target, synapses in training.model.projections
-            if isinstance(synapses, DelayedLinear)
+            if isinstance(synapses, Delayed)
         ],
         "switch": dataclasses.asdict(training.switch) if training.switch else None,
         "warnings": training.warnings,
@@ -242,11 +244,11 @@ def _check_folder(folder: Path) -> None:
 
 
 def _shape(network: Network) -> str:
-    """Such as ``64-48-10`` for a chain; all sizes and the number of synapses otherwise."""
-    names = [population.name for population in network.order]
-    chain = list(zip(["input", *names], names, strict=False))
-    sizes = "-".join(str(network.size(name)) for name in ("input", *names))
+    """Such as ``64-48-10`` for a chain, a map as ``14×14×16``; all sizes and the number of synapses otherwise."""
+    names = ["input", *(population.name for population in network.order)]
+    chain = list(itertools.pairwise(names))
+    sizes = "-".join("×".join(map(str, network.shape(name))) for name in names)
     if [(p.source, p.target) for p in network.projections] == chain:
         return sizes
-    synapses = sum(int(np.count_nonzero(p.synapses.dense()[0])) for p in network.projections)
+    synapses = sum(p.synapses.count for p in network.projections)
     return f"{sizes}, {synapses} synapses"

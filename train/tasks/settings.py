@@ -11,6 +11,7 @@ from torch import Tensor
 from lifline.errors import InputError
 from lifline.synapses import MAX_DELAY
 
+from ..maps import Shape
 from ..neurons import LIF, SCALES, Scale
 from ..neurons.trainable import MAX_BITS
 from ..settings import BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Range, Settings, setting
@@ -63,19 +64,23 @@ class TaskSettings(Settings):
                 "is quantised"
             )
 
-    def hidden_layer(self, size: int, beta: float, **values: Any) -> LIF:
-        """A hidden population: normalised until training is quantised, with dropout and biases."""
+    def hidden_layer(self, size: int | Shape, beta: float, **values: Any) -> LIF:
+        """A hidden population: normalised until training is quantised, with dropout and biases.
+
+        The neurons of a map's channel share their bias, and what else they learn.
+        """
+        count = size if isinstance(size, int) else size[2]
         return LIF(
             size,
             beta,
-            bias=torch.zeros(size),
+            bias=torch.zeros(count),
             learn_bias=True,
             spike_grad=self.spike_grad,
             reset_delay=False,
             batch_norm=self.quantised < 1,
             dropout=self.dropout,
             scale=self.hidden_scale,
-            **self._parts(size),
+            **self._parts(count),
             **values,
         )
 

@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Simulate the synthesised netlist, and compare its classes with golden's.",
 )
+@click.option(
+    "--patchable",
+    is_flag=True,
+    help="Keep small memories in block RAM, too, so that `lifline patch` can change them.",
+)
 @options.force_option
 @options.json_option
 def build(
@@ -69,6 +74,7 @@ def build(
     tries: int,
     input_file: Path | None,
     check: bool,
+    patchable: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -81,7 +87,7 @@ def build(
     options.check_finished(directory / "report.json", force)
     activity = None
     if input_file is not None:
-        spikes, _ = read_spikes(input_file, net.inputs)
+        spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
     mapping: dict[str, Any] = {}
     if lanes == "auto":
@@ -98,7 +104,7 @@ def build(
     with output.progress_bar(not as_json) as progress:
         report = boards.build(
             net, board, directory, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
-            activity=activity, check=part("golden").simulate if check else None,
+            activity=activity, check=part("golden").simulate if check else None, patchable=patchable,
         )  # fmt: skip
     if mapping:
         report["mapping"] = mapping

@@ -25,7 +25,12 @@ from . import output
 from .build import build
 from .demo import demo
 from .doctor import doctor
+from .estimate import estimate
+from .evaluate import evaluate
 from .export import export
+from .import_ import command as import_
+from .patch import patch
+from .run import run
 from .simulate import simulate
 from .train import train
 from .verify import verify
@@ -121,7 +126,17 @@ def _refuse(message: str, status: int = 2) -> int:
 class _Commands(click.Group):
     """The commands; where a package is missing, the extra that brings all that the command needs is named."""
 
-    extras: ClassVar = {"simulate": "sim", "verify": "sim", "build": "boards", "demo": "all"}
+    extras: ClassVar = {
+        "simulate": "sim",
+        "verify": "sim",
+        "build": "boards",
+        "patch": "boards",
+        "run": "boards",
+        "estimate": "boards",
+        "evaluate": "report",
+        "import": "convert",
+        "demo": "all",
+    }
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -133,7 +148,20 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, verify, export, build, doctor],
+    commands=[
+        demo,
+        train,
+        import_,
+        simulate,
+        evaluate,
+        verify,
+        export,
+        estimate,
+        build,
+        patch,
+        run,
+        doctor,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

@@ -13,6 +13,8 @@ import click
 
 from lifline.errors import InputError
 
+from .parts import part
+
 
 class Lanes(click.ParamType):  # type: ignore[type-arg]
     """An int, or ``population=int,…``."""
@@ -95,6 +97,58 @@ board_option = click.option(
     default=None,
     help="As a build for this board has it: memories sliced by its block RAMs, and traces.",
 )
+
+
+port_option = click.option(
+    "--port",
+    required=True,
+    help="/dev/ttyUSB1, auto (the board that is plugged in), or virtual (a simulated one).",
+)
+
+
+def virtual_options(command: Any) -> Any:
+    """The options of the line to a board, and of the virtual one."""
+    for option in (
+        click.option(
+            "--timeout",
+            type=Positive(),
+            default=2.0,
+            show_default=True,
+            help="Seconds without an answer.",
+        ),
+        click.option(
+            "--baud", type=click.IntRange(1), default=None, help="[default: the board's, else 3000000]"
+        ),
+        click.option(
+            "--board",
+            default=None,
+            help="With a virtual board: be like this one.  [default: like none]",
+        ),
+        lanes_option(show_default="as a build for it"),
+        click.option(
+            "--faults",
+            default=None,
+            metavar="NAME=P,…",
+            help="Damage frames on purpose: flip, drop, duplicate, cut, swap, noise, each a probability; seed.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> Any:
+    """The device at `port`, with what the options of `virtual_options` say."""
+    if port != "virtual" and line["lanes"] is not None:
+        raise click.UsageError("--lanes is for --port virtual: a board has the lanes of its bitstream")
+    if port == "virtual" and line["baud"] is not None:
+        raise click.UsageError("--baud is for a board: the virtual one has that of --board")
+    device, boards = part("boards.device"), part("boards.line")
+    if line["baud"] is None:
+        line["baud"] = (
+            device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
+        )
+    faults = None if line["faults"] is None else boards.Faults.parse(line["faults"])
+    return device.connect(port, network, progress=progress, **{**line, "faults": faults})
 
 
 force_option = click.option("--force", is_flag=True, help="Overwrite what an earlier run has finished.")

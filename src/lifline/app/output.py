@@ -97,17 +97,17 @@ def silence() -> None:
 
 def result(as_json: bool, values: dict[str, Any], text: str) -> None:
     """Print a command's result: `values` as one JSON object, or `text` for a person."""
-    say(json.dumps(_plain(values), indent=2, allow_nan=False) if as_json else text)
+    say(json.dumps(plain(values), indent=2, allow_nan=False) if as_json else text)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` in JSON's own types; NaN and infinities, which JSON does not have, become null."""
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if hasattr(value, "tolist"):  # NumPy's
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

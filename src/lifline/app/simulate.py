@@ -51,7 +51,7 @@ def simulate(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
         )
     net = Network.load(network)
-    spikes, labels = read_spikes(input_file, net.inputs)
+    spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     inputs = {"NETWORK": network, "--input": input_file}
     options.check_output(output_file, **inputs)
     if waves is not None:

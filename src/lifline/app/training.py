@@ -140,7 +140,7 @@ def _mismatch(record: dict[str, Any], network: Network) -> str | None:
 
 def _read_test(file: Path, network: Network) -> tuple[np.ndarray, np.ndarray]:
     """The spikes and labels of the test split."""
-    spikes, labels = read_spikes(file, network.inputs)
+    spikes, labels = read_spikes(file, network.inputs, network.input_bits)
     if labels is None:
         raise InputError(f"{file}: no array 'labels'; train again")
     classes = network.size(network.output)

@@ -49,7 +49,7 @@ def verify(
 ) -> int:
     """Check the gateware of NETWORK against the golden model, in lock-step, with random stalls."""
     net = Network.load(network)
-    spikes = None if input_file is None else read_spikes(input_file, net.inputs)[0]
+    spikes = None if input_file is None else read_spikes(input_file, net.inputs, net.input_bits)[0]
     block_bits = None if board is None else part("boards").find_board(board).family.block_bits
     with output.progress_bar(not as_json) as progress:
         report = part("sim").verify(

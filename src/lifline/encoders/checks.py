@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
 import numpy as np
 
 from lifline.errors import InputError
 from lifline.files import check_spikes
+
+P = ParamSpec("P")
+
+
+def of_samples(
+    encode: Callable[Concatenate[np.ndarray, P], np.ndarray],
+) -> Callable[Concatenate[np.ndarray, P], np.ndarray]:
+    """Decorate an encoder of static values, (samples, inputs): images are flattened, and one sample will do.
+
+    Of values (inputs,) it then gives (ticks, inputs).  Values (samples, height, width) or (samples, height, width,
+    channels) are numbered row by row, channels last.
+    """
+
+    @functools.wraps(encode)
+    def encoded(values: np.ndarray, *arguments: P.args, **options: P.kwargs) -> np.ndarray:
+        values = np.asarray(values)
+        if values.ndim == 1:
+            one: np.ndarray = encode(values[None], *arguments, **options)[0]
+            return one
+        if values.ndim > 2:
+            values = values.reshape(len(values), -1)
+        return encode(values, *arguments, **options)
+
+    return encoded
 
 
 def check_static(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray:

@@ -63,7 +63,7 @@ class Noise(Kind):
     table: Any = array(
         "2^k numbers, k = 0 … 16, of which each tick draws one to be added to the threshold",
         per="entry",
-        axes=1,
+        axes=("entries",),
         low=-(2**23),
         high=2**23 - 1,
     )

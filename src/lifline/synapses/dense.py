@@ -10,17 +10,7 @@ import numpy as np
 from lifline.errors import NetworkError
 from lifline.fields import array, integer
 
-from .synapses import MAX_DELAY, Synapses
-
-
-def _lowest(synapses: Dense) -> int:
-    """−2^(weight_bits − 1)."""
-    return -int(2 ** (synapses.weight_bits - 1))
-
-
-def _highest(synapses: Dense) -> int:
-    """2^(weight_bits − 1) − 1."""
-    return int(2 ** (synapses.weight_bits - 1)) - 1
+from .synapses import MAX_DELAY, Synapses, highest_weight, lowest_weight
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -28,11 +18,12 @@ class Dense(Synapses):
     """I[t, i] = Σ_j w[j, i] · s[t − d[j, i], j]: a matrix of weights, and a delay for each or for all."""
 
     weights: Any = array(
-        "two's complement", per="synapse", axes=2, low=_lowest, high=_highest, storage="int16"
-    )
+        "two's complement", per="synapse", axes=("source size", "target size"),
+        low=lowest_weight, high=highest_weight, storage="int16",
+    )  # fmt: skip
     delays: Any = array(
-        "ticks that a spike takes", per="synapse", axes=2, low=0, high=MAX_DELAY, default=0,
-        unit="ticks", storage="uint8",
+        "ticks that a spike takes", per="synapse", axes=("source size", "target size"),
+        low=0, high=MAX_DELAY, default=0, unit="ticks", storage="uint8",
     )  # fmt: skip
     weight_bits: int = integer("width of the weights", low=2, high=16, default=8)
 

@@ -1,4 +1,4 @@
-"""Synapse memory: the weights (and delays) of all projections to one array, one wide row at a time.
+"""Ordered memory: the synapses of an array whose events take all groups in order, one wide row at a time.
 
 ::
 
@@ -10,14 +10,14 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .events import merged_layout, row_layout
-from .memory import Rom
-from .plan import ArrayPlan
-from .port import LoadPort, share
-from .store import bank as bank_of
+from ..events import merged_layout, row_layout
+from ..memory import Rom
+from ..plan import ArrayPlan
+from ..port import LoadPort, share
+from .banks import banks_of
 
 
-class SynapseMemory(wiring.Component):
+class OrderedMemory(wiring.Component):
     """Turns each event into the rows of synapses that start at its source.
 
     Parameters
@@ -40,28 +40,11 @@ class SynapseMemory(wiring.Component):
 
     def __init__(self, array: ArrayPlan, block_bits: int | None = None) -> None:
         self.array = array
-        self.weights: dict[int, Rom] = {}  #: by channel
-        self.delays: dict[int, Rom] = {}  #: by channel; absent where all its synapses share one delay
-        name = array.population.name
-        for index, channel in enumerate(array.channels):
-            if channel.projection is None:
-                continue
-            bank = f"{name}.{index}.from_{channel.source}"
-            self.weights[index] = bank_of(
-                array,
-                f"{bank}.weights",
-                array.rows(channel.weights),
-                channel.weight_bits,
-                block_bits,
-            )
-            if channel.ring_delay_bits:
-                self.delays[index] = bank_of(
-                    array,
-                    f"{bank}.delays",
-                    array.rows(channel.ring_delays),
-                    channel.ring_delay_bits,
-                    block_bits,
-                )
+        self.banks = banks_of(array, block_bits)
+        #: By channel.
+        self.weights = {bank.channel: bank.rom for bank in self.banks if bank.name == "weights"}
+        #: By channel; absent where all its synapses share one delay.
+        self.delays = {bank.channel: bank.rom for bank in self.banks if bank.name == "delays"}
         super().__init__(
             {
                 "i": In(stream.Signature(merged_layout(array))),
@@ -73,7 +56,7 @@ class SynapseMemory(wiring.Component):
     @property
     def roms(self) -> list[Rom]:
         """The memories that hold a file."""
-        return [*self.weights.values(), *self.delays.values()]
+        return [bank.rom for bank in self.banks]
 
     def elaborate(self, platform):
         m = Module()
@@ -111,6 +94,11 @@ class SynapseMemory(wiring.Component):
                 channel.eq(event.channel),
             ]
         m.d.comb += [row.group.eq(row_group), row.marker.eq(row_marker)]
+        if array.value_bits > 1:
+            value = Signal.like(event.value, reset_less=True)
+            with m.If(issue):
+                m.d.sync += value.eq(event.value)
+            m.d.comb += row.value.eq(value)
 
         for index, weights in self.weights.items():
             m.submodules[f"weights_{index}"] = weights
@@ -150,4 +138,4 @@ class SynapseMemory(wiring.Component):
         if index in self.delays:
             rom = self.delays[index]
             return rom.data.word_select(lane, rom.width // self.array.lanes)
-        return Const(int(self.array.channels[index].ring_delays.flat[0]))
+        return Const(self.array.channels[index].ring_delays[0])

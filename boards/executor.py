@@ -1,0 +1,133 @@
+"""What the board does with the host's frames, in gateware: one command after another."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .framing import FRAME
+from .protocol import Command, Kind, Part
+
+SAMPLE_BIT = Command.SAMPLE.bit_length() - 1
+
+
+def _bit(command, part: Part):
+    return command[int(part).bit_length() - 1]
+
+
+class Executor(wiring.Component):
+    """Takes frames from the buffer, a command each.
+
+    Members
+    -------
+    i : In(stream of FRAME)
+        From the command on, without CRC.
+    sample : Out(stream)
+        The bytes of a sample, for its decoder.
+    between, faulty : In(1)
+        The decoder is between two ticks; what it got was wrong.
+    empty : In(1)
+        All ticks have left the core.
+    first : Out(1)
+        For one cycle: a sample begins, from rest.
+    ended : Out(1)
+        The sample has no more ticks.
+    unfinished : Out(1)
+        It has ended within a tick.
+    sampling : Out(1)
+        A sample has begun, and is not answered yet.
+    scores, spikes : Out(1)
+        What is to be answered.
+    taken : Out(8)
+        Number of the frame that is worked on, or of the next.
+    ack : Out(1)
+        For one cycle: a frame was taken that has no answer.
+    ask, kind : Out
+        Answer the command, with that kind, until `answered`.
+    answered : In(1)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "i": In(stream.Signature(FRAME)),
+                "sample": Out(stream.Signature(8)),
+                "between": In(1),
+                "faulty": In(1),
+                "empty": In(1),
+                "first": Out(1),
+                "ended": Out(1),
+                "unfinished": Out(1),
+                "sampling": Out(1),
+                "scores": Out(1),
+                "spikes": Out(1),
+                "taken": Out(8),
+                "ack": Out(1),
+                "ask": Out(1),
+                "kind": Out(Kind),
+                "answered": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        command = Signal(8)
+        alone = Signal()  # the command is all of its frame
+        ended = Signal()
+        m.d.comb += [
+            self.sample.payload.eq(self.i.payload.byte),
+            ended.eq(self.i.valid & self.i.ready & self.i.payload.last),
+        ]
+        with m.FSM():
+            with m.State("idle"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [command.eq(self.i.payload.byte), alone.eq(self.i.payload.last)]
+                with m.If(self.i.valid):
+                    m.next = "command"
+            with m.State("command"):
+                with m.Switch(command):
+                    with m.Case(Command.IDENTIFY):
+                        m.d.sync += self.kind.eq(Kind.IDENTITY)
+                    with m.Case(Command.COUNT):
+                        m.d.sync += self.kind.eq(Kind.COUNTERS)
+                    with m.Default():
+                        m.d.sync += self.kind.eq(Kind.REFUSED)
+                m.next = "rest"
+                with m.If(command[SAMPLE_BIT]):
+                    m.d.sync += self.kind.eq(Kind.RESULT)
+                    with m.If(_bit(command, Part.FIRST)):
+                        m.d.comb += self.first.eq(1)
+                        m.d.sync += [
+                            self.sampling.eq(1),
+                            self.ended.eq(0),
+                            self.unfinished.eq(0),
+                            self.scores.eq(_bit(command, Part.SCORES)),
+                            self.spikes.eq(_bit(command, Part.SPIKES)),
+                        ]
+                    m.next = "sample"
+                    with m.If(alone):
+                        m.next = "taken"
+            with m.State("rest"):  # a frame that is longer than its command needs
+                m.d.comb += self.i.ready.eq(~alone)
+                with m.If(alone | ended):
+                    m.next = "answer"
+            with m.State("sample"):
+                m.d.comb += [self.sample.valid.eq(self.i.valid), self.i.ready.eq(self.sample.ready)]
+                with m.If(ended):
+                    m.next = "taken"
+            with m.State("taken"):
+                with m.If(~_bit(command, Part.LAST)):
+                    m.d.comb += self.ack.eq(1)
+                    m.d.sync += self.taken.eq(self.taken + 1)
+                    m.next = "idle"
+                with m.Elif(self.sample.ready):  # the decoder waits for another byte
+                    m.d.sync += [self.ended.eq(1), self.unfinished.eq(~self.between)]
+                    m.next = "core"
+            with m.State("core"):
+                with m.If(self.empty | self.faulty | self.unfinished):
+                    m.next = "answer"
+            with m.State("answer"):
+                m.d.comb += self.ask.eq(1)
+                with m.If(self.answered):
+                    m.d.sync += [self.taken.eq(self.taken + 1), self.sampling.eq(0)]
+                    m.next = "idle"
+        return m

@@ -1,0 +1,166 @@
+"""The virtual board: a board's Verilog, the pins of its UART included, verilated behind a pseudo-terminal.
+
+It runs what a bitstream is made of, but for the clock's PLL: the exported network, the host link and the UART.  So a driver
+finds a serial port, and nothing tells it that there is no board.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+from lifline import rtl
+from lifline.errors import MissingExtra, ToolError
+from lifline.network import Network
+from lifline.processes import leash
+from lifline.progress import Progress, silent
+from lifline.rtl.plan import Lanes
+from lifline.sim.build import Build
+from lifline.sim.cache import cached
+from lifline.sim.tools import find_verilator
+
+from .board import find_board
+from .device import BAUD
+from .link import LinkOptions
+from .top import ExportedCore, System, identity_of
+from .uart import LEAST_CYCLES, divisor
+
+#: The module that is the board.
+_TOP = "lifline_board"
+_DRIVER = Path(__file__).parent / "virtual.cpp"
+
+#: Of a virtual board that is like no board: lanes where nothing is said, and bits of a block RAM.
+_LANES, _BLOCK_BITS = 8, 16384
+
+
+class VirtualBoard:
+    """A board that is simulated; a context manager.
+
+    Parameters
+    ----------
+    network : Network
+    board : str, optional
+        A name in :data:`lifline.boards.BOARDS`: its clock, baud rate, lanes, and memories as large as its block RAMs.
+        Without one: 8 lanes, and a UART as fast as one can be for its clock, so that least is simulated.
+    lanes : int or dict, optional
+    progress : callable, optional
+        Called as ``progress(done, total, text)`` while it is made.
+
+    Members
+    -------
+    port : str
+        The serial port behind which it is.
+
+    Raises
+    ------
+    InputError, ToolError, MissingExtra
+        If it cannot be made.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        board: str | None = None,
+        lanes: Lanes | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        pty, tty = _terminals()
+        self.cycles_per_bit, program, folder = _make(network, board, lanes, progress)
+        master, self._slave = pty.openpty()
+        try:
+            tty.setraw(self._slave)
+            self.port = os.ttyname(self._slave)
+            self._process = subprocess.Popen(
+                [*leash(), str(program), repr(self.cycles_per_bit), str(master)],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[master],
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._slave)
+            raise
+        finally:
+            os.close(master)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, as if it were unplugged."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self._slave)
+        self._slave = -1
+
+
+def _terminals() -> tuple[Any, Any]:
+    try:
+        import pty
+        import tty
+    except ImportError:
+        raise ToolError(
+            "the virtual board needs pseudo-terminals, which this system does not have"
+        ) from None
+    return pty, tty
+
+
+def _make(
+    network: Network, board: str | None, lanes: Lanes | None, progress: Progress
+) -> tuple[float, Path, Path]:
+    """Clock cycles of a bit, the compiled program, and the folder to run it in."""
+    try:
+        from amaranth.back import verilog
+    except ModuleNotFoundError:
+        raise MissingExtra("amaranth", "boards") from None
+    if board is None:
+        block_bits, clock, baud = _BLOCK_BITS, BAUD * LEAST_CYCLES / 1e6, BAUD
+        chosen = rtl.lanes_of(network, _LANES if lanes is None else lanes)
+    else:
+        from .estimate import choose_lanes
+
+        found = find_board(board)
+        block_bits, clock, baud = found.family.block_bits, found.clocks_mhz[0], found.baud
+        chosen = choose_lanes(network, found) if lanes is None else rtl.lanes_of(network, lanes)
+    progress(0, 3, "writing the virtual board")
+    with tempfile.TemporaryDirectory(prefix="lifline-virtual-") as temporary:
+        work = Path(temporary)
+        manifest = rtl.export(network, work, chosen, trace=True, block_bits=block_bits)
+        arrays = rtl.plan(network, chosen)
+        options = LinkOptions.of_blocks(block_bits)
+        cycles = divisor(clock * 1e6, baud)
+        system = System(
+            network,
+            ExportedCore(network, arrays, manifest["top"]),
+            arrays[network.output],
+            divisor=cycles,
+            identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
+            options=options,
+        )
+        text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)
+        tool = find_verilator()
+        key = ("virtual", text, manifest["sha256"], tool.executable, tool.version, _DRIVER.read_text())
+
+        def compile_board(folder: Path) -> None:
+            progress(1, 3, "compiling the virtual board, once")
+            rtl.export(network, folder, chosen, trace=True, block_bits=block_bits)
+            (folder / f"{_TOP}.v").write_text(text)
+            _build(folder, manifest["sources"]).compile()
+
+        with cached(key, compile_board) as folder:
+            progress(2, 3, "starting the virtual board")
+            return cycles, _build(folder, manifest["sources"]).objects / _TOP, folder
+
+
+def _build(folder: Path, sources: list[str]) -> Build:
+    files = tuple(folder / name for name in (f"{_TOP}.v", *sources))
+    return Build(folder, _TOP, files, optimise=True, header="", driver=_DRIVER)

@@ -1,0 +1,9 @@
+"""What memories hold of a projection, and the rows that its events take: one file a kind of synapses."""
+
+from lifline.discovery import import_all
+
+from .rows import Content, Rows, rows
+
+__all__ = ["Content", "Rows", "rows"]
+
+import_all(__name__, __path__)  # a kind is a file here, and no edit

@@ -1,0 +1,149 @@
+"""The command ``lifline run``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from lifline.errors import InputError
+from lifline.files import read_spikes
+from lifline.network import INPUT, Network
+
+from . import options, output
+from .parts import part
+
+if TYPE_CHECKING:
+    from lifline.boards.device import BoardRecording, Device
+
+
+@click.command()
+@options.network_argument
+@click.option(
+    "--input", "input_file", required=True, type=options.file(), help="SPIKES.npz, see docs/formats.md."
+)
+@options.port_option
+@click.option("--output", "output_file", type=options.file(), default=None, help="OUT.npz to write.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
+)
+@options.virtual_options
+@options.force_option
+@options.json_option
+def run(
+    network: Path,
+    input_file: Path,
+    port: str,
+    output_file: Path | None,
+    check: bool,
+    force: bool,
+    as_json: bool,
+    **line: Any,
+) -> int:
+    """Run NETWORK on a board, or on a virtual one, on spikes: classes, output spikes, cycles.
+
+    The board must have been built of NETWORK.
+    """
+    net = Network.load(network)
+    spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
+    if output_file is not None:
+        options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
+        options.check_finished(output_file, force)
+    with (
+        output.progress_bar(not as_json) as progress,
+        options.connected(port, net, progress, line) as device,
+    ):
+        started = time.monotonic()
+        recording = device.run(spikes, progress=progress)
+        seconds = time.monotonic() - started
+        counters = device.counters()
+    if output_file is not None:
+        recording.save(output_file)
+    values, text = _summary(recording, labels, seconds, device, port)
+    values["line"] = {
+        "frames": counters.host.frames,
+        "resent": counters.host.resent,
+        "asked_again": counters.host.asked_again,
+        "damaged": counters.damaged + counters.host.damaged,
+        "dropped": counters.dropped,
+        "sessions": counters.host.sessions,
+    }
+    if any(values["line"][name] for name in ("resent", "asked_again", "damaged")):
+        text.append("line: " + ", ".join(f"{name} {count}" for name, count in values["line"].items()))
+    if output_file is not None:
+        values["output"] = str(output_file)
+        text.append(f"wrote {output_file}")
+    passed = True
+    if check:
+        values["check"] = found = _compare(net, spikes, recording, device)
+        passed = not any(found.values())
+        text.append(
+            "check: classes, output spikes and cycles are golden's"
+            if passed
+            else "check FAILED: "
+            + ", ".join(f"{count} {name} differ" for name, count in found.items() if count)
+        )
+    values["passed"] = passed
+    output.result(as_json, values, "\n".join(text))
+    return 0 if passed else 1
+
+
+def _summary(
+    recording: BoardRecording, labels: np.ndarray | None, seconds: float, device: Device, port: str
+) -> tuple[dict[str, Any], list[str]]:
+    identity, cycles = device.identity, recording.cycles
+    samples = len(recording.classes)
+    clock = identity.clock_khz / 1000
+    values: dict[str, Any] = {
+        "port": port,
+        "board": identity.board,
+        "clock_mhz": clock,
+        "samples": samples,
+        "classes": recording.classes.tolist(),
+        "cycles": {"min": int(cycles.min()), "mean": float(cycles.mean()), "max": int(cycles.max())},
+        "stalled": int(recording.stalled.sum()),
+        "seconds": round(seconds, 4),
+        "samples_per_second": round(samples / seconds, 1),
+    }
+    lanes = ", ".join(str(lanes) for _, lanes in identity.populations)
+    shown = " ".join(map(str, recording.classes[:20])) + (" …" if samples > 20 else "")
+    text = [
+        f"{identity.board or 'board'} at {port}: {clock:g} MHz, lanes {lanes}",
+        f"{samples} samples in {seconds:.2f} s: {samples / seconds:,.1f} a second",
+        f"classes: {shown}",
+        f"cycles a sample: {cycles.min()} … {cycles.max()}, mean {cycles.mean():.1f} "
+        f"({cycles.mean() / clock:.1f} µs at {clock:g} MHz)",
+    ]
+    if recording.stalled.any():
+        text.append(
+            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits for the line"
+        )
+    if labels is not None:
+        values["correct"] = correct = int((recording.classes == labels).sum())
+        values["accuracy"] = correct / samples
+        text.append(f"accuracy: {correct / samples:.2%} ({correct} of {samples})")
+    return values, text
+
+
+def _compare(
+    net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device
+) -> dict[str, int]:
+    """How many classes, output spikes and cycles are not golden's, or the cycle model's where nothing stalled."""
+    if device.identity.populations and len(device.identity.populations) < len(net.populations):
+        raise InputError("--check: the board does not tell the lanes of all its populations")
+    golden = part("golden").simulate(net, spikes)
+    lanes = {
+        p.name: lanes
+        for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)
+    }
+    cycles = part("rtl").cycles(net, lanes, {INPUT: spikes, **golden.spikes})
+    return {
+        "classes": int((recording.classes != golden.classes).sum()),
+        "spikes": int((recording.spikes[net.output] != golden.spikes[net.output]).sum()),
+        "cycles": int(((recording.cycles != cycles) & ~recording.stalled).sum()),
+    }

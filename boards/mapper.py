@@ -71,7 +71,9 @@ def assumed_activity(network: Network) -> dict[str, np.ndarray]:
         return {name: np.full(ASSUMED_TICKS, count) for name, count in events.items()}
     rng = np.random.default_rng(0)
     return {
-        name: np.stack([rng.permutation(network.size(name)) < count for _ in range(ASSUMED_TICKS)])[None]
+        name: np.stack([rng.permutation(network.size(name)) < count for _ in range(ASSUMED_TICKS)])[
+            None
+        ]
         for name, count in events.items()
     }
 
@@ -218,4 +220,3 @@ def _area(design: Design) -> tuple[int, int]:
 def _powers(size: int) -> list[int]:
     """1, 2, 4, … up to `size`, and `size`."""
     return [*(1 << bit for bit in range((size - 1).bit_length())), size]
-

@@ -20,11 +20,11 @@ from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
 from .events import current_layout, trace_layout
+from .layout import address_bits
 from .memory import Ram, RegisterFile, Rom
 from .neurons import Lane, lane
 from .neurons.lane import member_name
 from .parameters import Parameter
-from .layout import address_bits
 from .plan import REGISTER_GROUPS, ArrayPlan
 
 

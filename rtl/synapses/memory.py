@@ -83,7 +83,9 @@ class RowMemory(wiring.Component):
         # The stages: stage 0 is the input, the last one is walked.
         valid = [self.i.valid] + [Signal(name=f"valid_{s}") for s in range(1, stages + 1)]
         items = [self.i.payload]
-        items += [Signal.like(items[0], name=f"item_{s}", reset_less=True) for s in range(1, stages + 1)]
+        items += [
+            Signal.like(items[0], name=f"item_{s}", reset_less=True) for s in range(1, stages + 1)
+        ]
         move = [Signal(name=f"move_{s}") for s in range(stages)]  # from stage s to the next
         leave = Signal()
         ready = leave

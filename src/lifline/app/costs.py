@@ -200,7 +200,7 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer."""
+    """Words that a sample reads of the synapse memories, on average: one of each for a row, a pointer for an event."""
     reads = 0.0
     for array in arrays.values():
         for channel in array.channels:

@@ -1,6 +1,6 @@
 """How clock cycles grow with map, channels, kernel and lanes of a convolution: the cycle model, Verilator, the law.
 
-An event takes a row for each position of the map on which the kernel meets it, and each group of P lanes of the C channels
+An event takes a row for each position on which the kernel meets it, and each group of P lanes of the C channels
 out, so G = ⌈C / P⌉.  With stride 1, and padding r = ⌊k / 2⌋ that keeps the map of n · n, these are on average
 (k − r · (r + 1) / n)² positions: k², less what hangs over the edge.  With E events in each of T ticks that is
 T · (E · (k − r · (r + 1) / n)² · G + 1), or T · (n² · G + 2), the sweep of all groups, where that is more.  What is

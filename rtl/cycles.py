@@ -213,7 +213,7 @@ def _rows(array: ArrayPlan, activity: Mapping[str, np.ndarray], spikes: bool) ->
 
 
 def _checked(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], bool, bool]:
-    """Spikes (samples, ticks, size) or numbers (samples, ticks); whether there was an axis of samples; whether spikes."""
+    """Spikes (samples, ticks, size) or numbers (samples, ticks); if there was an axis of samples; if it is spikes."""
     names = [INPUT, *(population.name for population in network.populations)]
     missing = [name for name in names if name not in activity]
     if missing:

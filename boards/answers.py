@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 
 from .framing import FRAME
 from .protocol import BOARD_HEADER, CYCLE_BYTES, Kind, event_bytes
@@ -134,7 +134,9 @@ class Answers(wiring.Component):
                 m.d.comb += self.o.valid.eq(1)
                 with m.Switch(index):
                     with m.Case(result - 1):
-                        m.d.comb += last.eq((kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED))
+                        m.d.comb += last.eq(
+                            (kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED)
+                        )
                     with m.Case(winner + 1, end - 1):
                         m.d.comb += last.eq(1)
                 with m.If(sent):
@@ -156,7 +158,9 @@ class Answers(wiring.Component):
                 m.d.comb += [
                     self.o.valid.eq(self.scores & ~self.scored),
                     self.o.payload.byte.eq(Array(score_bytes)[place]),
-                    self.step.eq(~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))),
+                    self.step.eq(
+                        ~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))
+                    ),
                 ]
                 with m.If(sent):
                     m.d.sync += place.eq(Mux(self.step, 0, place + 1))

@@ -16,7 +16,7 @@ import numpy as np
 
 from lifline import rtl
 from lifline.errors import ToolError
-from lifline.network import Network
+from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron
 from lifline.neurons.izhikevich import QUADRATIC
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
@@ -242,3 +242,30 @@ def choose_lanes(network: Network, board: Board) -> dict[str, int]:
         if lanes == 1:
             raise ToolError(f"{short} (an estimate; give the lanes to try it nevertheless)")
         lanes //= 2
+
+
+def largest_dense(board: Board) -> int:
+    """The largest N such that a dense network of N inputs, N hidden neurons and 10 outputs should fit on a board.
+
+    Weights have 8 bits, all neurons one beta; a lane each.
+    """
+
+    def fits(size: int) -> bool:
+        network = Network(
+            size,
+            [Population("hidden", size, LIF(230, 100)), Population("output", 10, LIF(230, 100))],
+            [
+                Projection("input", "hidden", np.full((size, size), -128)),
+                Projection("hidden", "output", np.full((size, 10), -128)),
+            ],
+            "output",
+        )
+        need = estimate(network, board, 1)
+        need["luts"] = int(need["luts"] / _USABLE)
+        return board.shortage(need) is None
+
+    low, high = 0, 2048
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low

@@ -73,7 +73,10 @@ class Executor(wiring.Component):
         command = Signal(8)
         alone = Signal()  # the command is all of its frame
         ended = Signal()
-        m.d.comb += [self.sample.payload.eq(self.i.payload.byte), ended.eq(self.i.valid & self.i.ready & self.i.payload.last)]
+        m.d.comb += [
+            self.sample.payload.eq(self.i.payload.byte),
+            ended.eq(self.i.valid & self.i.ready & self.i.payload.last),
+        ]
         with m.FSM():
             with m.State("idle"):
                 m.d.comb += self.i.ready.eq(1)

@@ -6,7 +6,6 @@ the latter what it answers.  What was not answered, though the board is past it,
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import secrets
 import time
@@ -43,7 +42,9 @@ class Request:
 
     frames: list[tuple[int, bytes]]  #: the command and its bytes, of each
     kind: Kind  #: of the answer
-    read: Callable[[bytes, bytes], Any]  #: from the answer and the events before it to what is wanted; raises Lost
+    read: Callable[
+        [bytes, bytes], Any
+    ]  #: from the answer and the events before it to what is wanted; raises Lost
     key: int = 0
     chunks: list[bytes] = dataclasses.field(default_factory=list)
     broken: bool = False  #: a chunk is missing
@@ -90,6 +91,7 @@ class Host:
         self._session = 0
         self._restarts = 0  # since the last answer
         self._begin()
+        self._stale = False
 
     def ask(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
         """The answers to requests, in any order, as they come; some requests are under way at a time.
@@ -99,26 +101,25 @@ class Host:
         BoardError
             If the board does not answer, or refuses.
         """
+        if self._stale:
+            self._begin()
+        self._stale = True  # unless all is answered: nothing of it shall be taken for a later answer
         source = iter(requests)
         waiting: deque[Request] = deque()
-        try:
-            while True:
-                self._fill(source, waiting)
-                if not self._flight:
-                    return
-                yield from self._receive(waiting)
-        except BoardError:
-            raise
-        except BaseException:  # the caller stops: nothing of this shall be taken for a later answer
-            with contextlib.suppress(BoardError):
-                self._begin()
-            raise
+        while True:
+            self._fill(source, waiting)
+            if not self._flight:
+                self._stale = False
+                return
+            yield from self._receive(waiting)
 
     def _begin(self) -> None:
         """Begin a session: the board forgets what it was doing, and says so."""
         self._session = (self._session + 1 + secrets.randbelow(253)) % 255 + 1  # another than before
         self._window: deque[_Sent] = deque()  # frames that the board has not worked on yet
-        self._flight: deque[Request] = deque()  # requests that are not answered, whose frames are out, in part at least
+        self._flight: deque[Request] = (
+            deque()
+        )  # requests that are not answered, whose frames are out, in part at least
         self._base = self._next = 0  # numbers: of the first in the window, of the next frame
         self._resent: int | None = None  # from which number on, and not yet known whether that has come
         self._questions = 0  # how far the board is, that are not answered
@@ -194,7 +195,9 @@ class Host:
             try:
                 kind = Kind(body[3])
             except ValueError:
-                raise BoardError(f"the board sent a frame of kind {body[3]}: its lifline is another") from None
+                raise BoardError(
+                    f"the board sent a frame of kind {body[3]}: its lifline is another"
+                ) from None
             if kind == Kind.SPIKES:
                 self._keep(taken, body[BOARD_HEADER:])
             answered = kind in ANSWERS
@@ -205,7 +208,9 @@ class Host:
                 self._repeat(expected, self._resent)
             elif kind == Kind.ACK and self._questions:
                 self._questions -= 1
-                if not self._questions:  # all that was sent before the last question has come, or is lost
+                if (
+                    not self._questions
+                ):  # all that was sent before the last question has come, or is lost
                     self._resent = None
                     if expected != self._polled:
                         self._repeat(expected, None)
@@ -260,7 +265,9 @@ class Host:
         self, request: Request, kind: Kind, data: bytes, waiting: deque[Request]
     ) -> Iterator[tuple[Request, Any]]:
         if kind == Kind.REFUSED:
-            raise BoardError(f"the board does not know the command {Command(request.frames[0][0]).name}")
+            raise BoardError(
+                f"the board does not know the command {Command(request.frames[0][0]).name}"
+            )
         try:
             if kind != request.kind or request.broken:
                 raise Lost
@@ -273,7 +280,9 @@ class Host:
     def _again(self, request: Request, waiting: deque[Request]) -> None:
         request.attempts += 1
         if request.attempts > ATTEMPTS:
-            raise BoardError(f"the board's answers are lost {ATTEMPTS} times in a row: check the cable and the baud rate")
+            raise BoardError(
+                f"the board's answers are lost {ATTEMPTS} times in a row: check the cable and the baud rate"
+            )
         self.statistics.asked_again += 1
         waiting.appendleft(request)
 

@@ -61,6 +61,7 @@ class Design:
 
 
 def assumed_activity(network: Network) -> dict[str, np.ndarray]:
+<<<<<<< HEAD
     """What is assumed where nothing better is known: events in each tick, int64 (ticks,).
 
     Where it matters which neurons fire, spikes drawn from a fixed seed, (1, ticks, size).
@@ -76,6 +77,19 @@ def assumed_activity(network: Network) -> dict[str, np.ndarray]:
         ]
         for name, count in events.items()
     }
+=======
+    """Spikes, uint8 (ticks, size), where nothing better is known: as many in each tick, of neurons all over."""
+    activity = {}
+    for name in (INPUT, *(population.name for population in network.populations)):
+        size = network.size(name)
+        count = math.ceil(ASSUMED_FIRING * size)
+        places = np.arange(count) * size // count
+        spikes = np.zeros((ASSUMED_TICKS, size), np.uint8)
+        for tick in range(ASSUMED_TICKS):
+            spikes[tick, (places + tick) % size] = 1
+        activity[name] = spikes
+    return activity
+>>>>>>> main
 
 
 def map_lanes(

@@ -35,7 +35,7 @@ from .synapses import RowMemory
 _NEVER = -(1 << 60)  # the time of what has always been
 
 
-def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
+def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int | np.ndarray:
     """Clock cycles that a sample takes in the gateware when nothing outside stalls.
 
     Counted from the cycle in which the sample's first event (or marker) is accepted to the one in which

@@ -79,15 +79,20 @@ def check_prefix(prefix: str) -> None:
         )
 
 
-def verilog_text(accelerator: Accelerator, prefix: str = PREFIX) -> str:
-    """The accelerator's Verilog without its memories, in one text, as yosys writes it."""
-    check_prefix(prefix)
+def netlist_text(accelerator: Accelerator) -> str:
+    """The accelerator as Amaranth's netlist, from which its Verilog is made; the contents of memories are not in it."""
     ports = [
         value
         for _, _, member in accelerator.signature.flatten(accelerator)
         if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
     ]
-    netlist = rtlil.convert(accelerator, name=_DESIGN, platform="verilog", ports=ports, emit_src=False)
+    return rtlil.convert(accelerator, name=_DESIGN, platform="verilog", ports=ports, emit_src=False)
+
+
+def verilog_text(accelerator: Accelerator, prefix: str = PREFIX) -> str:
+    """The accelerator's Verilog without its memories, in one text, as yosys writes it."""
+    check_prefix(prefix)
+    netlist = netlist_text(accelerator)
     for module in ("rom", "ram", "register_file"):
         netlist = netlist.replace(f"cell \\lifline_{module} ", f"cell \\{prefix}{module} ")
     netlist = netlist.replace('"mem/', f'"{memory_path("mem/", prefix)}')

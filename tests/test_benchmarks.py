@@ -28,6 +28,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     "name",
     [
         "inference",
+        "convolution",
         "training",
         "delays",
         "quantisation",

@@ -12,6 +12,7 @@ import pytest
 
 from lifline import (
     LIF,
+    STDP,
     Adaptation,
     Dense,
     Izhikevich,
@@ -149,7 +150,7 @@ def rows(kind: type[Kind]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in table(kind)]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Dense])
+@pytest.mark.parametrize("kind", [*KINDS, Dense, STDP])
 def test_the_docs_tables_are_the_fields(kind: type[Kind]) -> None:
     text = (ROOT / "docs" / "contract.md").read_text()
     assert "\n".join(rows(kind)) in text, "docs/contract.md needs the rows\n" + "\n".join(rows(kind))

@@ -27,7 +27,7 @@ def pair(value: Pair, name: str, least: int) -> tuple[int, int]:
     InputError
         If these are not integers of `least` or more.
     """
-    both = (value, value) if isinstance(value, int) else tuple(value)
+    both = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(both) != 2 or any(not isinstance(v, int) or isinstance(v, bool) or v < least for v in both):
         raise InputError(f"{name} must be an integer ≥ {least}, or two of them (y, x), not {value!r}")
     return both

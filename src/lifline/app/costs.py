@@ -125,7 +125,8 @@ def footprint_bits(network: Network) -> int:
 
 def stored_weights(projection: Projection) -> tuple[int, int]:
     """How many of the weights that are stored are 0, and how many there are; of a list of synapses none is absent."""
-    weights = np.asarray(getattr(projection.synapses, "weights", projection.synapses.dense()[0]))
+    synapses = projection.synapses
+    weights = np.asarray(synapses.weights if hasattr(synapses, "weights") else synapses.dense()[0])
     return int(weights.size - np.count_nonzero(weights)), int(weights.size)
 
 
@@ -200,18 +201,25 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words that a sample reads of the synapse memories, on average: one of each for a row, a pointer for an event."""
+    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer.
+
+    Parameters
+    ----------
+    arrays : mapping
+        As :func:`lifline.rtl.plan` gives it.
+    activity : mapping
+        Spikes of the input and every population, (ticks, size) or (samples, ticks, size).
+    """
     reads = 0.0
     for array in arrays.values():
         for channel in array.channels:
-            if channel.projection is not None:
-                events, taken = activity[channel.source], channel.rows.taken
+            if channel.rows is not None:
+                events = np.asarray(activity[channel.source])
+                samples = len(events) if events.ndim == 3 else 1
+                of_each = np.count_nonzero(events.reshape(-1, events.shape[-1]), axis=0)
                 contents = channel.rows.contents
-                words = taken * len(contents.keys() - {"pointers"}) + ("pointers" in contents)
-                if events.ndim < 3:
-                    reads += float(events.sum() * words.mean())
-                else:
-                    reads += float(np.count_nonzero(events, axis=(0, 1)) @ words) / len(events)
+                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + ("pointers" in contents)
+                reads += float(of_each @ words) / samples
     return reads
 
 

@@ -20,19 +20,37 @@ from lifline.errors import MissingExtra
 
 if TYPE_CHECKING:
     from .conversion import Conversion, convert
+    from .finetune import finetune
     from .graph import ConversionError
     from .nir_reader import from_nir
+    from .nir_writer import to_nir
+    from .norse_reader import from_norse
     from .report import Report
+    from .snntorch_reader import from_snntorch
 
 _MODULES = {
     "Conversion": "conversion",
     "ConversionError": "graph",
     "Report": "report",
     "convert": "conversion",
+    "finetune": "finetune",
     "from_nir": "nir_reader",
+    "from_norse": "norse_reader",
+    "from_snntorch": "snntorch_reader",
+    "to_nir": "nir_writer",
 }
 
-__all__ = ["Conversion", "ConversionError", "Report", "convert", "from_nir"]
+__all__ = [
+    "Conversion",
+    "ConversionError",
+    "Report",
+    "convert",
+    "finetune",
+    "from_nir",
+    "from_norse",
+    "from_snntorch",
+    "to_nir",
+]
 
 
 def __getattr__(name: str) -> Any:

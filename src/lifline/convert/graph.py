@@ -361,6 +361,14 @@ class Graph:
         """The edges that start at a node."""
         return [edge for edge in self.edges if edge.source == name]
 
+    def ordered(self) -> Graph:
+        """The same graph, its nodes in the order in which signals reach them from the input."""
+        order = [name for name, node in self.nodes.items() if isinstance(node, Source)]
+        for name in order:  # grows as it is walked
+            order += [e.target for e in self.targets(name) if e.target not in order]
+        order += [name for name in self.nodes if name not in order]
+        return dataclasses.replace(self, nodes={name: self.nodes[name] for name in order})
+
     def shapes(self) -> dict[str, Shape]:
         """The shape of what leaves each node.
 
@@ -374,9 +382,7 @@ class Graph:
         }
         waiting = [name for name in self.nodes if name not in shapes]
         while waiting:
-            ready = [
-                name for name in waiting if any(e.source in shapes for e in self.sources(name))
-            ]
+            ready = [name for name in waiting if any(e.source in shapes for e in self.sources(name))]
             if not ready:
                 raise ConversionError(f"node '{waiting[0]}' is not connected to the input: remove it")
             for name in ready:
@@ -411,3 +417,8 @@ def kind_of(node: Node) -> str:
         return node.kind
     return node.kind if isinstance(node, Map) else type(node).__name__.lower()
 
+
+def snapped(values: np.ndarray) -> np.ndarray:
+    """`values`, those that float32 moved off a multiple of 1/256 put back."""
+    near = np.rint(values * 256) / 256
+    return np.where(np.abs(values - near) < 2e-6, near, values)

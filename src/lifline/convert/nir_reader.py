@@ -19,14 +19,17 @@ from typing import Any, Literal
 import numpy as np
 
 from lifline.errors import InputError, MissingExtra
+from lifline.network import Network
 from lifline.neurons import Reset
 
+from . import nir_writer
 from .conversion import Conversion, convert
+from .floats import FloatNetwork
 from .graph import (
     Affine,
     Cell,
-    ConversionError,
     Conv,
+    ConversionError,
     Delay,
     Edge,
     Elementwise,
@@ -37,7 +40,9 @@ from .graph import (
     Output,
     Pool,
     Source,
+    snapped,
 )
+from .report import NodeReport, Report
 
 try:
     import nir
@@ -78,9 +83,7 @@ class Convention:
 #: By producer.  Of snnTorch what `Leaky` and `Synaptic` compute, not what its exporter says of their reset.
 CONVENTIONS = {
     "nir": Convention(),
-    "snntorch": Convention(
-        dt=1e-4, reset="subtract", reset_delay=True, loop_delay=1, clamp=True
-    ),
+    "snntorch": Convention(dt=1e-4, reset="subtract", reset_delay=True, loop_delay=1, clamp=True),
     "norse": Convention(dt=1e-3, loop_delay=1),
     "sinabs": Convention(dt=1.0, decay="exponential", reset="subtract", comparison=">=", loop_delay=1),
     "rockpool": Convention(dt=1e-3, decay="exponential", reset="subtract", loop_delay=1),
@@ -148,7 +151,24 @@ def from_nir(
             )  # fmt: skip
         except InputError as error:
             raise ConversionError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    if nir_writer.is_ours(graph):
+        return _restored(nir_writer.restored(graph))
     return convert(to_graph(graph, convention, producer), **options)
+
+
+def _restored(network: Network) -> Conversion:
+    """The conversion of a graph that was a lifline network: every number is its own."""
+    nodes = [
+        NodeReport(p.name, type(p.neuron).__name__, f"population '{p.name}', as it was", [])
+        for p in network.populations
+    ]
+    shape = tuple(network.input_shape)
+    floats = FloatNetwork(shape, shape, [], [], network.output)
+    report = Report(
+        "a lifline network, by NIR", network.name, nodes, [], {}, 0.0,
+        f"{network.inputs} inputs, as lifline had numbered them", network.input_bits,
+    )  # fmt: skip
+    return Conversion(network, report, floats)
 
 
 def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
@@ -168,7 +188,9 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
         raise
     except Exception as error:  # h5py and nir raise whatever they come upon
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConversionError(f"{path}: not a NIR graph that nir {nir.version} can read: {what}") from None
+        raise ConversionError(
+            f"{path}: not a NIR graph that nir {nir.version} can read: {what}"
+        ) from None
     if not isinstance(graph, nir.NIRGraph):
         raise ConversionError(f"{path}: holds a {type(graph).__name__}, not a graph")
     return graph
@@ -176,9 +198,7 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
 
 def _convention(producer: str, **given: Any) -> Convention:
     if producer not in CONVENTIONS:
-        raise ConversionError(
-            f"producer must be one of {', '.join(CONVENTIONS)}, not {producer!r}"
-        )
+        raise ConversionError(f"producer must be one of {', '.join(CONVENTIONS)}, not {producer!r}")
     convention = dataclasses.replace(
         CONVENTIONS[producer], **{name: value for name, value in given.items() if value is not None}
     )
@@ -207,9 +227,14 @@ def to_graph(graph: nir.NIRGraph, convention: Convention, producer: str = "nir")
     _add_ends(made)
     _break_loops(made, convention)
     if convention.comparison == ">=":
-        made.note("", "spikes at x ≥ threshold: integer thresholds are one lower than they would be for >")
+        made.note(
+            "", "spikes at x ≥ threshold: integer thresholds are one lower than they would be for >"
+        )
     if convention.reset == "subtract":
-        made.note("", "a spike takes the threshold off its membrane; NIR's v_reset says otherwise, and is not read")
+        made.note(
+            "",
+            "a spike takes the threshold off its membrane; NIR's v_reset says otherwise, and is not read",
+        )
     return made
 
 
@@ -252,7 +277,9 @@ def _check_numbers(name: str, node: Any) -> None:
     if isinstance(node, Identity):
         return
     for field, value in vars(node).items():
-        if field in ("input_type", "output_type", "metadata", "nodes", "edges") or isinstance(value, str):
+        if field in ("input_type", "output_type", "metadata", "nodes", "edges") or isinstance(
+            value, str
+        ):
             continue
         if value is None:
             continue
@@ -366,7 +393,7 @@ def _step(node: Any, field: str, convention: Convention) -> tuple[np.ndarray, np
         step = np.where(np.isinf(tau), 0.0, convention.dt / tau)
     if convention.clamp:
         step = np.where(step < 0, 0.0, step)
-    decay = _snapped(1 - step)
+    decay = snapped(1 - step)
     if ((decay < 0) | (decay > 1)).any():
         raise ConversionError(
             f"its {field} of {tau.ravel()[np.argmax(step)]:g} s is shorter than dt = {convention.dt:g} s, so that a "
@@ -375,18 +402,12 @@ def _step(node: Any, field: str, convention: Convention) -> tuple[np.ndarray, np
     return decay, 1 - decay
 
 
-def _snapped(values: np.ndarray) -> np.ndarray:
-    """`values`, those that float32 moved off a multiple of 1/256 put back."""
-    near = np.rint(values * 256) / 256
-    return np.where(np.abs(values - near) < 2e-6, near, values)
-
-
 def _gain(a: np.ndarray, factor: Any, tau: Any, convention: Convention) -> np.ndarray:
     """a · factor; where both the factor and τ are without end (a producer's decay of 1), their quotient, 1."""
     factor = _real(factor)
     clamped = convention.clamp & (_real(tau) < 0) & (factor < 0)
     endless = (np.isinf(factor) & np.isinf(_real(tau))) | clamped
-    return _snapped(np.where(endless, 1.0, a * np.where(endless, 0.0, factor)))
+    return snapped(np.where(endless, 1.0, a * np.where(endless, 0.0, factor)))
 
 
 def _cell(node: Any, convention: Convention, note: Any) -> Cell:
@@ -439,38 +460,60 @@ def _add_ends(graph: Graph) -> None:
 
 
 def _break_loops(graph: Graph, convention: Convention) -> None:
-    """Give the loops that no delay node holds the producer's delay."""
+    """Give the loops that no delay node holds the producer's delay, where spikes leave their neuron."""
     for name in [n for n, node in graph.nodes.items() if isinstance(node, Cell)]:
-        for edge, others in _ways_back(graph, name):
-            if others:
+        for edge in graph.targets(name):
+            ends = _undelayed(graph, edge)
+            if name not in ends:
+                continue
+            if len(ends) > 1:
                 raise ConversionError(
-                    f"nodes '{name}' and '{others}' are in one loop without delay, and which of its spikes come late "
-                    "is not said: add a Delay node"
+                    f"node '{name}' is in a loop without delay that reaches {', '.join(map(repr, sorted(ends - {name})))}, "
+                    "too, and which of its spikes come late is not said: add a Delay node"
                 )
             if convention.loop_delay is None:
                 raise ConversionError(
-                    f"node '{name}' is in a loop without delay ('{edge.source}' -> '{name}'), and NIR does not say how "
-                    "its producer steps it: give loop_delay=1 (as snnTorch and Norse do), or add a Delay node"
+                    f"node '{name}' is in a loop without delay (by '{edge.target}'), and NIR does not say how its "
+                    "producer steps it: give loop_delay=1 (as snnTorch and Norse do), or add a Delay node"
                 )
             index = graph.edges.index(edge)
             graph.edges[index] = Edge(edge.source, edge.target, edge.ticks + convention.loop_delay)
-            graph.note(name, f"spikes from '{edge.source}' come back after {convention.loop_delay} tick")
+            graph.note(
+                name, f"its spikes come back by '{edge.target}' after {convention.loop_delay} tick"
+            )
 
 
-def _ways_back(graph: Graph, name: str) -> list[tuple[Edge, str]]:
-    """The last edges of the loops through a neuron that hold no delay, and another neuron on the way, or ``""``."""
-    through, waiting = {name: ""}, [name]
-    found = []
+def _undelayed(graph: Graph, start: Edge) -> set[str]:
+    """The neurons that an edge leads to by ways without delay; behind others than its own if those lead back."""
+    found: set[str] = set()
+    waiting, seen = [start], {start}
     while waiting:
-        source = waiting.pop()
-        for edge in graph.targets(source):
-            node = graph.nodes[edge.target]
-            delayed = isinstance(node, Delay) and bool((node.ticks >= 1).all())
-            if edge.ticks or delayed:
+        edge = waiting.pop()
+        node = graph.nodes[edge.target]
+        delayed = isinstance(node, Delay) and bool((node.ticks >= 1).all())
+        if edge.ticks or delayed:
+            continue
+        if isinstance(node, Cell):
+            found.add(edge.target)
+            if edge.target == start.source or not _leads(graph, edge.target, start.source):
                 continue
-            if edge.target == name:
-                found.append((edge, through[source]))
-            elif edge.target not in through:
-                through[edge.target] = edge.target if isinstance(node, Cell) else through[source]
-                waiting.append(edge.target)
+        new = [e for e in graph.targets(edge.target) if e not in seen]
+        seen.update(new)
+        waiting += new
     return found
+
+
+def _leads(graph: Graph, source: str, target: str) -> bool:
+    """Whether there is a way without delay."""
+    waiting, seen = [source], {source}
+    while waiting:
+        for edge in graph.targets(waiting.pop()):
+            node = graph.nodes[edge.target]
+            if edge.ticks or (isinstance(node, Delay) and bool((node.ticks >= 1).all())):
+                continue
+            if edge.target == target:
+                return True
+            if edge.target not in seen:
+                seen.add(edge.target)
+                waiting.append(edge.target)
+    return False

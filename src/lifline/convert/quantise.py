@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from lifline import synapses
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Adaptation, Reset
-from lifline.synapses import Dense
+from lifline.synapses import Convolution, Dense, Sparse, Synapses
 
-from .floats import FloatNetwork, FloatPopulation, FloatProjection, Trace
+from .floats import FloatNetwork, FloatPopulation, FloatProjection
 from .graph import ConversionError
 
 MAX_STATE_BITS = 24
@@ -73,6 +72,18 @@ class Choices:
         return int(bits)
 
 
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """The greatest |x| and |c| of each neuron on calibration data, float64 (size,)."""
+
+    membrane: np.ndarray
+    current: np.ndarray
+
+    def joined(self, other: Reach) -> Reach:
+        """With that on other data."""
+        return Reach(np.maximum(self.membrane, other.membrane), np.maximum(self.current, other.current))
+
+
 @dataclasses.dataclass
 class Quantised:
     """A population's integers, and what they cost."""
@@ -93,7 +104,7 @@ class Quantised:
 def quantise(
     network: FloatNetwork,
     choices: Choices,
-    traces: Mapping[str, Trace] | None = None,
+    reach: Mapping[str, Reach] | None = None,
     *,
     input_bits: int = 1,
     name: str = "",
@@ -106,8 +117,8 @@ def quantise(
     ----------
     network : FloatNetwork
     choices : Choices
-    traces : mapping of str to Trace, optional
-        What the float network does on calibration data; without it states are as wide as the worst case needs.
+    reach : mapping of str to Reach, optional
+        How far the float network gets on calibration data; without it states are as wide as the worst case needs.
     widen : mapping of str to int, optional
         Bits to add to the states of a population.
     """
@@ -115,10 +126,10 @@ def quantise(
     for population in network.populations:
         incoming = network.incoming(population.name)
         bits = choices.bits(population.name)
-        scale = _scale(network, population, incoming, choices, traces)
+        scale = _scale(network, population, incoming, choices, reach)
         stored = [_weights(p, scale, bits) for p in incoming]
         neuron, states = _neuron(
-            population, incoming, scale, choices.margin, traces, (widen or {}).get(population.name, 0),
+            population, incoming, scale, choices.margin, reach, (widen or {}).get(population.name, 0),
             2**input_bits - 1,
         )  # fmt: skip
         populations.append(Population(population.name, _size(population.shape), neuron))
@@ -126,7 +137,7 @@ def quantise(
             projections[id(projection)] = Projection(
                 projection.source, projection.target, _synapses(projection, integers, bits)
             )
-        reports[population.name] = _report(population, incoming, scale, stored, bits, states, traces)
+        reports[population.name] = _report(population, incoming, scale, stored, bits, states, reach)
     return (
         Network(
             inputs=_size(network.inputs),
@@ -169,14 +180,14 @@ def _scale(
     population: FloatPopulation,
     incoming: list[FloatProjection],
     choices: Choices,
-    traces: Mapping[str, Trace] | None,
+    reach: Mapping[str, Reach] | None,
 ) -> np.ndarray:
     size = population.size
     if not isinstance(choices.scale, str):
         return np.full(size, float(choices.scale))
     limit = 2 ** (choices.bits(population.name) - 1) - 1
     neuron = population.neuron
-    highest = _highest_scale(population, incoming, traces)
+    highest = _highest_scale(population, incoming, reach)
     exact = _exact_scale(population, incoming, limit, highest)
     if exact is not None:
         return np.full(size, exact)
@@ -187,7 +198,9 @@ def _scale(
             groups %= population.shape[-1]
     else:
         groups = np.zeros(size, int)
-    best = _least_error([(stored_weights(p).ravel(), _targets(p, groups).ravel()) for p in incoming], limit)
+    best = _least_error(
+        [(stored_weights(p).ravel(), _targets(p, groups).ravel()) for p in incoming], limit
+    )
     return np.minimum(best, highest)[groups] if len(best) else np.full(size, min(float(limit), highest))
 
 
@@ -238,20 +251,16 @@ def _exact_scale(
 def _highest_scale(
     population: FloatPopulation,
     incoming: list[FloatProjection],
-    traces: Mapping[str, Trace] | None,
+    reach: Mapping[str, Reach] | None,
 ) -> float:
     """The scale with which states still fit 24 bits, a bit to spare."""
-    reach = float(population.neuron.threshold.max(initial=0.0)) * (not population.neuron.analog)
-    if traces is not None:
-        trace = traces[population.name]
-        reach = max(reach, _reach(trace.reached), _reach(trace.current))
+    most = [population.neuron.threshold] if not population.neuron.analog else []
+    if reach is not None:
+        most += [reach[population.name].membrane, reach[population.name].current]
     else:
-        reach = max(reach, float(_drive(incoming, population).max(initial=0.0)))
-    return float(2 ** (MAX_STATE_BITS - 2) / reach) if reach else math.inf
-
-
-def _reach(values: np.ndarray) -> float:
-    return float(np.abs(values).max(initial=0.0))
+        most.append(_drive(incoming, population))
+    greatest = max(float(values.max(initial=0.0)) for values in most)
+    return float(2 ** (MAX_STATE_BITS - 2) / greatest) if greatest else math.inf
 
 
 def _drive(incoming: list[FloatProjection], population: FloatPopulation, most: int = 1) -> np.ndarray:
@@ -271,18 +280,21 @@ def _weights(projection: FloatProjection, scale: np.ndarray, bits: int) -> tuple
     return integers, int((integers != values).sum())
 
 
-def _synapses(projection: FloatProjection, integers: np.ndarray, bits: int) -> synapses.Synapses:
+def _synapses(projection: FloatProjection, integers: np.ndarray, bits: int) -> Synapses:
     conv = projection.conv
     if conv is not None:
-        return synapses.Convolution(  # type: ignore[attr-defined]
+        return Convolution(
             integers.transpose(2, 3, 1, 0), stride=conv.stride, padding=conv.padding,
             dilation=conv.dilation, groups=conv.groups, delays=projection.delays, weight_bits=bits,
         )  # fmt: skip
     if sparse.issparse(projection.weights):
         sources, targets = projection.weights.tocoo().coords
-        return synapses.Sparse(  # type: ignore[attr-defined]
-            sources, targets, integers, delays=projection.delays, weight_bits=bits
+        delays = (
+            projection.delays
+            if np.ndim(projection.delays) == 0
+            else projection.delays[sources, targets]
         )
+        return Sparse(sources, targets, integers, delays=delays, weight_bits=bits)
     return Dense(integers, delays=projection.delays, weight_bits=bits)
 
 
@@ -291,15 +303,14 @@ def _neuron(
     incoming: list[FloatProjection],
     scale: np.ndarray,
     margin: float,
-    traces: Mapping[str, Trace] | None,
+    reach: Mapping[str, Reach] | None,
     widen: int,
     most: int,
 ) -> tuple[LIF, tuple[int, int | None]]:
     neuron, name = population.neuron, population.name
-    if traces is not None:
-        trace = traces[name]
-        membrane = (1 + margin) * np.abs(trace.reached).max(axis=(0, 1), initial=0) * scale
-        current = (1 + margin) * np.abs(trace.current).max(axis=(0, 1), initial=0) * scale
+    if reach is not None:
+        membrane = (1 + margin) * reach[name].membrane * scale
+        current = (1 + margin) * reach[name].current * scale
     else:
         drive = _drive(incoming, population, most) * scale
         beta = np.rint(neuron.beta * 256) / 256
@@ -322,8 +333,8 @@ def _neuron(
     if neuron.adaptation is not None:
         rho, jump = neuron.adaptation
         jumps = np.rint(jump * scale).astype(np.int64)
-        reach = np.abs(jumps) / np.maximum(1 - np.rint(rho * 256) / 256, 1 / 512)
-        adaptation = Adaptation(fraction(rho), jumps, bits=max(2, _bits(reach, 0)))
+        most_jumps = np.abs(jumps) / np.maximum(1 - np.rint(rho * 256) / 256, 1 / 512)
+        adaptation = Adaptation(fraction(rho), jumps, bits=_bits(most_jumps, 0))
     lif = LIF(
         beta=fraction(neuron.beta),
         threshold=threshold,
@@ -385,7 +396,7 @@ def _report(
     stored: list[tuple[np.ndarray, int]],
     bits: int,
     states: tuple[int, int | None],
-    traces: Mapping[str, Trace] | None,
+    reach: Mapping[str, Reach] | None,
 ) -> Quantised:
     neuron = population.neuron
     squares = errors = 0.0
@@ -406,5 +417,5 @@ def _report(
         weight_error=math.sqrt(errors / squares) if squares else 0.0,
         decay_error=decay_error,
         exact=errors == 0 and decay_error == 0 and whole,
-        observed=traces is not None,
+        observed=reach is not None,
     )  # fmt: skip

@@ -17,8 +17,8 @@ from .floats import FloatNetwork, FloatNeuron, FloatPopulation, FloatProjection,
 from .graph import (
     Affine,
     Cell,
-    ConversionError,
     Conv,
+    ConversionError,
     Delay,
     Edge,
     Elementwise,
@@ -43,7 +43,12 @@ class _Path:
 
     source: str
     maps: tuple[str, ...]
-    ticks: int
+    edges: tuple[int, ...]  #: the ticks of each edge, from the source's to the neuron's
+
+    @property
+    def ticks(self) -> int:
+        """Of all edges."""
+        return sum(self.edges)
 
 
 def simplify(graph: Graph, output: str | None = None) -> tuple[FloatNetwork, dict[str, str]]:
@@ -86,7 +91,11 @@ def simplify(graph: Graph, output: str | None = None) -> tuple[FloatNetwork, dic
     source = graph.nodes[sources[0]]
     assert isinstance(source, Source)
     inputs, _ = channels_last(source.shape)
-    return FloatNetwork(inputs, source.shape, populations, projections, names[answer]), names
+    network = FloatNetwork(inputs, source.shape, populations, projections, names[answer])
+    order = [name for group in network.groups() for name in group]
+    populations.sort(key=lambda population: order.index(population.name))
+    projections.sort(key=lambda projection: order.index(projection.target))
+    return network, names
 
 
 def _with_readouts(graph: Graph) -> Graph:
@@ -142,7 +151,9 @@ def _answer(graph: Graph, names: dict[str, str], output: str | None) -> str:
         found = [n for n, name in names.items() if output in (n, name) and name != INPUT]
         if not found:
             known = ", ".join(f"'{name}'" for name in names.values() if name != INPUT)
-            raise ConversionError(f"output '{output}' is no neuron node of the graph, which has {known}")
+            raise ConversionError(
+                f"output '{output}' is no neuron node of the graph, which has {known}"
+            )
         return found[0]
     ends: list[str] = []
     waiting = [n for n, node in graph.nodes.items() if isinstance(node, Output)]
@@ -172,19 +183,16 @@ def _population(
     neuron, gain, shift = _neuron(name, cell, shapes[name], order)
     projections = []
     for path in _paths(graph, name):
-        bias = _constant(graph, path, shapes, shapes[name])
+        bias = _constant(graph, path, shapes, cell.delay)
         ticks = path.ticks + cell.delay
         if bias is not None:
-            if ticks and bias.any():
-                raise ConversionError(
-                    f"node '{name}': a bias that a delay of {ticks} holds back starts late, which the contract's "
-                    "bias does not: put the bias behind the delay"
-                )
             neuron.bias = neuron.bias + bias[order] * gain
-        if path.source:
-            projection = _projection(graph, path, shapes, name, ticks)
-            projection.source, projection.target = names[path.source], names[name]
+        projection = _projection(graph, path, shapes, name, ticks)
+        projection.source, projection.target = names[path.source], names[name]
+        if abs(projection.weights).max():
             projections.append(projection.scaled(gain))
+        else:
+            graph.note(name, f"all weights from '{path.source}' are 0: no synapses")
     return FloatPopulation(names[name], shape, neuron, shift), projections
 
 
@@ -209,7 +217,9 @@ def _neuron(
                 "must be 0 … 1: its time constant is shorter than dt, so give a shorter dt"
             )
     drive, v_reset = spread(cell.drive), spread(cell.v_reset)
-    rest = np.divide(drive, 1 - beta, out=np.zeros_like(drive), where=beta < 1)  # drive = (1 − β) · rest
+    rest = np.divide(
+        drive, 1 - beta, out=np.zeros_like(drive), where=beta < 1
+    )  # drive = (1 − β) · rest
     if cell.reset is Reset.ZERO:
         shift = v_reset
         start = None if cell.initial is None else spread(cell.initial)
@@ -248,31 +258,29 @@ def _neuron(
 
 
 def _paths(graph: Graph, name: str) -> list[_Path]:
-    """All paths of maps that end at a neuron; a constant map without a source has the source ``""``."""
+    """All paths of maps that end at a neuron."""
     paths: list[_Path] = []
 
-    def back(node: str, maps: tuple[str, ...], ticks: int) -> None:
+    def back(node: str, maps: tuple[str, ...], ticks: tuple[int, ...]) -> None:
         for edge in graph.sources(node):
             source = graph.nodes[edge.source]
             if isinstance(source, Map):
                 if edge.source in maps:
                     raise ConversionError(f"node '{edge.source}' is in a loop that holds no neuron")
-                back(edge.source, (edge.source, *maps), ticks + edge.ticks)
+                back(edge.source, (edge.source, *maps), (edge.ticks, *ticks))
                 continue
             if isinstance(source, Cell) and source.analog:
                 raise ConversionError(
                     f"node '{edge.source}' ({source.kind}) sends its membrane on to '{name}': lifline's populations "
                     "send spikes; make it the output, or a spiking neuron"
                 )
-            paths.append(_Path(edge.source, maps, ticks + edge.ticks))
+            paths.append(_Path(edge.source, maps, (edge.ticks, *ticks)))
 
-    back(name, (), 0)
+    back(name, (), ())
     return paths
 
 
-def _constant(
-    graph: Graph, path: _Path, shapes: dict[str, Shape], end: Shape
-) -> np.ndarray | None:
+def _constant(graph: Graph, path: _Path, shapes: dict[str, Shape], late: int) -> np.ndarray | None:
     """What the maps' biases add to each neuron, (size,) in C order.
 
     A bias that several sources' paths share is counted once: with the first of the paths.
@@ -285,7 +293,13 @@ def _constant(
         if total is not None:
             total = node.matrix(shape) @ total
         own = node.constant(shape)
-        if own is not None and _first(graph, path, index):
+        if own is not None and own.any() and _first(graph, path, index):
+            behind = [graph.nodes[n] for n in path.maps[index + 1 :]]
+            if late + sum(path.edges[index + 1 :]) or any(isinstance(n, Delay) for n in behind):
+                raise ConversionError(
+                    f"node '{name}' adds a bias that a delay behind it holds back, so that it starts late, which the "
+                    "contract's bias does not: put the bias behind the delay, or leave it out"
+                )
             total = own.copy() if total is None else total + own
         shape = shapes[name]
     return total
@@ -308,7 +322,7 @@ def _projection(
     delays: Any = ticks
     at_source = at_target = None
     steps = [(n, m) for n, m in maps if not _keeps_values(m)]
-    linear = [m for _, m in steps if not isinstance(m, Delay)]
+    linear = [m for _, m in steps if isinstance(m, Map) and not isinstance(m, Delay)]
     for position, (name, node) in enumerate(steps):
         if not isinstance(node, Delay):
             continue
@@ -342,6 +356,8 @@ def _projection(
         conv = _folded(linear, shapes[path.source])
     matrix = _matrix(maps, shapes, path.source)
     weights: Any = sparse.csr_array(matrix.T.tocsr()[rows][:, columns])
+    weights.eliminate_zeros()
+    weights.sort_indices()
     if conv is None and _dense(weights, delays):
         weights = weights.toarray()
     return FloatProjection("", "", weights, delays, conv)
@@ -354,9 +370,7 @@ def _dense(weights: sparse.csr_array, delays: Any) -> bool:
     )
 
 
-def _matrix(
-    maps: list[tuple[str, Any]], shapes: dict[str, Shape], source: str
-) -> sparse.csr_array:
+def _matrix(maps: list[tuple[str, Any]], shapes: dict[str, Shape], source: str) -> sparse.csr_array:
     """The product of the maps, (outputs, inputs) in C order."""
     shape = shapes[source]
     product = sparse.csr_array(sparse.eye_array(int(np.prod(shape, dtype=int))))

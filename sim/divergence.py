@@ -68,7 +68,7 @@ def explain(network: Network, spikes: np.ndarray, expected: Recording, divergenc
 def _events(
     network: Network, history: dict[str, np.ndarray], divergence: Divergence
 ) -> list[tuple[str, int, str, int, int, int, int]]:
-    """(projection, source, "spiked" or its value, tick of it, delay, weight, their product) of each spike that arrived."""
+    """(projection, source, what it did, tick of that, delay, weight, what that adds) of each spike that arrived."""
     i, t = divergence.neuron, divergence.tick
     events = []
     for projection in network.incoming(divergence.population):

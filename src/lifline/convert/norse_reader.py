@@ -22,8 +22,10 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .conversion import Conversion, convert
-from .graph import Affine, Cell, ConversionError, snapped
-from .tracing import Leaf, real, trace
+from .graph import Cell
+from .maps import Affine, ConversionError, snapped
+from .torch_maps import real
+from .tracing import Leaf, trace
 
 try:
     import norse.torch as norse

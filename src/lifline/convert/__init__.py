@@ -21,7 +21,7 @@ from lifline.errors import MissingExtra
 if TYPE_CHECKING:
     from .conversion import Conversion, convert
     from .finetune import finetune
-    from .graph import ConversionError
+    from .maps import ConversionError
     from .nir_reader import from_nir
     from .nir_writer import to_nir
     from .norse_reader import from_norse
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Conversion": "conversion",
-    "ConversionError": "graph",
+    "ConversionError": "maps",
     "Report": "report",
     "convert": "conversion",
     "finetune": "finetune",

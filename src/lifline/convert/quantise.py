@@ -188,7 +188,7 @@ def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:
         threshold = np.floor(exact)
     if not neuron.analog and (threshold < 0).any():
         raise ConversionError(
-            f"population '{population.name}' spikes from a membrane of {neuron.threshold.min():g} or more, and so at rest: "
+            f"population '{population.name}' spikes from {neuron.threshold.min():g} on, and so at rest: "
             "the contract's neurons spike above 0: raise its threshold"
         )
     return threshold.astype(np.int64)

@@ -79,7 +79,11 @@ def snntorch_module(
             return (snn.Synaptic if synaptic else snn.Leaky)(**given)
         size = shape[0]
         all_to_all = rng.random() < 0.7
-        more = {"linear_features": size} if all_to_all else {"all_to_all": False, "V": _whole(rng, (size,), 2)}
+        more = (
+            {"linear_features": size}
+            if all_to_all
+            else {"all_to_all": False, "V": _whole(rng, (size,), 2)}
+        )
         made = (snn.RSynaptic if synaptic else snn.RLeaky)(**given, **more)
         if all_to_all:
             made.recurrent = _linear(rng, size, size)
@@ -153,7 +157,10 @@ def norse_module(rng: np.random.Generator) -> tuple[nn.Module, tuple[int, ...]]:
         if chosen == 0:
             layers.append(
                 norse.LIFRecurrentCell(
-                    shape[0], size, lif(), input_weights=_whole(rng, (size, shape[0]), 3),
+                    shape[0],
+                    size,
+                    lif(),
+                    input_weights=_whole(rng, (size, shape[0]), 3),
                     recurrent_weights=_whole(rng, (size, size), 2),
                 )  # fmt: skip
             )

@@ -124,8 +124,9 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     if not os.path.isfile(path):
         raise ConversionError(f"{path}: there is no such file")
     try:
+        _check_types(path)
         graph = nir.read(path, type_check=False)
-    except KeyboardInterrupt:
+    except ConversionError:
         raise
     except Exception as error:  # h5py and nir raise whatever they come upon
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -135,6 +136,34 @@ def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
     if not isinstance(graph, nir.NIRGraph):
         raise ConversionError(f"{path}: holds a {type(graph).__name__}, not a graph")
     return graph
+
+
+def _check_types(path: str) -> None:
+    """Refuse a file with a node of a kind that NIR does not have; nir itself raises no word about it."""
+    import h5py
+
+    unknown: list[tuple[str, str]] = []
+
+    def check(name: str, item: Any) -> None:
+        if (
+            name.rpartition("/")[2] != "type"
+            or not isinstance(item, h5py.Dataset)
+            or "/metadata/" in name
+        ):
+            return
+        value = item[()]
+        kind = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        if not isinstance(getattr(nir, kind, None), type):
+            node = name.removesuffix("/type").replace("node/nodes/", "").replace("/nodes/", ".")
+            unknown.append((node, kind))
+
+    with h5py.File(path, "r") as file:
+        file.visititems(check)
+    if unknown:
+        node, kind = unknown[0]
+        raise ConversionError(
+            f"{path}: node '{node}' is of the kind {kind!r}, which nir {nir.version} does not have: replace it"
+        )
 
 
 def _convention(producer: str, **given: Any) -> Convention:

@@ -30,7 +30,9 @@ from .tracing import Leaf, trace
 
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit.script, by which Norse is written
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of torch.jit.script, by which Norse is written
         import norse.torch as norse
         from norse.torch.functional.reset import reset_subtract, reset_value
         from norse.torch.module.snn import SNN, SNNCell, SNNRecurrent, SNNRecurrentCell

@@ -316,7 +316,7 @@ def _projection(
         spread = node.spread(shapes[name])
         if (spread == spread[0]).all():
             delays = delays + int(spread[0])
-        elif all(isinstance(m, Delay) for _, m in steps[:position]):
+        elif all(isinstance(m, Delay | Elementwise) for _, m in steps[:position]):
             at_source = spread if at_source is None else at_source + spread
         elif all(isinstance(m, Delay | Elementwise) for _, m in steps[position:]):
             at_target = spread if at_target is None else at_target + spread

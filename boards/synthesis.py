@@ -19,6 +19,7 @@ from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
+from .memories import choose_memories
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -138,6 +139,8 @@ def write_design(
     *,
     netlist: bool = False,
     patchable: bool = False,
+    load: bool = False,
+    any_weights: bool = False,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -151,10 +154,16 @@ def write_design(
         Whether synthesis writes `NETLIST`.
     patchable : bool
         Whether memories that are read from a file are block RAM however small they are.
+    load, any_weights : bool
+        As for :class:`lifline.rtl.Accelerator`; what does not fit into block RAM goes into single-port RAM.
     """
     family = board.family
-    arrays = rtl.plan(network, lanes)
-    manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
+    arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
+    memories = choose_memories(arrays, board) if load else None
+    manifest = rtl.export(
+        network, folder, lanes, trace=True, block_bits=family.block_bits,
+        load=load, any_weights=any_weights, memories=memories,
+    )  # fmt: skip
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()

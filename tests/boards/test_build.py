@@ -176,8 +176,6 @@ def test_bad_options(tmp_path):
         build(network, "vc707", tmp_path)
     with pytest.raises(InputError, match=r"clock of 23\.456 MHz .* choose 24, 12 MHz"):
         build(network, "icebreaker", tmp_path, clock_mhz=23.456)
-    with pytest.raises(InputError, match=r"16\.5 MHz cannot give 1000000 baud"):
-        build(network, "icebreaker", tmp_path, clock_mhz=16.5)
     with pytest.raises(InputError, match="seed must be a non-negative integer"):
         build(network, "icebreaker", tmp_path, seed=-1)
     with pytest.raises(InputError, match="tries must be a positive integer"):
@@ -239,7 +237,7 @@ def test_every_clock_of_every_board_can_be_made(board):
             assert 400 <= clock * pll.output_divider <= 800
         else:
             assert clock == board.crystal_mhz
-        assert clock * 1e6 % board.baud == 0
+        assert clock * 1e6 / board.baud >= 4
 
 
 def test_the_dividers_that_vendors_give():

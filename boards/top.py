@@ -31,7 +31,7 @@ from lifline.storage import digest
 
 from .board import Board
 from .classifier import Classifier
-from .clock import ClockGenerator
+from .clock import ClockGenerator, HeldPins
 from .link import HostLink, LinkOptions
 from .protocol import DIGEST_BYTES, Identity, score_bits
 from .uart import UARTReceiver, UARTTransmitter, divisor
@@ -220,6 +220,8 @@ class Top(Elaboratable):
         if clock.pll is not None:
             m.domains.sync = ClockDomain()
         m.submodules.system = system = self.system
+        if self.board.held:
+            m.submodules.held = HeldPins(self.board)
 
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx_pin = rx = io.Buffer("i", uart.rx)

@@ -28,11 +28,13 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     "name",
     [
         "inference",
+        "convolution",
         "training",
         "delays",
         "quantisation",
         pytest.param("spiker", marks=[pytest.mark.verilator, pytest.mark.slow]),
         pytest.param("growth", marks=pytest.mark.verilator),
+        pytest.param("convolution_cycles", marks=pytest.mark.verilator),
         pytest.param("mnist", marks=pytest.mark.verilator),
         pytest.param("simulation", marks=pytest.mark.verilator),
         pytest.param("encoders", marks=pytest.mark.verilator),

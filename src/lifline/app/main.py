@@ -22,12 +22,16 @@ from lifline import __version__
 from lifline.errors import LiflineError, MissingExtra
 
 from . import output
+from .boards import boards
 from .build import build
 from .demo import demo
 from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .import_ import command as import_
+from .flash import flash
+from .patch import patch
 from .run import run
 from .simulate import simulate
 from .train import train
@@ -128,9 +132,13 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "patch": "boards",
+        "flash": "boards",
+        "boards": "boards",
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
+        "import": "convert",
         "demo": "all",
     }
 
@@ -144,7 +152,22 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands=[demo, train, simulate, evaluate, verify, export, estimate, build, run, doctor],
+    commands=[
+        demo,
+        train,
+        import_,
+        simulate,
+        evaluate,
+        verify,
+        export,
+        estimate,
+        build,
+        flash,
+        patch,
+        boards,
+        run,
+        doctor,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

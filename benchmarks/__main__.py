@@ -15,7 +15,7 @@ from .measure import Options
 NAMES = (
     "inference", "convolution", "training", "delays", "quantisation", "spiker", "growth", "convolution_cycles",
     "mnist", "unsupervised", "simulation",
-    "encoders", "boards", "clock", "resources", "area",
+    "encoders", "link", "boards", "clock", "resources", "area",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from .plasticity import Learner, learner
 
 def learn(network: Network, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
     """As :func:`lifline.golden.simulate` with ``learn=True``."""
-    spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
     s = {p.name: np.zeros((samples, ticks, p.size), np.uint8) for p in network.populations}

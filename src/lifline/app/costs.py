@@ -17,6 +17,7 @@ import numpy as np
 from lifline.errors import ToolError
 from lifline.network import INPUT, Network, Projection
 from lifline.recording import Recording
+from lifline.synapses import Synapses
 
 from .parts import part
 
@@ -111,9 +112,14 @@ class Costs:
     def _fan_out(self) -> dict[int, np.ndarray]:
         """Weights other than 0 of each source neuron, by projection."""
         return {
-            id(projection): np.count_nonzero(projection.synapses.dense()[0], axis=1)
+            id(projection): projection.synapses.per_source(_weights(projection.synapses) != 0)
             for projection in self.network.projections
         }
+
+
+def _weights(synapses: Synapses) -> np.ndarray:
+    """The weights that are stored, in any shape."""
+    return np.asarray(synapses.weights if hasattr(synapses, "weights") else synapses.dense()[0])
 
 
 def footprint_bits(network: Network) -> int:
@@ -125,8 +131,7 @@ def footprint_bits(network: Network) -> int:
 
 def stored_weights(projection: Projection) -> tuple[int, int]:
     """How many of the weights that are stored are 0, and how many there are; of a list of synapses none is absent."""
-    synapses = projection.synapses
-    weights = np.asarray(synapses.weights if hasattr(synapses, "weights") else synapses.dense()[0])
+    weights = _weights(projection.synapses)
     return int(weights.size - np.count_nonzero(weights)), int(weights.size)
 
 

@@ -222,7 +222,9 @@ def _write_project(
     sources = [name for name in plan.files if name.endswith(".v") and "debug" not in name]
     option, *after = options
     lines = [
-        *(f"read_verilog -defer {name}" for name in sources),
+        *(f"read_verilog -defer {name}" for name in sources if name != f"{NAME}.v"),
+        f"read_verilog {NAME}.v",
+        "setparam -unset SIM_DEVICE t:BUFGCTRL",  # Vivado's; yosys's cell has none, and stops
         f"{board.family.synth} {option} -top {NAME}",
         *after,
         f"tee -q -o {NAME}.stat.json stat -json",

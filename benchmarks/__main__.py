@@ -13,8 +13,8 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "convolution", "training", "convert", "delays", "quantisation", "spiker", "growth", "mnist", "simulation",
-    "encoders", "boards", "clock", "resources", "area",
+    "inference", "convolution", "training", "convert", "delays", "quantisation", "spiker", "growth", "mnist",
+    "simulation", "encoders", "boards", "clock", "resources", "area",
 )  # fmt: skip
 
 

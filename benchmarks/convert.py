@@ -47,8 +47,8 @@ def run(options: Options) -> Result:
         "Conversion: float against integer",
         rows,
         [
-            "Differing spikes are explained where the float membrane lay within the rounding bound of the threshold, or "
-            "where they follow from one that did; see docs/convert.md.",
+            "Differing spikes are explained where the float membrane lay within the rounding bound of the threshold, "
+            "or where they follow from one that did; see docs/convert.md.",
         ],
     )
 
@@ -244,12 +244,17 @@ def exported() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     import snntorch as snn
 
     halves = torch.full((3,), 0.5)
-    yield "snnTorch: Leaky", snntorch_graph(nn.Linear(4, 3), snn.Leaky(beta=halves, threshold=torch.ones(3), init_hidden=True)), {"producer": "snntorch"}  # fmt: skip
-    yield "snnTorch: Leaky of one beta", snntorch_graph(nn.Linear(4, 3), snn.Leaky(beta=0.5, init_hidden=True)), {"producer": "snntorch"}  # fmt: skip
-    yield "snnTorch: Synaptic", snntorch_graph(nn.Linear(4, 3), snn.Synaptic(alpha=halves, beta=halves, threshold=torch.ones(3), init_hidden=True)), {"producer": "snntorch"}  # fmt: skip
-    yield "snnTorch: RLeaky", snntorch_graph(nn.Linear(4, 3), snn.RLeaky(beta=halves, linear_features=3, init_hidden=True)), {"producer": "snntorch"}  # fmt: skip
-    yield "snnTorch: RLeaky, without a convention", snntorch_graph(nn.Linear(4, 3), snn.RLeaky(beta=halves, linear_features=3, init_hidden=True)), {"dt": 1e-4}  # fmt: skip
-    yield "snnTorch: Lapicque", snntorch_graph(nn.Linear(4, 3), snn.Lapicque(beta=0.5, init_hidden=True)), {"producer": "snntorch"}  # fmt: skip
+    of_each: dict[str, Any] = {"beta": halves, "threshold": torch.ones(3), "init_hidden": True}
+    recurrent = snn.RLeaky(beta=halves, linear_features=3, init_hidden=True)
+    for name, neurons, given in (
+        ("Leaky", snn.Leaky(**of_each), {"producer": "snntorch"}),
+        ("Leaky of one beta", snn.Leaky(beta=0.5, init_hidden=True), {"producer": "snntorch"}),
+        ("Synaptic", snn.Synaptic(alpha=halves, **of_each), {"producer": "snntorch"}),
+        ("RLeaky", recurrent, {"producer": "snntorch"}),
+        ("RLeaky, without a convention", recurrent, {"dt": 1e-4}),
+        ("Lapicque", snn.Lapicque(beta=0.5, init_hidden=True), {"producer": "snntorch"}),
+    ):
+        yield f"snnTorch: {name}", snntorch_graph(nn.Linear(4, 3), neurons), given
     yield "Norse: LIFBoxCell", norse_graph(nn.Linear(4, 3), norse.LIFBoxCell()), {"producer": "norse"}
     yield "Norse: LIFCell", norse_graph(nn.Linear(4, 3), norse.LIFCell()), {"producer": "norse"}
     yield "Norse: IAFCell", norse_graph(nn.Linear(4, 3), norse.IAFCell()), {"producer": "norse"}

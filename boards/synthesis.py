@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import ToolError
 from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
+from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -138,6 +140,7 @@ def write_design(
     *,
     netlist: bool = False,
     patchable: bool = False,
+    encoder: Encoder | None = None,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -151,10 +154,15 @@ def write_design(
         Whether synthesis writes `NETLIST`.
     patchable : bool
         Whether memories that are read from a file are block RAM however small they are.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
     family = board.family
     arrays = rtl.plan(network, lanes)
     manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
+    if encoder is not None:
+        for path, text in circuit_of(encoder, network).memory_files().items():
+            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -162,7 +170,7 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz)
+    top = Top(board, network, core, arrays, clock_mhz=clock_mhz, encoder=encoder)
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(

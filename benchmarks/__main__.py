@@ -13,7 +13,8 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "convolution", "training", "delays", "quantisation", "spiker", "growth", "mnist", "simulation",
+    "inference", "convolution", "training", "delays", "quantisation", "spiker", "growth", "convolution_cycles",
+    "mnist", "unsupervised", "simulation",
     "encoders", "boards", "clock", "resources", "area",
 )  # fmt: skip
 

@@ -211,6 +211,7 @@ class HostLink(wiring.Component):
             answers.session.eq(sequence.session),
             answers.expected.eq(sequence.expected),
             answers.taken.eq(executor.taken),
+            answers.asked.eq(sequence.asked),
             # What begins a session is answered, too, with what every frame tells.
             answers.ack.eq(executor.ack | sequence.poll | announce),
             answers.nak.eq(sequence.bad),

@@ -14,6 +14,7 @@ from lifline.files import check_spikes
 from lifline.network import INPUT, Network, Population
 from lifline.recording import Recording, States
 
+from . import learning
 from .neurons import float_for, vectorised
 from .product import Spikes
 from .synapses import operators
@@ -22,13 +23,18 @@ from .synapses import operators
 PART = 1 << 23
 
 
-def simulate(network: Network, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
+def simulate(
+    network: Network, spikes: np.ndarray, learn: bool = False, *, time_first: bool = False
+) -> Recording:
     """Run `network` on input `spikes`, every sample from rest.
 
     Parameters
     ----------
     network : Network
     spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
+    learn : bool
+        Whether its synapses learn, from sample to sample: the recording then has the weights after each,
+        and the network after the last.
     time_first : bool
         Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
 
@@ -41,6 +47,8 @@ def simulate(network: Network, spikes: np.ndarray, *, time_first: bool = False) 
     InputError
         If `spikes` has another shape, type or value.
     """
+    if learn:
+        return learning.learn(network, spikes, time_first=time_first)
     return Model(network).simulate(spikes, time_first=time_first)
 
 

@@ -151,7 +151,7 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
     for population in network.populations:
         drive = np.zeros(population.size, np.int64)
         for projection in network.incoming(population.name):
-            low, high = projection.synapses.current_range()
+            low, high = projection.current_range()
             drive += (high - low) * network.largest_value(projection.source)
         largest = largest_integer(population.neuron, drive)
         if largest > 2**bits:

@@ -130,7 +130,7 @@ class SpikingNetwork(nn.Module):
         ]
         if None in shapes:
             return
-        sizes = tuple(math.prod(shape) for shape in shapes)
+        sizes = tuple(math.prod(shape) for shape in shapes if shape)
         if synapses.shape != sizes:
             raise NetworkError(
                 f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "

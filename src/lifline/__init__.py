@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import CheckError, InputError, LiflineError, MissingExtra, NetworkError, ToolError
 from .network import INPUT, Network, Population, Projection
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
+from .plasticity import STDP, Pairing
 from .recording import Divergence, Recording
 from .synapses import Convolution, Dense, Sparse, average_pool, fuse, sum_pool
 
@@ -20,6 +21,7 @@ _PARTS = ("app", "boards", "convert", "encoders", "golden", "rtl", "sim", "train
 __all__ = [
     "INPUT",
     "LIF",
+    "STDP",
     "Adaptation",
     "CheckError",
     "Convolution",
@@ -32,6 +34,7 @@ __all__ = [
     "Network",
     "NetworkError",
     "Noise",
+    "Pairing",
     "Population",
     "Projection",
     "Recording",

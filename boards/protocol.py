@@ -67,7 +67,9 @@ class Command(enum.IntEnum):
     """What a host asks for."""
 
     POLL = 0  #: answer with ACK, whatever the session; the number is repeated
-    RESET = 1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
+    RESET = (
+        1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
+    )
     IDENTIFY = 2  #: answer with IDENTITY
     COUNT = 3  #: answer with COUNTERS
     LOAD = 4  #: write words of a memory
@@ -243,6 +245,16 @@ def decode(data: bytes, inputs: int, input_bits: int = 1) -> np.ndarray:
     return np.array(ticks, np.uint8).reshape(len(ticks), inputs)
 
 
+def value_bytes(bits: int) -> int:
+    """Bytes of a raw value, of a board with an encoder."""
+    return -(-bits // 8)
+
+
+def encode_values(values: np.ndarray, bits: int) -> bytes:
+    """Raw values in their order, each in as few bytes as hold so many bits, the lowest first."""
+    return np.asarray(values).astype(f"<u{value_bytes(bits)}").tobytes()
+
+
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """What a board is, as its answer to IDENTIFY tells."""
@@ -259,6 +271,7 @@ class Identity:
     board: str = ""
     version: tuple[int, int, int] = (0, 0, 0)  #: of lifline that built it
     protocol: int = VERSION
+    encoder: str = ""  #: that its samples are raw values for, as ``lifline.encoders.parse`` reads it
 
     _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
 
@@ -271,7 +284,9 @@ class Identity:
             min(len(self.populations), MOST_POPULATIONS),
         )  # fmt: skip
         listed = self.populations[:MOST_POPULATIONS]
-        return head + b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+        sizes = b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+        text = self.encoder.encode()
+        return head + sizes + (bytes([len(text)]) + text if text else b"")
 
     @classmethod
     def of(cls, data: bytes) -> Identity:
@@ -289,7 +304,12 @@ class Identity:
             loads, board, count,
         ) = cls._FIXED.unpack_from(data)  # fmt: skip
         rest = data[cls._FIXED.size :]
-        if len(rest) != 6 * count:
+        rest, encoder = rest[: 6 * count], rest[6 * count :]
+        if (
+            len(rest) != 6 * count
+            or not encoder.isascii()
+            or (encoder and encoder[0] != len(encoder) - 1)
+        ):
             raise ValueError("an identity of another length")
         return cls(
             digest=digest,
@@ -304,6 +324,7 @@ class Identity:
             board=board.rstrip(b"\0").decode("ascii", "replace"),
             version=(major, minor, patch),
             protocol=protocol,
+            encoder=encoder[1:].decode("ascii"),
         )
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import ToolError
 from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
 from .memories import choose_memories
+from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -141,6 +143,7 @@ def write_design(
     patchable: bool = False,
     load: bool = False,
     any_weights: bool = False,
+    encoder: Encoder | None = None,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -156,6 +159,8 @@ def write_design(
         Whether memories that are read from a file are block RAM however small they are.
     load, any_weights : bool
         As for :class:`lifline.rtl.Accelerator`; what does not fit into block RAM goes into single-port RAM.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
     family = board.family
     arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
@@ -164,6 +169,9 @@ def write_design(
         network, folder, lanes, trace=True, block_bits=family.block_bits,
         load=load, any_weights=any_weights, memories=memories,
     )  # fmt: skip
+    if encoder is not None:
+        for path, text in circuit_of(encoder, network).memory_files().items():
+            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -171,7 +179,7 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz)
+    top = Top(board, network, core, arrays, clock_mhz=clock_mhz, encoder=encoder)
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(

@@ -25,6 +25,7 @@ from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline import __version__
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
 from lifline.rtl.load import load_layout, loadable
@@ -187,6 +188,7 @@ def identity_of(
         loads=False,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
+        encoder="" if options.encoder is None else options.encoder.text,
         version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
     )
 
@@ -201,6 +203,8 @@ class Top(Elaboratable):
         As for :class:`System`.
     clock_mhz : float
         The clock of everything.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
 
     def __init__(
@@ -211,10 +215,11 @@ class Top(Elaboratable):
         arrays: Mapping[str, ArrayPlan],
         *,
         clock_mhz: float,
+        encoder: Encoder | None = None,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        options = LinkOptions.of_blocks(board.family.block_bits)
+        options = LinkOptions.of_blocks(board.family.block_bits, encoder)
         self.system = System(
             network,
             core,

@@ -1,10 +1,10 @@
-"""How clock cycles grow with the map, the channels, the kernel and the lanes of a convolution: model, Verilator, law.
+"""How clock cycles grow with map, channels, kernel and lanes of a convolution: the cycle model, Verilator, the law.
 
-An event takes a row for each position of the map on which the kernel meets it, and each group of P lanes of the C channels
+An event takes a row for each position on which the kernel meets it, and each group of P lanes of the C channels
 out, so G = ⌈C / P⌉.  With stride 1, and padding r = ⌊k / 2⌋ that keeps the map of n · n, these are on average
 (k − r · (r + 1) / n)² positions: k², less what hangs over the edge.  With E events in each of T ticks that is
-T · (E · (k − r · (r + 1) / n)² · G + 1), or T · (n² · G + 2), the sweep of all groups, where that is more.  What is beyond the law
-comes once a sample: the last sweep, its spikes and the pipeline; and the events lie where they lie.
+T · (E · (k − r · (r + 1) / n)² · G + 1), or T · (n² · G + 2), the sweep of all groups, where that is more.  What is
+beyond the law comes once a sample: the last sweep, its spikes and the pipeline; and the events lie where they lie.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def run(options: Options) -> Result:
         [
             f"Where it does not vary: a map of {SIZE} · {SIZE} · {CHANNELS_IN}, {CHANNELS} channels out, a kernel of "
             f"{KERNEL} · {KERNEL} with stride 1 and padding, {LANES} lanes, {EVENTS} events a tick.",
-            "Law: ticks · max(events · (kernel − r · (r + 1) / map)² · groups + 1, map² · groups + 2) with r = ⌊kernel / 2⌋ "
-            "and ⌈channels / lanes⌉ groups a position.",
+            "Law: ticks · max(events · (kernel − r · (r + 1) / map)² · groups + 1, map² · groups + 2) with "
+            "r = ⌊kernel / 2⌋ and ⌈channels / lanes⌉ groups a position.",
         ],
         cycles_as_modelled=checked,
         plots=["convolution_cycles.png"],

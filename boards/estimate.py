@@ -134,7 +134,7 @@ def rows_luts(rows: Rows) -> float:
 @rows_luts.register
 def _(rows: ConvolutionRows) -> float:
     """Counters and addresses of three loops, and the tables of lines and columns."""
-    height, width, channels = rows.synapses.source_shape
+    height, width, _ = rows.synapses.source_shape
     address = (rows.layout.groups * rows.contents["weights"].depth).bit_length()
     tables = sum(max(1, size / 16) for size in (height, width)) * address
     return 100 + 8 * address + tables
@@ -201,7 +201,8 @@ def total(board: Board, need: Need) -> dict[str, int]:
 def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
     """Whether a build's multipliers go into DSP blocks: there are some, and the board has as many."""
     multipliers = sum(
-        (lane_logic(array.population.neuron, array) + _rows(array)).multiplier for array in arrays.values()
+        (lane_logic(array.population.neuron, array) + _rows(array)).multiplier
+        for array in arrays.values()
     )
     return 0 < multipliers <= board.dsps
 

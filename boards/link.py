@@ -13,6 +13,7 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout
 from lifline.rtl.layout import address_bits
@@ -23,6 +24,7 @@ from .classifier import Classifier
 from .executor import Executor
 from .framing import FrameReceiver, FrameSender
 from .protocol import MAX_OUTPUTS, MAX_TICKS, Status
+from .raw import circuit_of
 from .sampler import Sampler
 from .sequence import Sequence
 
@@ -36,11 +38,17 @@ class LinkOptions:
     answers: int = 1024  #: output events that wait for the line
     max_ticks: int = MAX_TICKS
     watchdog: int = 1 << 24  #: clock cycles without progress after which a sample is given up
+    encoder: Encoder | None = None  #: samples are raw values for it
 
     @classmethod
-    def of_blocks(cls, block_bits: int) -> "LinkOptions":
+    def of_blocks(cls, block_bits: int, encoder: Encoder | None = None) -> "LinkOptions":
         """A block RAM for each of the three memories."""
-        return cls(buffer=block_bits // 8, events=block_bits // 16, answers=block_bits // 16)
+        return cls(
+            buffer=block_bits // 8,
+            events=block_bits // 16,
+            answers=block_bits // 16,
+            encoder=encoder,
+        )
 
 
 class Watchdog(wiring.Component):
@@ -113,6 +121,9 @@ class HostLink(wiring.Component):
         self.network = network
         self.options = options
         self.identity = identity
+        self.circuit = None
+        if options.encoder is not None:
+            self.circuit = circuit_of(options.encoder, network, options.max_ticks)
         self.outputs = classifier.array.population.size
         if self.outputs > MAX_OUTPUTS:
             raise ValueError(f"outputs must be at most {MAX_OUTPUTS}, not {self.outputs!r}")
@@ -150,6 +161,7 @@ class HostLink(wiring.Component):
             events=options.events,
             answers=options.answers,
             max_ticks=options.max_ticks,
+            circuit=self.circuit,
         )
         m.submodules.receiver = receiver
         m.submodules.sequence = sequence
@@ -199,6 +211,7 @@ class HostLink(wiring.Component):
             answers.session.eq(sequence.session),
             answers.expected.eq(sequence.expected),
             answers.taken.eq(executor.taken),
+            answers.asked.eq(sequence.asked),
             # What begins a session is answered, too, with what every frame tells.
             answers.ack.eq(executor.ack | sequence.poll | announce),
             answers.nak.eq(sequence.bad),

@@ -216,4 +216,3 @@ def _area(design: Design) -> tuple[int, int]:
 def _powers(size: int) -> list[int]:
     """1, 2, 4, … up to `size`, and `size`."""
     return [*(1 << bit for bit in range((size - 1).bit_length())), size]
-

@@ -19,14 +19,18 @@ from amaranth.hdl import (
     ResetSignal,
     Signal,
     Value,
+    unsigned,
 )
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline import __version__
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
+from lifline.rtl.load import load_layout, loadable
 from lifline.rtl.plan import ArrayPlan
+from lifline.rtl.port import PART_BITS
 from lifline.storage import digest
 
 from .board import Board
@@ -49,12 +53,18 @@ class ExportedCore(wiring.Component):
 
     Members
     -------
-    i, o, clear, trace_<output>
-        As of :class:`lifline.rtl.Accelerator`; traces of other populations are left open.
+    i, o, clear, fault, load, loaded, trace_<output>
+        As of :class:`lifline.rtl.Accelerator`, `load` and `loaded` where the arrays can be loaded; traces of
+        other populations are left open.
     """
 
     def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
         self.top = top
+        banks = [bank for array in arrays.values() if array.load for bank in loadable(array)]
+        load = {"fault": Out(3 if banks else 2)}
+        if banks:
+            load["load"] = In(stream.Signature(load_layout(banks)))
+            load["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
         output = arrays[network.output]
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
@@ -64,6 +74,7 @@ class ExportedCore(wiring.Component):
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
             }
+            | load
         )
 
     def elaborate(self, platform):
@@ -177,6 +188,7 @@ def identity_of(
         loads=False,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
+        encoder="" if options.encoder is None else options.encoder.text,
         version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
     )
 
@@ -191,6 +203,8 @@ class Top(Elaboratable):
         As for :class:`System`.
     clock_mhz : float
         The clock of everything.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
 
     def __init__(
@@ -201,10 +215,11 @@ class Top(Elaboratable):
         arrays: Mapping[str, ArrayPlan],
         *,
         clock_mhz: float,
+        encoder: Encoder | None = None,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        options = LinkOptions.of_blocks(board.family.block_bits)
+        options = LinkOptions.of_blocks(board.family.block_bits, encoder)
         self.system = System(
             network,
             core,

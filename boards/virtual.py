@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import MissingExtra, ToolError
 from lifline.network import Network
 from lifline.processes import leash
@@ -26,6 +27,7 @@ from lifline.sim.tools import find_verilator
 from .board import find_board
 from .device import BAUD
 from .link import LinkOptions
+from .raw import circuit_of
 from .top import ExportedCore, System, identity_of
 from .uart import LEAST_CYCLES, divisor
 
@@ -47,6 +49,8 @@ class VirtualBoard:
         A name in :data:`lifline.boards.BOARDS`: its clock, baud rate, lanes, and memories as large as its block RAMs.
         Without one: 8 lanes, and a UART as fast as one can be for its clock, so that least is simulated.
     lanes : int or dict, optional
+    encoder : Encoder, optional
+        Samples are raw values for it.
     progress : callable, optional
         Called as ``progress(done, total, text)`` while it is made.
 
@@ -67,10 +71,11 @@ class VirtualBoard:
         *,
         board: str | None = None,
         lanes: Lanes | None = None,
+        encoder: Encoder | None = None,
         progress: Progress = silent,
     ) -> None:
         pty, tty = _terminals()
-        self.cycles_per_bit, program, folder = _make(network, board, lanes, progress)
+        self.cycles_per_bit, program, folder = _make(network, board, lanes, encoder, progress)
         master, self._slave = pty.openpty()
         try:
             tty.setraw(self._slave)
@@ -115,7 +120,11 @@ def _terminals() -> tuple[Any, Any]:
 
 
 def _make(
-    network: Network, board: str | None, lanes: Lanes | None, progress: Progress
+    network: Network,
+    board: str | None,
+    lanes: Lanes | None,
+    encoder: Encoder | None,
+    progress: Progress,
 ) -> tuple[float, Path, Path]:
     """Clock cycles of a bit, the compiled program, and the folder to run it in."""
     try:
@@ -136,7 +145,8 @@ def _make(
         work = Path(temporary)
         manifest = rtl.export(network, work, chosen, trace=True, block_bits=block_bits)
         arrays = rtl.plan(network, chosen)
-        options = LinkOptions.of_blocks(block_bits)
+        options = LinkOptions.of_blocks(block_bits, encoder)
+        memories = {} if encoder is None else circuit_of(encoder, network).memory_files()
         cycles = divisor(clock * 1e6, baud)
         system = System(
             network,
@@ -148,12 +158,21 @@ def _make(
         )
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)
         tool = find_verilator()
-        key = ("virtual", text, manifest["sha256"], tool.executable, tool.version, _DRIVER.read_text())
+        key = (
+            "virtual",
+            text,
+            memories,
+            manifest["sha256"],
+            tool.executable,
+            tool.version,
+            _DRIVER.read_text(),
+        )
 
         def compile_board(folder: Path) -> None:
             progress(1, 3, "compiling the virtual board, once")
             rtl.export(network, folder, chosen, trace=True, block_bits=block_bits)
-            (folder / f"{_TOP}.v").write_text(text)
+            for path, content in {f"{_TOP}.v": text, **memories}.items():
+                (folder / path).write_text(content)
             _build(folder, manifest["sources"]).compile()
 
         with cached(key, compile_board) as folder:

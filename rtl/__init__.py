@@ -7,6 +7,7 @@ from typing import Any
 
 from lifline.errors import MissingExtra
 
+from .fit import check_same_shape
 from .plan import ArrayPlan, Memory, lanes_of, memory_bits, plan
 
 try:
@@ -29,6 +30,7 @@ __all__ = [
     "Accelerator",
     "ArrayPlan",
     "Memory",
+    "check_same_shape",
     "cycles",
     "event_layout",
     "export",

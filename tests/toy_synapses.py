@@ -1,7 +1,7 @@
 """A kind of synapses from outside the package, in one file: each neuron drives the one of the same number.
 
-Nothing in lifline knows this kind: golden and torch run it by its matrix; plan, cycle model, estimate, export and gateware
-find its rows and its address generator by its type.
+Nothing in lifline knows this kind: golden and torch run it by its matrix; plan, cycle model, estimate, export and
+gateware find its rows and its address generator by its type.
 """
 
 from __future__ import annotations

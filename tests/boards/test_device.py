@@ -103,7 +103,7 @@ def test_an_earlier_host_leaves_nothing():
 
 def altered(kind, change):
     def alter(body):
-        return body[:BOARD_HEADER] + change(body[BOARD_HEADER:]) if body[3] == kind else body
+        return body[:BOARD_HEADER] + change(body[BOARD_HEADER:]) if body[3] & 7 == kind else body
 
     return alter
 
@@ -118,7 +118,7 @@ def altered(kind, change):
         (altered(Kind.RESULT, lambda d: d[:-1]), "lost 20 times in a row"),
         (altered(Kind.SPIKES, lambda d: d[:-1]), "lost 20 times in a row"),
         (altered(Kind.SPIKES, lambda d: b"\x05" + d[1:]), "lost 20 times in a row"),
-        (lambda body: body[:3] + b"\x33" + body[4:], "kind 51"),
+        (altered(Kind.SPIKES, lambda d: d + b"\x80"), "lost 20 times in a row"),
         (altered(Kind.RESULT, lambda d: d[:5] + b"\xff\x0f" * 4 + d[13:]), "class is not that of its scores"),
     ],
 )

@@ -33,7 +33,10 @@ def _random(**limits: Any) -> Callable[[np.random.Generator], Network]:
 
 
 def _maps(**limits: Any) -> Callable[[np.random.Generator], Network]:
-    return lambda rng: mixed_network(rng, sizes=(4, 5), **{"channels": 3} | limits)
+    """Maps on which a kernel meets several positions in each direction."""
+    return lambda rng: mixed_network(
+        rng, sizes=(4, 5), channels=3, least_kernel=3, most_stride=2, **limits
+    )
 
 
 #: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.

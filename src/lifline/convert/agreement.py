@@ -34,7 +34,7 @@ from .floats import (
     arriving,
     channels_last,
 )
-from .graph import Conv
+from .maps import Conv
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ from lifline.synapses import Dense
 
 from .calibration import Calibration
 from .conversion import Conversion
-from .graph import ConversionError
+from .maps import ConversionError
 
 
 def finetune(

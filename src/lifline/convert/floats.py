@@ -17,7 +17,7 @@ from scipy import sparse
 from lifline.network import INPUT
 from lifline.neurons import Reset
 
-from .graph import Conv, Shape
+from .maps import Conv, Shape
 
 Matrix: TypeAlias = Any  #: a dense array, or one of SciPy's in CSR form
 

@@ -14,6 +14,7 @@ Spikes are x > v_th and reset v to v_reset in their own tick; recurrent spikes a
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 from torch import nn
@@ -22,13 +23,19 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .conversion import Conversion, convert
-from .graph import Affine, Cell, ConversionError, snapped
-from .tracing import Leaf, real, trace
+from .graph import Cell
+from .maps import Affine, ConversionError, snapped
+from .torch_maps import real
+from .tracing import Leaf, trace
 
 try:
-    import norse.torch as norse
-    from norse.torch.functional.reset import reset_subtract, reset_value
-    from norse.torch.module.snn import SNN, SNNCell, SNNRecurrent, SNNRecurrentCell
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of torch.jit.script, by which Norse is written
+        import norse.torch as norse
+        from norse.torch.functional.reset import reset_subtract, reset_value
+        from norse.torch.module.snn import SNN, SNNCell, SNNRecurrent, SNNRecurrentCell
 except ImportError as error:  # pragma: no cover - the extra is installed where tests run
     raise MissingExtra("norse", "convert") from error
 

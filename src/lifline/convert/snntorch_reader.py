@@ -19,8 +19,10 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .conversion import Conversion, convert
-from .graph import Cell, ConversionError, Elementwise, Map
-from .tracing import Leaf, map_of, real, trace
+from .graph import Cell
+from .maps import ConversionError, Elementwise, Map
+from .torch_maps import map_of, real
+from .tracing import Leaf, trace
 
 try:
     import snntorch as snn
@@ -89,7 +91,7 @@ def _common(module: Any) -> None:
     factor = real(module.graded_spikes_factor)
     if (factor != 1).any():
         raise ConversionError(
-            f"graded_spikes_factor is {factor.ravel()[0]:g}: lifline's spikes are 1; multiply the weights behind instead"
+            f"graded_spikes_factor is {factor.ravel()[0]:g}: spikes are 1: scale the weights behind instead"
         )
 
 
@@ -99,7 +101,7 @@ def _decay(module: Any, field: str, notes: list[str]) -> np.ndarray:
     clamped = values.clip(0, 1)
     if (clamped != values).any():
         notes.append(
-            f"{field} is {values.min():.4g} … {values.max():.4g}, which snnTorch clamps to 0 … 1 in its forward: clamped"
+            f"{field} is {values.min():.4g} … {values.max():.4g}, clamped to 0 … 1 as in snnTorch's forward"
         )
     return clamped
 

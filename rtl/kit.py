@@ -144,7 +144,7 @@ _LOAD = """\
   reg [{bits}-1:0] requests[0:{last}];
   reg [31:0] requested = 0;
   wire loading = requested != {number};
-  wire [{bits}-1:0] load_payload = requests[requested];
+  wire [{bits}-1:0] load_payload = requests[loading ? requested : 0];
   wire load_valid = loading && !rst;
   wire load_ready;
   initial begin {read} end
@@ -216,7 +216,8 @@ module {prefix}testbench;
       idle <= 0;
       if (o_payload[{marker}] !== expected[taken][{marker}]
           || (!expected[taken][{marker}] && o_payload !== expected[taken])) begin
-        if (errors < 10) $display("sample %0d: event %0d is %h, expected %h", sample, taken, o_payload, expected[taken]);
+        if (errors < 10)
+          $display("sample %0d: event %0d is %h, expected %h", sample, taken, o_payload, expected[taken]);
         errors = errors + 1;
       end
       taken <= taken + 1;
@@ -255,9 +256,7 @@ endmodule
 """
 
 
-def _wrapper(
-    accelerator: Accelerator, ports: list[dict[str, Any]], top: str, prefix: str
-) -> str:
+def _wrapper(accelerator: Accelerator, ports: list[dict[str, Any]], top: str, prefix: str) -> str:
     """The top module with AXI4-Stream's names: a tick is a packet, whose last beat is the marker."""
     declared = ["input wire aclk", "input wire aresetn", "input wire clear"]
     declared.append(f"output wire [{len(accelerator.fault) - 1}:0] fault")
@@ -302,8 +301,8 @@ def _wrapper(
                 inner.append(f".{port['name']}()")
     text = ",\n    ".join(declared)
     return (
-        f"// {top} with the names of AXI4-Stream. A tick is a packet: a beat for each spike, its address in tdata, and\n"
-        "// last a beat with tlast, whose tdata says nothing. The reset is active low, as AXI's is.\n"
+        f"// {top} with the names of AXI4-Stream. A tick is a packet: a beat for each spike, its address in tdata,\n"
+        "// and last a beat with tlast, whose tdata says nothing. The reset is active low, as AXI's is.\n"
         f"module {prefix}axis (\n    {text}\n);\n    "
         + "\n    ".join(body)
         + f"\n    {top} core (\n        "

@@ -24,9 +24,7 @@ TICKS, MOST_EVENTS = 16, 8192
 @options.board_option
 @click.option("--trace", is_flag=True, help="With streams that show every spike and state.")
 @click.option("--load", is_flag=True, help="With a port that loads weights, delays and parameters.")
-@click.option(
-    "--any-weights", is_flag=True, help="With --load: sums hold any weights of as many bits."
-)
+@click.option("--any-weights", is_flag=True, help="With --load: sums hold any weights of as many bits.")
 @options.force_option
 @options.json_option
 def export(

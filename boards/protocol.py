@@ -67,7 +67,9 @@ class Command(enum.IntEnum):
     """What a host asks for."""
 
     POLL = 0  #: answer with ACK, whatever the session; the number is repeated
-    RESET = 1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
+    RESET = (
+        1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
+    )
     IDENTIFY = 2  #: answer with IDENTITY
     COUNT = 3  #: answer with COUNTERS
     LOAD = 4  #: write words of a memory
@@ -255,6 +257,7 @@ class Identity:
     buffer: int  #: bytes of frames that the board holds
     clock_khz: int
     loads: bool  #: whether LOAD, READ and NAME are understood
+    any_weights: bool  #: whether its sums are wide enough for any weights of as many bits
     populations: tuple[tuple[int, int], ...]  #: size and lanes of each, in the network's order
     board: str = ""
     version: tuple[int, int, int] = (0, 0, 0)  #: of lifline that built it
@@ -267,7 +270,7 @@ class Identity:
         """What the board holds."""
         head = self._FIXED.pack(
             self.digest, self.protocol, *self.version, self.inputs, self.input_bits, self.outputs,
-            self.score_bytes, self.buffer, self.clock_khz, self.loads, self.board.encode()[:12],
+            self.score_bytes, self.buffer, self.clock_khz, self.loads + 2 * self.any_weights, self.board.encode()[:12],
             min(len(self.populations), MOST_POPULATIONS),
         )  # fmt: skip
         listed = self.populations[:MOST_POPULATIONS]
@@ -299,7 +302,8 @@ class Identity:
             score_bytes=score_bytes,
             buffer=buffer,
             clock_khz=clock,
-            loads=bool(loads),
+            loads=bool(loads & 1),
+            any_weights=bool(loads & 2),
             populations=tuple(struct.iter_unpack("<IH", rest)),
             board=board.rstrip(b"\0").decode("ascii", "replace"),
             version=(major, minor, patch),

@@ -20,7 +20,7 @@ from amaranth.hdl import (
     Signal,
     Value,
 )
-from amaranth.lib import io, stream, wiring
+from amaranth.lib import data, io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline import __version__
@@ -32,7 +32,7 @@ from lifline.storage import digest
 from .board import Board
 from .classifier import Classifier
 from .clock import ClockGenerator, HeldPins
-from .link import HostLink, LinkOptions
+from .link import HostLink, LinkOptions, load_members
 from .protocol import DIGEST_BYTES, Identity, score_bits
 from .uart import UARTReceiver, UARTTransmitter, divisor
 
@@ -46,15 +46,24 @@ class ExportedCore(wiring.Component):
     arrays : dict of ArrayPlan
     top : str
         The module's name.
+    load : StructLayout, optional
+        Of its load port, where it has one.
 
     Members
     -------
-    i, o, clear, trace_<output>
+    i, o, clear, trace_<output>, load, loaded
         As of :class:`lifline.rtl.Accelerator`; traces of other populations are left open.
     """
 
-    def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        arrays: dict[str, ArrayPlan],
+        top: str,
+        load: data.StructLayout | None = None,
+    ) -> None:
         self.top = top
+        self.load_layout = load
         output = arrays[network.output]
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
@@ -64,6 +73,9 @@ class ExportedCore(wiring.Component):
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
             }
+            | ({}
+                if load is None
+                else {name: member.flip() for name, member in load_members(load).items()})
         )
 
     def elaborate(self, platform):
@@ -114,10 +126,14 @@ class System(wiring.Component):
         options: LinkOptions,
     ) -> None:
         self.core = core
+        load = getattr(core, "load", None)
+        layout = None if load is None else load.payload.shape()
         self.receiver = UARTReceiver(divisor=divisor)
         self.transmitter = UARTTransmitter(divisor=divisor)
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
-        self.link = HostLink(network, self.classifier, identity=identity.bytes, options=options)
+        self.link = HostLink(
+            network, self.classifier, identity=identity.bytes, options=options, load=layout
+        )
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -138,6 +154,9 @@ class System(wiring.Component):
         wiring.connect(m, link.events, core.i)
         wiring.connect(m, core.o, link.spikes)
         wiring.connect(m, link.o, transmitter.i)
+        if link.load_layout is not None:
+            wiring.connect(m, link.load, core.load)
+            wiring.connect(m, core.loaded, link.loaded)
         # The classifier reads the trace, which tells membranes as well.
         wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
         m.d.comb += [
@@ -163,6 +182,8 @@ def identity_of(
     *,
     clock_mhz: float,
     board: str = "",
+    loads: bool = False,
+    any_weights: bool = False,
 ) -> Identity:
     """What a board with this network says that it is."""
     output = network[network.output]
@@ -174,7 +195,8 @@ def identity_of(
         score_bytes=-(-score_bits(output, options.max_ticks) // 8),
         buffer=options.buffer,
         clock_khz=round(clock_mhz * 1000),
-        loads=False,
+        loads=loads,
+        any_weights=any_weights,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
         version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),

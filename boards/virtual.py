@@ -18,6 +18,7 @@ from lifline.errors import MissingExtra, ToolError
 from lifline.network import Network
 from lifline.processes import leash
 from lifline.progress import Progress, silent
+from lifline.rtl.load import load_layout, loadable
 from lifline.rtl.plan import Lanes
 from lifline.sim.build import Build
 from lifline.sim.cache import cached
@@ -47,6 +48,8 @@ class VirtualBoard:
         A name in :data:`lifline.boards.BOARDS`: its clock, baud rate, lanes, and memories as large as its block RAMs.
         Without one: 8 lanes, and a UART as fast as one can be for its clock, so that least is simulated.
     lanes : int or dict, optional
+    load : bool
+        Whether its memories can be loaded over the line.
     progress : callable, optional
         Called as ``progress(done, total, text)`` while it is made.
 
@@ -67,10 +70,11 @@ class VirtualBoard:
         *,
         board: str | None = None,
         lanes: Lanes | None = None,
+        load: bool = False,
         progress: Progress = silent,
     ) -> None:
         pty, tty = _terminals()
-        self.cycles_per_bit, program, folder = _make(network, board, lanes, progress)
+        self.cycles_per_bit, program, folder = _make(network, board, lanes, load, progress)
         master, self._slave = pty.openpty()
         try:
             tty.setraw(self._slave)
@@ -115,7 +119,7 @@ def _terminals() -> tuple[Any, Any]:
 
 
 def _make(
-    network: Network, board: str | None, lanes: Lanes | None, progress: Progress
+    network: Network, board: str | None, lanes: Lanes | None, load: bool, progress: Progress
 ) -> tuple[float, Path, Path]:
     """Clock cycles of a bit, the compiled program, and the folder to run it in."""
     try:
@@ -134,16 +138,21 @@ def _make(
     progress(0, 3, "writing the virtual board")
     with tempfile.TemporaryDirectory(prefix="lifline-virtual-") as temporary:
         work = Path(temporary)
-        manifest = rtl.export(network, work, chosen, trace=True, block_bits=block_bits)
-        arrays = rtl.plan(network, chosen)
+        manifest = rtl.export(network, work, chosen, trace=True, block_bits=block_bits, load=load)
+        arrays = rtl.plan(network, chosen, load=load)
+        layout = (
+            load_layout([rom for array in arrays.values() for rom in loadable(array)]) if load else None
+        )
         options = LinkOptions.of_blocks(block_bits)
         cycles = divisor(clock * 1e6, baud)
         system = System(
             network,
-            ExportedCore(network, arrays, manifest["top"]),
+            ExportedCore(network, arrays, manifest["top"], layout),
             arrays[network.output],
             divisor=cycles,
-            identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
+            identity=identity_of(
+                network, arrays, options, clock_mhz=clock, board=board or "virtual", loads=load
+            ),
             options=options,
         )
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)
@@ -152,7 +161,7 @@ def _make(
 
         def compile_board(folder: Path) -> None:
             progress(1, 3, "compiling the virtual board, once")
-            rtl.export(network, folder, chosen, trace=True, block_bits=block_bits)
+            rtl.export(network, folder, chosen, trace=True, block_bits=block_bits, load=load)
             (folder / f"{_TOP}.v").write_text(text)
             _build(folder, manifest["sources"]).compile()
 

@@ -121,7 +121,7 @@ def test_output_events():
 
 
 def test_identities():
-    identity = Identity(bytes(range(16)), 784, 1, 10, 3, 2048, 24_000, True, ((128, 4), (10, 10)), "ulx3s", (0, 2, 1))
+    identity = Identity(bytes(range(16)), 784, 1, 10, 3, 2048, 24_000, True, False, ((128, 4), (10, 10)), "ulx3s", (0, 2, 1))
     assert Identity.of(identity.bytes) == identity
     for data in (b"", identity.bytes[:-1], identity.bytes + b"x"):
         with pytest.raises(ValueError, match="identity"):

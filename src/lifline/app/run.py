@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
 )
+@click.option(
+    "--load",
+    "weights",
+    type=options.file(),
+    default=None,
+    help="OTHER.npz: first load the weights of this network, of NETWORK's shape, into the board built of NETWORK.",
+)
 @options.virtual_options
 @options.force_option
 @options.json_option
@@ -41,6 +48,7 @@ def run(
     port: str,
     output_file: Path | None,
     check: bool,
+    weights: Path | None,
     force: bool,
     as_json: bool,
     **line: Any,
@@ -50,14 +58,18 @@ def run(
     The board must have been built of NETWORK.
     """
     net = Network.load(network)
+    other = None if weights is None else Network.load(weights)
     spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     if output_file is not None:
         options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
         options.check_finished(output_file, force)
     with (
         output.progress_bar(not as_json) as progress,
-        options.connected(port, net, progress, line) as device,
+        options.connected(port, net, progress, {**line, "load": other is not None}) as device,
     ):
+        if other is not None:
+            device.load(other, progress)
+            net = other
         started = time.monotonic()
         recording = device.run(spikes, progress=progress)
         seconds = time.monotonic() - started

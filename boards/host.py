@@ -1,7 +1,7 @@
 """The host's end of the line: numbers its frames, keeps to the board's buffer, and repeats what was lost.
 
-The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer tells by
-the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
+The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer
+tells by the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
 """
 
 from __future__ import annotations
@@ -312,8 +312,8 @@ class Host:
     def _repeat(self, expected: int) -> None:
         """Send again from the frame on that the board expects.
 
-        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it is
-        asked how far it is, and until it has said so, complaints of the same frame are none.
+        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it
+        is asked how far it is, and until it has said so, complaints of the same frame are none.
         """
         missing = (expected - self._base) % _NUMBERS
         if missing >= len(self._window):

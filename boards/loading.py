@@ -1,7 +1,7 @@
 """Memories over the line, in gateware: the bytes of LOAD and READ as requests to the core's load port.
 
-After the command come a bank, the parts of its words less one, and a word (three bytes, the lowest first).  Then LOAD has
-parts of 16 bits, the lower byte first, for that word and those after it; READ has how many parts are wanted.
+After the command come a bank, the parts of its words less one, and a word (three bytes, the lowest first).  Then LOAD
+has parts of 16 bits, the lower byte first, for that word and those after it; READ has how many parts are wanted.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned

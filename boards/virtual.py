@@ -1,7 +1,7 @@
 """The virtual board: a board's Verilog, the pins of its UART included, verilated behind a pseudo-terminal.
 
-It runs what a bitstream is made of, but for the clock's PLL: the exported network, the host link and the UART.  So a driver
-finds a serial port, and nothing tells it that there is no board.
+It runs what a bitstream is made of, but for the clock's PLL: the exported network, the host link and the UART.  So a
+driver finds a serial port, and nothing tells it that there is no board.
 """
 
 from __future__ import annotations

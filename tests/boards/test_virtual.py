@@ -83,7 +83,9 @@ def test_a_host_that_left_in_the_middle_of_anything(board, network):
     for moment in rng.integers(1, 400, 12).tolist():
         session = moment % 255 + 1
         left = stuffed(bytes([session, 0, Command.RESET]))
-        for number, (command, data) in enumerate(parts_of(encode(spikes[0]) * 9, Part.SPIKES | Part.SCORES, 30)):
+        for number, (command, data) in enumerate(
+            parts_of(encode(spikes[0]) * 9, Part.SPIKES | Part.SCORES, 30)
+        ):
             left += stuffed(bytes([session, number, command]) + data)
         line = serial(board)
         line.write(left[:moment])
@@ -135,14 +137,24 @@ def command_line(board, tmp_path, network, spikes):
     network.save(tmp_path / "network.npz")
     labels = simulate(network, spikes).classes
     np.savez(tmp_path / "spikes.npz", spikes=spikes, labels=labels)
-    return ["run", str(tmp_path / "network.npz"), "--input", str(tmp_path / "spikes.npz"), "--port", board.port]
+    return [
+        "run",
+        str(tmp_path / "network.npz"),
+        "--input",
+        str(tmp_path / "spikes.npz"),
+        "--port",
+        board.port,
+    ]
 
 
 def test_the_command(board, network, tmp_path, capsys):
     spikes = some_spikes(network, 20)
     arguments = command_line(board, tmp_path, network, spikes)
     out = tmp_path / "out.npz"
-    assert main([*arguments, "--json", "--check", "--output", str(out), "--faults", "flip=0.05,seed=1"]) == 0
+    assert (
+        main([*arguments, "--json", "--check", "--output", str(out), "--faults", "flip=0.05,seed=1"])
+        == 0
+    )
     values = json.loads(capsys.readouterr().out)
     golden = simulate(network, spikes)
     assert values["classes"] == golden.classes.tolist()
@@ -191,7 +203,7 @@ def test_a_board_that_is_unplugged_says_so(network):
     answers = device.stream(spikes)
     next(answers)
     board.close()
-    with pytest.raises(BoardError, match="is gone|has stopped answering") as error:
+    with pytest.raises(BoardError, match=r"is gone|has stopped answering") as error:
         list(answers)
     assert "\n" not in str(error.value)
     device.close()
@@ -259,7 +271,7 @@ def test_a_host_that_left_while_loading(loadable, network):
 
 def test_what_cannot_be_loaded_is_refused(loadable, board, network):
     with connect(loadable.port, network, timeout=TIMEOUT, load=True) as device:
-        with pytest.raises(BoardError, match="150 inputs .*, not 149"):
+        with pytest.raises(BoardError, match=r"150 inputs .*, not 149"):
             device.load(small_network(Reset.NONE, inputs=149))
         with pytest.raises(InputError, match="design"):
             device.load(small_network(Reset.SUBTRACT))
@@ -267,5 +279,8 @@ def test_what_cannot_be_loaded_is_refused(loadable, board, network):
     with connect(board.port, network, timeout=TIMEOUT) as device:
         with pytest.raises(BoardError, match="cannot be loaded: build its bitstream with a load port"):
             device.load(network)
-    with connect(loadable.port, timeout=TIMEOUT) as device, pytest.raises(InputError, match="give the network"):
+    with (
+        connect(loadable.port, timeout=TIMEOUT) as device,
+        pytest.raises(InputError, match="give the network"),
+    ):
         device.read_back()

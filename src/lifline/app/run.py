@@ -133,7 +133,7 @@ def _summary(
     ]
     if recording.stalled.any():
         text.append(
-            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits for the line"
+            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits"
         )
     if labels is not None:
         values["correct"] = correct = int((recording.classes == labels).sum())

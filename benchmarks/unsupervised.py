@@ -1,10 +1,10 @@
-"""Unsupervised digits after Diehl & Cook: STDP, adaptive thresholds and inhibition, all in integers, in the golden model.
+"""Unsupervised digits after Diehl & Cook: STDP, adaptive thresholds and inhibition, all in integers, in golden.
 
-Images spike at a rate; each of the excitatory neurons learns a prototype of its own, since a spike inhibits all others
-and raises the neuron's threshold.  Labels are used only afterwards: each neuron answers for the class that it spikes for
-in training images, by a readout that makes it an ordinary network.  Source: P. U. Diehl and M. Cook, "Unsupervised
-learning of digit recognition using spike-timing-dependent plasticity", Frontiers in Computational Neuroscience 9, 2015,
-where 100 neurons reach 82.9 % after three passes over the 60,000 images.
+Images spike at a rate; each excitatory neuron learns a prototype of its own, since a spike inhibits all others and
+raises the neuron's threshold.  Labels are used only afterwards: each neuron answers for the classes that it spikes
+for in training images, by a readout that makes it an ordinary network.  Source: P. U. Diehl and M. Cook,
+"Unsupervised learning of digit recognition using spike-timing-dependent plasticity", Frontiers in Computational
+Neuroscience 9, 2015, where 100 neurons reach 82.9 % after three passes over the 60,000 images.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from lifline import encoders, golden
-from lifline.network import LIF, STDP, Adaptation, Dense, Network, Pairing, Population, Projection, Reset
+from lifline.network import (
+    LIF,
+    STDP,
+    Adaptation,
+    Dense,
+    Network,
+    Pairing,
+    Population,
+    Projection,
+    Reset,
+)
 
 from .measure import Options, Result
 
@@ -41,9 +51,7 @@ def untaught(inputs: int, neurons: int, seed: int) -> Network:
         total=3 * high * inputs // 50,
     )
     adaptation = Adaptation(rho=256, jump=16, bits=24, keep=True)
-    neuron = LIF(
-        beta=250, threshold=3000, reset=Reset.ZERO, membrane_bits=20, adaptation=adaptation
-    )
+    neuron = LIF(beta=250, threshold=3000, reset=Reset.ZERO, membrane_bits=20, adaptation=adaptation)
     others = 1 - np.eye(neurons, dtype=np.int64)
     return Network(
         inputs,
@@ -94,7 +102,9 @@ def labelled(network: Network, fired: np.ndarray, labels: np.ndarray, classes: i
     )
 
 
-def accuracy(network: Network, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:
+def accuracy(
+    network: Network, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> float:
     """Of the integer network."""
     model = golden.Model(network)
     found = [model.simulate(spikes).classes for spikes in encoded(images, rng)]

@@ -38,6 +38,7 @@ class Board:
     synth_opts: str = ""  #: added to yosys's synth command
     pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL
     extra_resources: str = ""  #: attribute of the platform with resources to add
+    sprams: int = 0  #: single-port RAMs of 256 Kbit, for memories that are loaded
     held: tuple[str, ...] = ()  #: output pins, resources of the platform, that are held high
 
     @property
@@ -100,6 +101,7 @@ _UP5K: dict[str, Any] = {
     "ffs": 5280,
     "brams": 30,
     "dsps": 8,
+    "sprams": 4,
     "synth_opts": "-device u",
 }
 _ECP5: dict[str, dict[str, Any]] = {

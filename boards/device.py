@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from lifline.encoders import Encoder, parse
 from lifline.errors import InputError
 from lifline.files import check_spikes
 from lifline.network import Network
@@ -17,7 +18,7 @@ from lifline.storage import digest
 
 from .host import Host, Lost, Request, Statistics
 from .line import BoardError, Faults, FaultyLine, Line, SerialLine
-from .memories import Banks
+from .banks import Banks
 from .protocol import (
     DIGEST_BYTES,
     MAX_TICKS,
@@ -27,6 +28,7 @@ from .protocol import (
     Kind,
     Part,
     encode,
+    encode_values,
     parts_of,
 )
 from .results import Answer, BoardRecording, recording_of
@@ -171,13 +173,70 @@ class Device:
         )
         return recording if spikes.ndim == 3 else recording[0]
 
+    def run_values(
+        self,
+        values: np.ndarray,
+        *,
+        scores: bool = True,
+        output_spikes: bool = True,
+        progress: Progress = silent,
+    ) -> BoardRecording:
+        """Run samples of raw values, on a board that was built with an encoder.
+
+        Parameters
+        ----------
+        values : integers
+            As for :meth:`lifline.encoders.Encoder.encode` of the board's encoder.
+        scores, output_spikes, progress
+            As for :meth:`run`.
+
+        Raises
+        ------
+        InputError
+            If the board has no encoder, or `values` have another shape, type or range, or too many ticks.
+        BoardError
+            If the board does not answer, or refuses.
+        """
+        encoder = self.encoder
+        if encoder is None:
+            raise InputError(
+                "the board has no encoder, so it takes spikes: give it encoder.encode(values), or build it with one"
+            )
+        frames = encoder.frames(values)
+        channels = encoder.channels(self.identity.inputs)
+        ticks = encoder.frame_ticks or frames.shape[1]
+        if frames.shape[2] != channels or ticks > MAX_TICKS:
+            raise InputError(
+                f"values: {frames.shape[2]} channels and {ticks} ticks, the board takes {channels} channels and at "
+                f"most {MAX_TICKS} ticks"
+            )
+        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes)
+        requests = (
+            self._request(number, encode_values(sample, encoder.value_bits), ticks, wanted)
+            for number, sample in enumerate(frames)
+        )
+        found = {}
+        for request, answer in self._host.ask(requests):
+            found[request.key] = answer
+            progress(len(found), len(frames), "samples run")
+        answers = [found[n] for n in range(len(frames))]
+        return _recording(answers, self.output, self.identity.outputs, ticks)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """That the board has in front of its network; None: it takes spikes."""
+        return parse(self.identity.encoder) if self.identity.encoder else None
+
     def stream(
         self, batch: np.ndarray, *, scores: bool = True, output_spikes: bool = True
     ) -> Iterator[tuple[int, Answer]]:
         """The answers to samples (samples, ticks, inputs) as they come, with their indices; some overtake others."""
         batch = self._checked(batch)
-        wanted = Part.SCORES * scores | Part.SPIKES * output_spikes
-        requests = (self._request(number, sample, Part(wanted)) for number, sample in enumerate(batch))
+        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes)
+        requests = (
+            self._request(number, encode(sample, self.identity.input_bits), len(sample), wanted)
+            for number, sample in enumerate(batch)
+        )
         for request, answer in self._host.ask(requests):
             yield request.key, answer
 
@@ -265,16 +324,18 @@ class Device:
         """The name of the output population; ``"output"`` where the network was not given."""
         return "output" if self.network is None else self.network.output
 
-    def _request(self, number: int, sample: np.ndarray, wanted: Part) -> Request:
-        data = encode(sample, self.identity.input_bits)
-        ticks = len(sample)
-
+    def _request(self, number: int, data: bytes, ticks: int, wanted: Part) -> Request:
         def read(answer: bytes, events: bytes) -> Answer:
             return Answer.read(answer, events, ticks, wanted, self.identity)
 
         return Request(list(parts_of(data, wanted)), Kind.RESULT, read, number)
 
     def _checked(self, spikes: np.ndarray) -> np.ndarray:
+        if self.identity.encoder:
+            raise InputError(
+                f"the board has the encoder {self.identity.encoder}, so it takes raw values, not spikes: "
+                "use run_values, or build it without"
+            )
         spikes = check_spikes(spikes, self.identity.inputs, self.identity.input_bits)
         if spikes.shape[-2] > MAX_TICKS:
             raise InputError(f"spikes: {spikes.shape[-2]} ticks, a board takes at most {MAX_TICKS}")
@@ -322,6 +383,7 @@ def connect(
     board: str | None = None,
     lanes: Lanes | None = None,
     load: bool = False,
+    encoder: Encoder | None = None,
     faults: Faults | None = None,
     progress: Progress = silent,
 ) -> Device:
@@ -338,7 +400,7 @@ def connect(
         Seconds without a sign of life after which the board is given up.
     baud : int
         Of the board's UART.
-    board, lanes : optional
+    board, lanes, encoder : optional
         Of the virtual board: see :class:`lifline.boards.virtual.VirtualBoard`.
     load : bool
         Accept a board that runs another network of this shape, to be loaded by :meth:`Device.load`; a virtual board is
@@ -362,7 +424,9 @@ def connect(
             raise InputError("port virtual: give the network that the board is to run")
         from .virtual import VirtualBoard
 
-        virtual = VirtualBoard(network, board=board, lanes=lanes, load=load, progress=progress)
+        virtual = VirtualBoard(
+            network, board=board, lanes=lanes, encoder=encoder, load=load, progress=progress
+        )
         name, closing = virtual.port, virtual.close
     try:
         line: Line = SerialLine(name, baud, timeout)

@@ -14,6 +14,7 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout
 from lifline.rtl.layout import address_bits
@@ -26,6 +27,7 @@ from .executor import Executor
 from .framing import FrameReceiver, FrameSender
 from .loading import LoadCommands
 from .protocol import MAX_OUTPUTS, MAX_TICKS, Status
+from .raw import circuit_of
 from .sampler import Sampler
 from .sequence import Sequence
 
@@ -39,11 +41,17 @@ class LinkOptions:
     answers: int = 1024  #: output events that wait for the line
     max_ticks: int = MAX_TICKS
     watchdog: int = 1 << 24  #: clock cycles without progress after which a sample is given up
+    encoder: Encoder | None = None  #: samples are raw values for it
 
     @classmethod
-    def of_blocks(cls, block_bits: int) -> "LinkOptions":
+    def of_blocks(cls, block_bits: int, encoder: Encoder | None = None) -> "LinkOptions":
         """A block RAM for each of the three memories."""
-        return cls(buffer=block_bits // 8, events=block_bits // 16, answers=block_bits // 16)
+        return cls(
+            buffer=block_bits // 8,
+            events=block_bits // 16,
+            answers=block_bits // 16,
+            encoder=encoder,
+        )
 
 
 def load_members(layout: data.StructLayout) -> dict[str, Any]:
@@ -134,6 +142,9 @@ class HostLink(wiring.Component):
         self.network = network
         self.options = options
         self.identity = identity
+        self.circuit = None
+        if options.encoder is not None:
+            self.circuit = circuit_of(options.encoder, network, options.max_ticks)
         self.outputs = classifier.array.population.size
         if self.outputs > MAX_OUTPUTS:
             raise ValueError(f"outputs must be at most {MAX_OUTPUTS}, not {self.outputs!r}")
@@ -177,6 +188,7 @@ class HostLink(wiring.Component):
             events=options.events,
             answers=options.answers,
             max_ticks=options.max_ticks,
+            circuit=self.circuit,
         )
         m.submodules.receiver = receiver
         m.submodules.sequence = sequence

@@ -61,23 +61,6 @@ class Design:
 
 
 def assumed_activity(network: Network) -> dict[str, np.ndarray]:
-<<<<<<< HEAD
-    """What is assumed where nothing better is known: events in each tick, int64 (ticks,).
-
-    Where it matters which neurons fire, spikes drawn from a fixed seed, (1, ticks, size).
-    """
-    names = [INPUT, *(population.name for population in network.populations)]
-    events = {name: math.ceil(ASSUMED_FIRING * network.size(name)) for name in names}
-    if all(array.in_order for array in rtl.plan(network).values()):
-        return {name: np.full(ASSUMED_TICKS, count) for name, count in events.items()}
-    rng = np.random.default_rng(0)
-    return {
-        name: np.stack([rng.permutation(network.size(name)) < count for _ in range(ASSUMED_TICKS)])[
-            None
-        ]
-        for name, count in events.items()
-    }
-=======
     """Spikes, uint8 (ticks, size), where nothing better is known: as many in each tick, of neurons all over."""
     activity = {}
     for name in (INPUT, *(population.name for population in network.populations)):
@@ -89,7 +72,6 @@ def assumed_activity(network: Network) -> dict[str, np.ndarray]:
             spikes[tick, (places + tick) % size] = 1
         activity[name] = spikes
     return activity
->>>>>>> main
 
 
 def map_lanes(

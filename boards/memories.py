@@ -1,100 +1,52 @@
-"""The memories of a board that can be loaded: their words as frames, and back."""
+"""Which memories of a design that can be loaded are in block RAM, and which in the UP5K's single-port RAM."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 
-from lifline.network import Network
-from lifline.rtl import load, plan
-from lifline.rtl.port import PART_BITS, parts_of
+from lifline.rtl.plan import ArrayPlan, Memory
 
-from .host import Lost, Request
-from .loading import MOST_PARTS
-from .protocol import MOST_PAYLOAD, Command, Kind
+from .board import Board
+from .estimate import LINK_BLOCKS
 
-_HEAD = struct.Struct("<BBHB")  # bank, parts of a word less one, word
-
-Words = list[tuple[int, list[int]]]
+#: A single-port RAM of the iCE40 UltraPlus.
+SPRAM_WORDS, SPRAM_BITS = 16384, 16
 
 
-class Banks:
-    """What the load port of a design reaches.
+def sprams(memory: Memory) -> int:
+    """Single-port RAMs that a memory takes."""
+    return -(-memory.width // SPRAM_BITS) * -(-memory.depth // SPRAM_WORDS)
+
+
+def choose_memories(arrays: Mapping[str, ArrayPlan], board: Board) -> dict[str, str]:
+    """The banks that go into single-port RAM: the largest first, until the rest fits into block RAM.
 
     Parameters
     ----------
-    built : Network
-        That the design was built for.
-    lanes : mapping
-        Of each population.
-    any_weights : bool
-        Whether its sums are wide enough for any weights of as many bits.
+    arrays : mapping
+        Of a design that can be loaded, as :func:`lifline.rtl.plan` with ``load`` gives them.
+    board : Board
+
+    Returns
+    -------
+    dict
+        As ``memories`` of :class:`lifline.rtl.Accelerator` takes it: empty where block RAM holds everything, or
+        there is no single-port RAM.
     """
+    family = board.family
 
-    def __init__(self, built: Network, lanes: Mapping[str, int], *, any_weights: bool) -> None:
-        self._built = built
-        self._lanes = dict(lanes)
-        self._any_weights = any_weights
-        arrays = plan(built, self._lanes, load=True, any_weights=any_weights)
-        roms = [rom for array in arrays.values() for rom in load.loadable(array)]
-        #: Parts of a word, and words, of each bank.
-        self.shapes = [(parts_of(rom.width), len(rom.words)) for rom in roms]
+    def blocks(memory: Memory) -> int:
+        return family.blocks(memory.kind, memory.width, memory.depth)
 
-    def words(self, network: Network) -> Words:
-        """What every bank holds for a network.
-
-        Raises
-        ------
-        InputError
-            If the design is not built for such a network.
-        """
-        found = load.words(network, self._lanes, built=self._built, any_weights=self._any_weights)
-        return [(bank, [int(word) for word in words]) for bank, words in found]
-
-    def writes(self, banks: Words) -> list[Request]:
-        """Requests that write all words."""
-        requests = []
-        for bank, words in banks:
-            parts, _ = self.shapes[bank]
-            size = parts * PART_BITS // 8
-            each = (MOST_PAYLOAD - _HEAD.size) // size
-            for start in range(0, len(words), each):
-                data = b"".join(word.to_bytes(size, "little") for word in words[start : start + each])
-                frame = (int(Command.LOAD), _head(bank, parts, start) + data)
-                requests.append(Request([frame], None, lambda data, events: None, len(requests)))
-        return requests
-
-    def reads(self) -> list[Request]:
-        """Requests that read all words, in order."""
-        requests = []
-        for bank, (parts, count) in enumerate(self.shapes):
-            each = MOST_PARTS // parts
-            for start in range(0, count, each):
-                wanted = parts * min(each, count - start)
-
-                def read(data: bytes, events: bytes, wanted: int = wanted) -> bytes:
-                    if len(data) != wanted * PART_BITS // 8:
-                        raise Lost
-                    return data
-
-                frame = (int(Command.READ), _head(bank, parts, start) + bytes([wanted]))
-                requests.append(Request([frame], Kind.WORDS, read, len(requests)))
-        return requests
-
-    def joined(self, answers: Mapping[int, bytes]) -> Words:
-        """The words in the answers to :meth:`reads`."""
-        key = 0
-        banks: Words = []
-        for bank, (parts, count) in enumerate(self.shapes):
-            data = b""
-            size = parts * PART_BITS // 8
-            while len(data) < count * size:
-                data += answers[key]
-                key += 1
-            words = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
-            banks.append((bank, words))
-        return banks
-
-
-def _head(bank: int, parts: int, word: int) -> bytes:
-    return _HEAD.pack(bank, parts - 1, word & 0xFFFF, word >> 16)
+    memories = [memory for array in arrays.values() for memory in array.memories()]
+    needed = LINK_BLOCKS + sum(map(blocks, memories))
+    left = board.sprams
+    chosen: dict[str, str] = {}
+    for memory in sorted(memories, key=blocks, reverse=True):
+        if needed <= board.brams or memory.kind != "store":
+            continue
+        if sprams(memory) <= left:
+            left -= sprams(memory)
+            needed -= blocks(memory)
+            chosen[memory.name] = "spram"
+    return chosen

@@ -246,6 +246,16 @@ def decode(data: bytes, inputs: int, input_bits: int = 1) -> np.ndarray:
     return np.array(ticks, np.uint8).reshape(len(ticks), inputs)
 
 
+def value_bytes(bits: int) -> int:
+    """Bytes of a raw value, of a board with an encoder."""
+    return -(-bits // 8)
+
+
+def encode_values(values: np.ndarray, bits: int) -> bytes:
+    """Raw values in their order, each in as few bytes as hold so many bits, the lowest first."""
+    return np.asarray(values).astype(f"<u{value_bytes(bits)}").tobytes()
+
+
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """What a board is, as its answer to IDENTIFY tells."""
@@ -263,6 +273,7 @@ class Identity:
     board: str = ""
     version: tuple[int, int, int] = (0, 0, 0)  #: of lifline that built it
     protocol: int = VERSION
+    encoder: str = ""  #: that its samples are raw values for, as ``lifline.encoders.parse`` reads it
 
     _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
 
@@ -275,7 +286,9 @@ class Identity:
             min(len(self.populations), MOST_POPULATIONS),
         )  # fmt: skip
         listed = self.populations[:MOST_POPULATIONS]
-        return head + b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+        sizes = b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+        text = self.encoder.encode()
+        return head + sizes + (bytes([len(text)]) + text if text else b"")
 
     @classmethod
     def of(cls, data: bytes) -> Identity:
@@ -293,7 +306,12 @@ class Identity:
             loads, board, count,
         ) = cls._FIXED.unpack_from(data)  # fmt: skip
         rest = data[cls._FIXED.size :]
-        if len(rest) != 6 * count:
+        rest, encoder = rest[: 6 * count], rest[6 * count :]
+        if (
+            len(rest) != 6 * count
+            or not encoder.isascii()
+            or (encoder and encoder[0] != len(encoder) - 1)
+        ):
             raise ValueError("an identity of another length")
         return cls(
             digest=digest,
@@ -309,6 +327,7 @@ class Identity:
             board=board.rstrip(b"\0").decode("ascii", "replace"),
             version=(major, minor, patch),
             protocol=protocol,
+            encoder=encoder[1:].decode("ascii"),
         )
 
 

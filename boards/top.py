@@ -19,20 +19,24 @@ from amaranth.hdl import (
     ResetSignal,
     Signal,
     Value,
+    unsigned,
 )
-from amaranth.lib import data, io, stream, wiring
+from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline import __version__
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
+from lifline.rtl.load import load_layout, loadable
 from lifline.rtl.plan import ArrayPlan
+from lifline.rtl.port import PART_BITS
 from lifline.storage import digest
 
 from .board import Board
 from .classifier import Classifier
 from .clock import ClockGenerator, HeldPins
-from .link import HostLink, LinkOptions, load_members
+from .link import HostLink, LinkOptions
 from .protocol import DIGEST_BYTES, Identity, score_bits
 from .uart import UARTReceiver, UARTTransmitter, divisor
 
@@ -46,24 +50,21 @@ class ExportedCore(wiring.Component):
     arrays : dict of ArrayPlan
     top : str
         The module's name.
-    load : StructLayout, optional
-        Of its load port, where it has one.
 
     Members
     -------
-    i, o, clear, trace_<output>, load, loaded
-        As of :class:`lifline.rtl.Accelerator`; traces of other populations are left open.
+    i, o, clear, fault, load, loaded, trace_<output>
+        As of :class:`lifline.rtl.Accelerator`, `load` and `loaded` where the arrays can be loaded; traces of
+        other populations are left open.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        arrays: dict[str, ArrayPlan],
-        top: str,
-        load: data.StructLayout | None = None,
-    ) -> None:
+    def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
         self.top = top
-        self.load_layout = load
+        banks = [bank for array in arrays.values() if array.load for bank in loadable(array)]
+        load = {"fault": Out(3 if banks else 2)}
+        if banks:
+            load["load"] = In(stream.Signature(load_layout(banks)))
+            load["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
         output = arrays[network.output]
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
@@ -73,9 +74,7 @@ class ExportedCore(wiring.Component):
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
             }
-            | ({}
-                if load is None
-                else {name: member.flip() for name, member in load_members(load).items()})
+            | load
         )
 
     def elaborate(self, platform):
@@ -182,23 +181,24 @@ def identity_of(
     *,
     clock_mhz: float,
     board: str = "",
-    loads: bool = False,
     any_weights: bool = False,
 ) -> Identity:
-    """What a board with this network says that it is."""
+    """What a board with this network says that it is; its digest is 0 where memories are empty until they are loaded."""
     output = network[network.output]
+    empty = any(array.spram for array in arrays.values())
     return Identity(
-        digest=digest(network)[:DIGEST_BYTES],
+        digest=bytes(DIGEST_BYTES) if empty else digest(network)[:DIGEST_BYTES],
         inputs=network.inputs,
         input_bits=network.input_bits,
         outputs=output.size,
         score_bytes=-(-score_bits(output, options.max_ticks) // 8),
         buffer=options.buffer,
         clock_khz=round(clock_mhz * 1000),
-        loads=loads,
+        loads=any(array.load for array in arrays.values()),
         any_weights=any_weights,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
+        encoder="" if options.encoder is None else options.encoder.text,
         version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
     )
 
@@ -213,6 +213,10 @@ class Top(Elaboratable):
         As for :class:`System`.
     clock_mhz : float
         The clock of everything.
+    any_weights : bool
+        As for :class:`lifline.rtl.Accelerator`.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
 
     def __init__(
@@ -223,16 +227,20 @@ class Top(Elaboratable):
         arrays: Mapping[str, ArrayPlan],
         *,
         clock_mhz: float,
+        any_weights: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        options = LinkOptions.of_blocks(board.family.block_bits)
+        options = LinkOptions.of_blocks(board.family.block_bits, encoder)
         self.system = System(
             network,
             core,
             arrays[network.output],
             divisor=divisor(clock_mhz * 1e6, board.baud),
-            identity=identity_of(network, arrays, options, clock_mhz=clock_mhz, board=board.name),
+            identity=identity_of(
+                network, arrays, options, clock_mhz=clock_mhz, board=board.name, any_weights=any_weights
+            ),
             options=options,
         )
 

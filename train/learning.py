@@ -206,9 +206,7 @@ def _run(
     rest = {p.name: like.new_zeros(1, p.size) for p in network.order}
     kept = {name: cell.start(rest[name]) for name, cell in cells.items()}
     now = dict(rest)  # s[t − 1], then s[t]
-    s = {INPUT: inputs} | {
-        p.name: inputs.new_zeros(len(inputs), p.size) for p in network.populations
-    }
+    s = {INPUT: inputs} | {p.name: inputs.new_zeros(len(inputs), p.size) for p in network.populations}
     for projection in between:
         if projection.rule is not None:
             projection.rule.start()
@@ -233,4 +231,8 @@ def _run(
                 s_pre = projection.arriving(s[projection.source], t) > 0
                 s_post = (s[projection.target][t] > 0).expand_as(s_pre)
                 projection.rule.tick(s_pre, s_post)
-    return {name: {k: array[-1] for k, array in of.items()} for name, of in states.items()} if len(inputs) else {}
+    return (
+        {name: {k: array[-1] for k, array in of.items()} for name, of in states.items()}
+        if len(inputs)
+        else {}
+    )

@@ -147,7 +147,9 @@ class Family:
     synth: str = ""  #: yosys's synth command, where Amaranth's platform runs none
 
     def blocks(self, kind: str, width: int, depth: int) -> int:
-        """Block RAMs of a memory ("rom" or "ram"); 0 where yosys makes it of logic, as they would be near empty."""
+        """Block RAMs of a memory of the plan; 0 where yosys makes it of logic, as they would be near empty."""
+        if kind == "spram":
+            return 0
         blocks = min(-(-width // bits) * -(-depth // words) for words, bits in self.bram_shapes)
         least = self.rom_bits if kind == "rom" else self.ram_bits
         return blocks if width * depth >= least * blocks else 0

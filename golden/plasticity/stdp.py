@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lifline.plasticity import STDP, Pairing
@@ -57,7 +59,7 @@ class STDPSynapses:
     def _change(self, arrivals: Arrivals, fired: np.ndarray) -> None:
         """The weights of the synapses whose source or target has spiked, clipped once."""
         rule, w = self.rule, self.w
-        changes = []
+        changes: list[tuple[Any, np.ndarray]] = []  # where, and by how much
         for delay, p in self.p.items():
             if len(fired):
                 rise = (rule.eta_plus * p >> rule.shift)[:, None]

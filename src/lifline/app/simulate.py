@@ -35,7 +35,9 @@ BACKENDS = ("golden", "icarus", "verilator")
     help="Write waveforms (.vcd or .fst); icarus or verilator.",
 )
 @click.option(
-    "--learn", is_flag=True, help="Let the synapses that can learn do so, from sample to sample; golden only."
+    "--learn",
+    is_flag=True,
+    help="Let the synapses that can learn do so, from sample to sample; golden only.",
 )
 @click.option(
     "--learned",
@@ -80,7 +82,9 @@ def simulate(
         options.check_output(learned_file, **inputs, **{"--output": output_file})
         options.check_finished(learned_file, force)
     if learn and not learners(net):
-        raise InputError(f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out")
+        raise InputError(
+            f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
+        )
     options.check_finished(output_file, force)
     check_memory(net, *spikes.shape[:2])
     with output.progress_bar(not as_json) as progress:

@@ -16,9 +16,9 @@ from lifline.progress import Progress, silent
 from lifline.rtl.plan import Lanes
 from lifline.storage import digest
 
+from .banks import Banks
 from .host import Host, Lost, Request, Statistics
 from .line import BoardError, Faults, FaultyLine, Line, SerialLine
-from .banks import Banks
 from .protocol import (
     DIGEST_BYTES,
     MAX_TICKS,
@@ -220,7 +220,7 @@ class Device:
             found[request.key] = answer
             progress(len(found), len(frames), "samples run")
         answers = [found[n] for n in range(len(frames))]
-        return _recording(answers, self.output, self.identity.outputs, ticks)
+        return recording_of(answers, self.output, self.identity.outputs, ticks)
 
     @property
     def encoder(self) -> Encoder | None:

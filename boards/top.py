@@ -183,7 +183,7 @@ def identity_of(
     board: str = "",
     any_weights: bool = False,
 ) -> Identity:
-    """What a board with this network says that it is; its digest is 0 where memories are empty until they are loaded."""
+    """What a board with this network says that it is; of no network where memories are empty at first."""
     output = network[network.output]
     empty = any(array.spram for array in arrays.values())
     return Identity(

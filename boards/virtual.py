@@ -27,8 +27,8 @@ from lifline.sim.tools import find_verilator
 
 from .board import find_board
 from .device import BAUD
-from .memories import choose_memories
 from .link import LinkOptions
+from .memories import choose_memories
 from .raw import circuit_of
 from .top import ExportedCore, System, identity_of
 from .uart import LEAST_CYCLES, divisor
@@ -170,9 +170,7 @@ def _make(
             ExportedCore(network, arrays, top_name()),
             arrays[network.output],
             divisor=cycles,
-            identity=identity_of(
-                network, arrays, options, clock_mhz=clock, board=board or "virtual"
-            ),
+            identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
             options=options,
         )
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)

@@ -165,6 +165,8 @@ def write_design(
     family = board.family
     arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
     memories = choose_memories(arrays, board) if load else None
+    if memories:
+        arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights, spram=memories)
     manifest = rtl.export(
         network, folder, lanes, trace=True, block_bits=family.block_bits,
         load=load, any_weights=any_weights, memories=memories,
@@ -179,7 +181,9 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz, encoder=encoder)
+    top = Top(
+        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
+    )
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(

@@ -4,10 +4,10 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 
 from .framing import FRAME
-from .protocol import BOARD_HEADER, CYCLE_BYTES, Kind, event_bytes
+from .protocol import BOARD_HEADER, CYCLE_BYTES, KIND_BITS, QUESTIONS, Kind, event_bytes
 
 #: Most events of a SPIKES.
 _CHUNK = 64
@@ -28,7 +28,7 @@ class Answers(wiring.Component):
     Members
     -------
     o : Out(stream of FRAME)
-    session, expected, taken : In(8)
+    session, expected, taken, asked : In
         What every frame tells.
     ack, nak : In(1)
         For one cycle: tell it, and that a frame was dropped.
@@ -63,10 +63,11 @@ class Answers(wiring.Component):
                 "session": In(8),
                 "expected": In(8),
                 "taken": In(8),
+                "asked": In(range(QUESTIONS)),
                 "ack": In(1),
                 "nak": In(1),
                 "ask": In(1),
-                "kind": In(Kind),
+                "kind": In(KIND_BITS),
                 "answered": Out(1),
                 "status": In(8),
                 "cycles": In(8 * CYCLE_BYTES),
@@ -85,7 +86,7 @@ class Answers(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        kind = Signal(Kind)  # of this frame
+        kind = Signal(KIND_BITS)  # of this frame
         own = Signal()  # it answers no command
         ack = Signal()
         nak = Signal()
@@ -95,7 +96,7 @@ class Answers(wiring.Component):
         last = Signal()
 
         fields = [
-            self.session, self.expected, self.taken, kind,
+            self.session, self.expected, self.taken, Cat(kind, self.asked),
             self.status, chunks, *_bytes(self.cycles), *_bytes(self.winner, 2), *_bytes(self.counters),
         ]  # fmt: skip
         result, winner = BOARD_HEADER, BOARD_HEADER + 2 + CYCLE_BYTES
@@ -134,7 +135,9 @@ class Answers(wiring.Component):
                 m.d.comb += self.o.valid.eq(1)
                 with m.Switch(index):
                     with m.Case(result - 1):
-                        m.d.comb += last.eq((kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED))
+                        m.d.comb += last.eq(
+                            (kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED)
+                        )
                     with m.Case(winner + 1, end - 1):
                         m.d.comb += last.eq(1)
                 with m.If(sent):
@@ -156,7 +159,9 @@ class Answers(wiring.Component):
                 m.d.comb += [
                     self.o.valid.eq(self.scores & ~self.scored),
                     self.o.payload.byte.eq(Array(score_bytes)[place]),
-                    self.step.eq(~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))),
+                    self.step.eq(
+                        ~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))
+                    ),
                 ]
                 with m.If(sent):
                     m.d.sync += place.eq(Mux(self.step, 0, place + 1))

@@ -209,7 +209,9 @@ class Device:
         for number, answer in self.stream(batch, scores=scores, output_spikes=output_spikes):
             found[number] = answer
             progress(len(found), len(batch), "samples run")
-        recording = _recording([found[n] for n in range(len(batch))], self.output, self.identity.outputs, batch.shape[1])
+        recording = _recording(
+            [found[n] for n in range(len(batch))], self.output, self.identity.outputs, batch.shape[1]
+        )
         return recording if spikes.ndim == 3 else recording[0]
 
     def stream(
@@ -218,9 +220,7 @@ class Device:
         """The answers to samples (samples, ticks, inputs) as they come, with their indices; some overtake others."""
         batch = self._checked(batch)
         wanted = Part.SCORES * scores | Part.SPIKES * output_spikes
-        requests = (
-            self._request(number, sample, Part(wanted)) for number, sample in enumerate(batch)
-        )
+        requests = (self._request(number, sample, Part(wanted)) for number, sample in enumerate(batch))
         for request, answer in self._host.ask(requests):
             yield request.key, answer
 
@@ -239,7 +239,7 @@ class Device:
         return Request(list(parts_of(data, wanted)), Kind.RESULT, read, number)
 
     def _checked(self, spikes: np.ndarray) -> np.ndarray:
-        spikes = check_spikes(spikes, self.identity.inputs)
+        spikes = check_spikes(spikes, self.identity.inputs, self.identity.input_bits)
         if spikes.shape[-2] > MAX_TICKS:
             raise InputError(f"spikes: {spikes.shape[-2]} ticks, a board takes at most {MAX_TICKS}")
         return spikes
@@ -255,7 +255,11 @@ class Device:
         identity = self.identity
         sizes = tuple(population.size for population in network.populations)
         theirs = tuple(size for size, _ in identity.populations)
-        if (identity.inputs, identity.input_bits, theirs) != (network.inputs, network.input_bits, sizes[: len(theirs)]):
+        if (identity.inputs, identity.input_bits, theirs) != (
+            network.inputs,
+            network.input_bits,
+            sizes[: len(theirs)],
+        ):
             raise BoardError(
                 f"the board runs a network of {identity.inputs} inputs and populations of "
                 f"{', '.join(map(str, theirs))} neurons, not {network.inputs} and {', '.join(map(str, sizes))}: "
@@ -295,7 +299,9 @@ class Answer:
             raise Lost
         status = Status(data[0])
         if status & VOID:
-            raise BoardError(f"the board refuses a sample: {_FAULTS[Status(status & VOID & -(status & VOID))]}")
+            raise BoardError(
+                f"the board refuses a sample: {_FAULTS[Status(status & VOID & -(status & VOID))]}"
+            )
         winner = int.from_bytes(data[-2:], "little")
         if winner >= size:
             raise BoardError(f"the board names the class {winner} of {size}: write its bitstream anew")
@@ -307,11 +313,18 @@ class Answer:
         if Part.SCORES in wanted:
             table = data[head:-2]
             scores = np.array(
-                [int.from_bytes(table[i : i + width], "little", signed=True) for i in range(0, len(table), width)]
+                [
+                    int.from_bytes(table[i : i + width], "little", signed=True)
+                    for i in range(0, len(table), width)
+                ]
             )
             if int(scores.argmax()) != winner:
-                raise BoardError("the board's class is not that of its scores: write its bitstream anew")
-        return cls(winner, int.from_bytes(data[2:head], "little"), Status.STALLED in status, scores, spikes)
+                raise BoardError(
+                    "the board's class is not that of its scores: write its bitstream anew"
+                )
+        return cls(
+            winner, int.from_bytes(data[2:head], "little"), Status.STALLED in status, scores, spikes
+        )
 
 
 _FAULTS = {
@@ -326,7 +339,9 @@ def _recording(answers: list[Answer], output: str, size: int, ticks: int) -> Boa
     scores = [answer.scores for answer in answers if answer.scores is not None]
     whole = len(answers)
     return BoardRecording(
-        spikes={output: np.array(spikes, np.uint8).reshape(whole, ticks, size)} if len(spikes) == whole else {},
+        spikes={output: np.array(spikes, np.uint8).reshape(whole, ticks, size)}
+        if len(spikes) == whole
+        else {},
         scores=np.array(scores, np.int64).reshape(whole, size) if len(scores) == whole else None,
         classes=np.array([answer.winner for answer in answers], np.int64),
         cycles=np.array([answer.cycles for answer in answers], np.int64),

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .framing import FRAME
-from .protocol import Command, Kind, Part
+from .protocol import KIND_BITS, Command, Kind, Part
 
 SAMPLE_BIT = Command.SAMPLE.bit_length() - 1
 
@@ -63,7 +63,7 @@ class Executor(wiring.Component):
                 "taken": Out(8),
                 "ack": Out(1),
                 "ask": Out(1),
-                "kind": Out(Kind),
+                "kind": Out(KIND_BITS),
                 "answered": In(1),
             }
         )
@@ -73,7 +73,10 @@ class Executor(wiring.Component):
         command = Signal(8)
         alone = Signal()  # the command is all of its frame
         ended = Signal()
-        m.d.comb += [self.sample.payload.eq(self.i.payload.byte), ended.eq(self.i.valid & self.i.ready & self.i.payload.last)]
+        m.d.comb += [
+            self.sample.payload.eq(self.i.payload.byte),
+            ended.eq(self.i.valid & self.i.ready & self.i.payload.last),
+        ]
         with m.FSM():
             with m.State("idle"):
                 m.d.comb += self.i.ready.eq(1)

@@ -68,7 +68,11 @@ class SerialLine:
             )
         except (serial.SerialException, ValueError, OSError) as error:
             raise ToolError(f"cannot open the serial port {self.name}: {error}") from None
-        self._errors = (serial.SerialException, OSError, TypeError)  # TypeError: it was closed meanwhile
+        self._errors = (
+            serial.SerialException,
+            OSError,
+            TypeError,
+        )  # TypeError: it was closed meanwhile
 
     def write(self, data: bytes, /) -> None:
         """Send bytes."""
@@ -112,7 +116,9 @@ def find_port() -> str:
     if len(found) == 1:
         return str(found[0])
     what = f"several boards: {', '.join(sorted(found))}" if found else "no board that lifline knows"
-    raise InputError(f"port auto: {what} is plugged in: name the port, such as /dev/ttyUSB1, or virtual")
+    raise InputError(
+        f"port auto: {what} is plugged in: name the port, such as /dev/ttyUSB1, or virtual"
+    )
 
 
 def _serial() -> Any:

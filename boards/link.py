@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from lifline.network import Network
 from lifline.rtl.events import event_layout
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 
 from .answers import Answers
 from .buffer import FrameBuffer
@@ -122,7 +122,7 @@ class HostLink(wiring.Component):
                 "i": In(stream.Signature(8, always_ready=True)),
                 "damaged": In(1),
                 "o": Out(stream.Signature(8)),
-                "events": Out(stream.Signature(event_layout(network.inputs))),
+                "events": Out(stream.Signature(event_layout(network.inputs, network.input_bits))),
                 "spikes": In(stream.Signature(event_layout(self.outputs))),
                 "clear": Out(1),
                 "score": In(self.score_shape),
@@ -199,6 +199,7 @@ class HostLink(wiring.Component):
             answers.session.eq(sequence.session),
             answers.expected.eq(sequence.expected),
             answers.taken.eq(executor.taken),
+            answers.asked.eq(sequence.asked),
             # What begins a session is answered, too, with what every frame tells.
             answers.ack.eq(executor.ack | sequence.poll | announce),
             answers.nak.eq(sequence.bad),

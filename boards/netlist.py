@@ -247,9 +247,14 @@ def _classes(received: bytes, samples: int) -> list[int]:
     """The classes in what a board has sent; fewer than `samples` where it then stopped or failed."""
     classes: list[int] = []
     for body in Deframer().feed(received):
-        kind = body[BOARD_HEADER - 1] if len(body) >= BOARD_HEADER else None
+        kind = body[BOARD_HEADER - 1] % (1 << KIND_BITS) if len(body) >= BOARD_HEADER else None
         void = kind == Kind.RESULT and body[BOARD_HEADER] & VOID
-        if body[0] != _SESSION or kind not in (Kind.ACK, Kind.RESULT) or void or len(classes) == samples:
+        if (
+            body[0] != _SESSION
+            or kind not in (Kind.ACK, Kind.RESULT)
+            or void
+            or len(classes) == samples
+        ):
             break
         if kind == Kind.RESULT:
             classes.append(int.from_bytes(body[-2:], "little"))

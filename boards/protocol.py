@@ -7,11 +7,11 @@ Either side sends frames, as PPP does (RFC 1662)::
 The body of a host's frame, and of a board's::
 
     session, number, command, what the command needs …
-    session, expected, taken, kind, what the kind tells …
+    session, expected, taken, kind + 8 · asked, what the kind tells …
 
 A RESET begins a session, whose number every frame of both sides carries.  The host numbers its frames from 0, modulo
 256; a board takes them in this order, once each, and says in every frame which it expects next from the line and which
-it will work on next.  POLL and RESET are outside of that order, and obeyed at any time.
+it will work on next.  POLL and RESET are outside of that order, and obeyed at any time; the number of the last of them, modulo 32, is `asked`.
 
 A frame that is damaged, that comes in another order or finds the buffer full is dropped, and the board answers with NAK:
 the host then sends again from `expected` on.  Nothing else is repeated: an answer that was lost is asked for again, by the
@@ -66,8 +66,8 @@ LINK_BLOCKS = 3
 class Command(enum.IntEnum):
     """What a host asks for."""
 
-    POLL = 0  #: answer with ACK, whatever the session and number
-    RESET = 1  #: forget everything; this frame's session begins, and number 0 is expected
+    POLL = 0  #: answer with ACK, whatever the session; the number is repeated
+    RESET = 1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
     IDENTIFY = 2  #: answer with IDENTITY
     COUNT = 3  #: answer with COUNTERS
     LOAD = 4  #: write words of a memory
@@ -86,7 +86,7 @@ class Part(enum.IntFlag):
 
 
 class Kind(enum.IntEnum):
-    """What a board tells."""
+    """What a board tells, 3 bits."""
 
     ACK = 0  #: only what every frame tells
     NAK = 1  #: a frame was dropped
@@ -97,6 +97,10 @@ class Kind(enum.IntEnum):
     WORDS = 6
     REFUSED = 7  #: the command is not one of this board's
 
+
+KIND_BITS = 3
+#: Numbers of questions start anew at so many.
+QUESTIONS = 32
 
 #: The kinds that answer a command, whose frame is then taken.
 ANSWERS = (Kind.RESULT, Kind.IDENTITY, Kind.COUNTERS, Kind.WORDS, Kind.REFUSED)
@@ -214,7 +218,7 @@ def decode(data: bytes, inputs: int, input_bits: int = 1) -> np.ndarray:
     """
     source = iter(data)
     ticks = []
-    width = value_bits(input_bits)
+    width, most = value_bits(input_bits), (1 << input_bits) - 1
     for head in source:
         tick = np.zeros(inputs + SKIP + 1, np.uint8)
         address = 0
@@ -223,14 +227,14 @@ def decode(data: bytes, inputs: int, input_bits: int = 1) -> np.ndarray:
                 while address < inputs:
                     byte = next(source)
                     for shift in range(0, 8, width):
-                        tick[address] = byte >> shift & (1 << width) - 1
+                        tick[address] = byte >> shift & most
                         address += 1
                 break
             for _ in range(head):
                 gap = next(source)
                 address += gap
                 if gap != SKIP:
-                    tick[address] = next(source) if input_bits > 1 else 1
+                    tick[address] = next(source) & most if input_bits > 1 else 1
                     address += 1
             if head != MORE:
                 break

@@ -56,7 +56,14 @@ class Sampler(wiring.Component):
     """
 
     def __init__(
-        self, *, inputs: int, outputs: int, events: int, answers: int, input_bits: int = 1, max_ticks: int = MAX_TICKS
+        self,
+        *,
+        inputs: int,
+        outputs: int,
+        events: int,
+        answers: int,
+        input_bits: int = 1,
+        max_ticks: int = MAX_TICKS,
     ) -> None:
         self.inputs = inputs
         self.input_bits = input_bits
@@ -69,7 +76,7 @@ class Sampler(wiring.Component):
                 "restart": In(1),
                 "ended": In(1),
                 "wanted": In(1),
-                "events": Out(stream.Signature(event_layout(inputs))),
+                "events": Out(stream.Signature(event_layout(inputs, input_bits))),
                 "spikes": In(stream.Signature(event_layout(outputs))),
                 "o": Out(stream.Signature(8 * event_bytes(outputs))),
                 "waiting": Out(range(answers + 1)),
@@ -84,7 +91,9 @@ class Sampler(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         events, answers = self.depths
-        decoder = SampleDecoder(inputs=self.inputs, input_bits=self.input_bits, max_ticks=self.max_ticks)
+        decoder = SampleDecoder(
+            inputs=self.inputs, input_bits=self.input_bits, max_ticks=self.max_ticks
+        )
         counter = SampleCounter(max_ticks=self.max_ticks, bits=8 * CYCLE_BYTES)
         queue = fifo.SyncFIFOBuffered(width=len(self.events.payload.as_value()), depth=events)
         out = fifo.SyncFIFOBuffered(width=8 * event_bytes(self.outputs), depth=answers)
@@ -106,7 +115,9 @@ class Sampler(wiring.Component):
             self.events.payload.eq(queue.r_data),
             self.events.valid.eq(queue.r_rdy & (self.ended | full)),
             queue.r_en.eq(self.events.valid & self.events.ready),
-            out.w_data.eq(Cat(spike.address, Const(0, len(out.w_data) - 1 - len(spike.address)), spike.marker)),
+            out.w_data.eq(
+                Cat(spike.address, Const(0, len(out.w_data) - 1 - len(spike.address)), spike.marker)
+            ),
             out.w_en.eq(self.spikes.valid & self.wanted),
             self.spikes.ready.eq(out.w_rdy | ~self.wanted),
             self.waiting.eq(out.level),

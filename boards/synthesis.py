@@ -28,6 +28,9 @@ NAME = "top"
 #: What yosys has made of the design, as Verilog; see :mod:`lifline.boards.netlist`.
 NETLIST = f"{NAME}.netlist.v"
 
+#: What nextpnr has made of it: the same in yosys's JSON, with the place of each cell.
+PLACED = f"{NAME}.placed.json"
+
 
 @dataclasses.dataclass(frozen=True)
 class Pins:
@@ -49,10 +52,18 @@ class Design:
     folder: Path
     pins: Pins
     arguments: dict[str, list[str]]  #: of each tool
+    project: tuple[str, ...] = ()  #: the files of a project for a vendor's tools
 
     def synthesise(self, yosys: Found) -> None:
         """Run yosys; its output goes to ``yosys.log``."""
         run(yosys, self.arguments["yosys"], self.folder, self.folder / "yosys.log")
+
+    @property
+    def routed(self) -> str:
+        """The file of the routed design."""
+        family = self.board.family
+        arguments = self.arguments[family.nextpnr]
+        return arguments[arguments.index(family.routed) + 1]
 
     @property
     def cells(self) -> dict[str, int]:
@@ -74,6 +85,8 @@ class Design:
         report = self.folder / f"{NAME}.report.json"
         options = ["--freq", f"{self.clock_mhz:g}", "--seed", str(seed)]
         options += ["--timing-allow-fail", "--report", report.name]
+        if self.board.family.block_rams is not None:
+            options += ["--write", PLACED]
         for placer in self.board.family.placers:
             arguments = [*self.arguments[nextpnr.name], *options, "--placer", placer]
             try:
@@ -107,6 +120,8 @@ class Design:
     def resources(self, used: Mapping[str, int], cells: Mapping[str, int]) -> dict[str, int]:
         """What nextpnr has used, by lifline's names; flip-flops are yosys's where nextpnr does not count them."""
         names = self.board.family.resources
+        if not self.board.family.nextpnr:
+            return {name: _count(cells, names[name]) for name in self.board.totals}
         result = {name: used.get(names[name], 0) if name in names else 0 for name in self.board.totals}
         if "ffs" not in names:
             prefix = self.board.family.ff_cells
@@ -122,6 +137,7 @@ def write_design(
     folder: Path,
     *,
     netlist: bool = False,
+    patchable: bool = False,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -133,18 +149,24 @@ def write_design(
         Gets the export's files and the board's own.
     netlist : bool
         Whether synthesis writes `NETLIST`.
+    patchable : bool
+        Whether memories that are read from a file are block RAM however small they are.
     """
     family = board.family
     arrays = rtl.plan(network, lanes)
     manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
     platform = board.make_platform()
     for source in manifest["sources"]:
-        platform.add_file(source, (folder / source).read_text())
+        text = (folder / source).read_text()
+        platform.add_file(source, _in_blocks(text) if patchable else text)
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
+    top = Top(board, network, core, arrays, clock_mhz=clock_mhz)
+    if not family.nextpnr:
+        return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(
-        Top(board, network, core, arrays, clock_mhz=clock_mhz),
+        top,
         NAME,
         emit_src=False,
         read_verilog_opts="-defer",  # the parameters of a memory come with its instances
@@ -160,6 +182,58 @@ def write_design(
     }
     pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
     return Design(network, board, dict(lanes), clock_mhz, folder, pins, arguments)
+
+
+def _in_blocks(text: str) -> str:
+    """Verilog whose memories that are read from a file ask for block RAM."""
+    modules = re.split(r"(?<=^endmodule\n)", text, flags=re.MULTILINE)
+    memory = re.compile(r"^(    )(reg \[WIDTH-1:0\] words\[)", re.MULTILINE)
+    return "".join(
+        memory.sub(r'\1(* ram_style = "block" *) \2', module) if "$readmemh" in module else module
+        for module in modules
+    )
+
+
+def _write_project(
+    network: Network,
+    board: Board,
+    lanes: Mapping[str, int],
+    clock_mhz: float,
+    folder: Path,
+    platform: Any,
+    top: Top,
+    options: list[str],
+) -> Design:
+    """Write a project for a vendor's tools, and a script for yosys that synthesises it for its size.
+
+    `options` are those of the synth command, and what else yosys is to do after it.
+    """
+    plan = platform.prepare(top, NAME, emit_src=False)
+    plan.extract(folder)
+    sources = [name for name in plan.files if name.endswith(".v") and "debug" not in name]
+    option, *after = options
+    lines = [
+        *(f"read_verilog -defer {name}" for name in sources),
+        f"{board.family.synth} {option} -top {NAME}",
+        *after,
+        f"tee -q -o {NAME}.stat.json stat -json",
+        f"write_json {NAME}.json",
+    ]
+    (folder / f"{NAME}.ys").write_text("\n".join(lines) + "\n")
+    memories = [str(path.relative_to(folder)) for path in sorted((folder / "mem").iterdir())]
+    pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
+    arguments = {"yosys": ["-l", f"{NAME}.rpt", f"{NAME}.ys"]}
+    project = (*(name for name in plan.files if "debug" not in name), *memories)
+    return Design(
+        network, board, dict(lanes), clock_mhz, folder, pins, arguments, project=tuple(project)
+    )
+
+
+def _count(cells: Mapping[str, int], prefix: str) -> int:
+    """Cells of a netlist whose type starts so; one of twice the size, as AMD's RAMB36 is, counts twice."""
+    double = prefix.replace("18", "36")
+    twice = sum(count for cell, count in cells.items() if cell.startswith(double) and double != prefix)
+    return sum(count for cell, count in cells.items() if cell.startswith(prefix)) + 2 * twice
 
 
 def _utilisation(log: Path) -> dict[str, int]:

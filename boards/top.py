@@ -31,7 +31,7 @@ from lifline.storage import digest
 
 from .board import Board
 from .classifier import Classifier
-from .clock import ClockGenerator
+from .clock import ClockGenerator, HeldPins
 from .link import HostLink, LinkOptions
 from .protocol import DIGEST_BYTES, Identity, score_bits
 from .uart import UARTReceiver, UARTTransmitter, divisor
@@ -59,7 +59,7 @@ class ExportedCore(wiring.Component):
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
             {
-                "i": In(stream.Signature(event_layout(network.inputs))),
+                "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
                 "o": Out(stream.Signature(event_layout(output.population.size))),
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
@@ -157,7 +157,12 @@ class System(wiring.Component):
 
 
 def identity_of(
-    network: Network, arrays: Mapping[str, ArrayPlan], options: LinkOptions, *, clock_mhz: float, board: str = ""
+    network: Network,
+    arrays: Mapping[str, ArrayPlan],
+    options: LinkOptions,
+    *,
+    clock_mhz: float,
+    board: str = "",
 ) -> Identity:
     """What a board with this network says that it is."""
     output = network[network.output]
@@ -189,7 +194,13 @@ class Top(Elaboratable):
     """
 
     def __init__(
-        self, board: Board, network: Network, core: Any, arrays: Mapping[str, ArrayPlan], *, clock_mhz: float
+        self,
+        board: Board,
+        network: Network,
+        core: Any,
+        arrays: Mapping[str, ArrayPlan],
+        *,
+        clock_mhz: float,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
@@ -209,6 +220,8 @@ class Top(Elaboratable):
         if clock.pll is not None:
             m.domains.sync = ClockDomain()
         m.submodules.system = system = self.system
+        if self.board.held:
+            m.submodules.held = HeldPins(self.board)
 
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx_pin = rx = io.Buffer("i", uart.rx)

@@ -108,7 +108,9 @@ def _terminals() -> tuple[Any, Any]:
         import pty
         import tty
     except ImportError:
-        raise ToolError("the virtual board needs pseudo-terminals, which this system does not have") from None
+        raise ToolError(
+            "the virtual board needs pseudo-terminals, which this system does not have"
+        ) from None
     return pty, tty
 
 

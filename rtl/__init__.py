@@ -7,6 +7,7 @@ from typing import Any
 
 from lifline.errors import MissingExtra
 
+from .fit import check_same_shape
 from .plan import ArrayPlan, Memory, lanes_of, memory_bits, plan
 
 try:
@@ -20,7 +21,7 @@ except ImportError:
 
 else:
     from .accelerator import Accelerator
-    from .cycles import cycles
+    from .cycles import cycles, mean_rows
     from .events import event_layout, trace_layout
     from .export import export
 
@@ -29,10 +30,12 @@ __all__ = [
     "Accelerator",
     "ArrayPlan",
     "Memory",
+    "check_same_shape",
     "cycles",
     "event_layout",
     "export",
     "lanes_of",
+    "mean_rows",
     "memory_bits",
     "plan",
     "trace_layout",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from lifline.network import INPUT, Network, Population, Projection
 
 from .layout import Layout, address_bits
 from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
-from .rows import Rows, rows
+from .rows import Content, Rows, rows
 
 #: Arrays of up to this many groups keep their state in registers, larger ones in memory.
 REGISTER_GROUPS = 4
@@ -30,13 +30,16 @@ MOST_BITS = 1 << 28
 
 Lanes = int | Mapping[str, int]
 
+#: The module of a bank, without ``lifline_``, by its backing.
+_MODULES = {"rom": "rom", "block": "store", "spram": "spram"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """A memory of the gateware: an instance of a module of ``lifline_memory.v``."""
 
-    kind: str  #: "rom" or "ram": the module is ``lifline_rom`` or ``lifline_ram``
-    name: str  #: the words of a ROM are in ``mem/<name>.mem``
+    kind: str  #: "rom", "ram", "store" or "spram": the module is ``lifline_rom``, ``lifline_ram``, …
+    name: str  #: the words of all but a "ram" are in ``mem/<name>.mem``
     width: int  #: bits of a word
     depth: int  #: words
 
@@ -45,7 +48,7 @@ class Memory:
 
         A block is then deep enough for its slice, and no multiplexer follows it.
         """
-        if block_bits is None:
+        if block_bits is None or self.kind == "spram":
             return (self,)
         most = max(1, block_bits >> address_bits(self.depth))
         if self.width <= most:
@@ -71,6 +74,15 @@ class Channel:
     lag: int  #: ticks of delay in the queue: it starts with so many markers in it
     rows: Rows | None  #: what its events do; None without a projection
     value_bits: int = 1  #: of an event's value; 1: every event counts once
+    #: The memories' words where they are loaded into another design, in its shapes.
+    loaded: Mapping[str, Content] | None = None
+
+    @property
+    def contents(self) -> Mapping[str, Content]:
+        """The memories of the synapses, by name."""
+        if self.loaded is not None:
+            return self.loaded
+        return self.rows.contents if self.rows is not None else {}
 
     @property
     def weight_bits(self) -> int:
@@ -112,6 +124,10 @@ class ArrayPlan:
     accumulator_range: tuple[int, int]  #: what any part of a neuron's sum of weights can be
     ring_ticks: int  #: ticks that the ring of accumulators holds; 1: no ring
     block: int  #: neurons of a block of groups: all, or the channels of a position; see :class:`Layout`
+    load: bool = False  #: whether weights, delays and parameters can be loaded
+    spram: frozenset[str] = frozenset()  #: the banks that are in single-port RAM, by name
+    #: The array that these contents are loaded into, whose shapes hold; see :mod:`lifline.rtl.load`.
+    like: ArrayPlan | None = None
 
     @functools.cached_property
     def layout(self) -> Layout:
@@ -146,7 +162,13 @@ class ArrayPlan:
     @functools.cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters of each neuron by the names of their fields, those of a part as ``part.field``."""
-        return parameters_of(self.population.neuron)
+        found = parameters_of(self.population.neuron)
+        if self.like is None:
+            return found
+        return {
+            name: dataclasses.replace(shape, values=found[name].values)
+            for name, shape in self.like.parameters.items()
+        }
 
     @functools.cached_property
     def initial(self) -> dict[str, Parameter]:
@@ -158,17 +180,52 @@ class ArrayPlan:
         """The arrays of the kind that are not per neuron, by the names of their fields."""
         return tables_of(self.population.neuron)
 
-    @property
+    @functools.cached_property
     def stored(self) -> dict[str, Parameter]:
         """What is in memories with a word a group, by name; of a state's initial value it is ``initial.<state>``.
 
-        That is what neurons of large arrays differ in; all else is logic.
+        That is what neurons of large arrays differ in; all else is logic.  Where it can be loaded, it is what neurons
+        of any array differ in, and the summands that they share.
         """
-        if self.groups <= REGISTER_GROUPS:
-            return {}
         initial = {f"initial.{state}": values for state, values in self.initial.items()}
         everything = self.parameters | initial
+        if self.like is not None:
+            return {name: everything[name] for name in self.like.stored}
+        if self.load:
+            return {name: p for name, p in everything.items() if not p.uniform or p.loadable}
+        if self.groups <= REGISTER_GROUPS:
+            return {}
         return {name: values for name, values in everything.items() if not values.uniform}
+
+    @functools.cached_property
+    def shared(self) -> frozenset[str]:
+        """Those of `stored` that are one number for all neurons."""
+        if self.like is not None:
+            return self.like.shared
+        return frozenset(name for name, values in self.stored.items() if values.uniform)
+
+    def stored_rows(self, name: str) -> np.ndarray:
+        """The words of one of `stored`, int64 (words, numbers in a word)."""
+        values = self.stored[name].values
+        return values[:1, None] if name in self.shared else self.by_group(values)
+
+    def parameter_range(self, name: str) -> tuple[int, int]:
+        """The least and the greatest value of a parameter; of one that can be loaded, that its bits hold."""
+        parameter = self.parameters[name]
+        if self.load and name in self.stored:
+            return parameter.range
+        return int(parameter.values.min()), int(parameter.values.max())
+
+    def backing(self, bank: str) -> str:
+        """How a bank is kept: in a "rom", or, where it can be loaded, in a "block" RAM, "spram" or "registers"."""
+        if not self.load:
+            return "rom"
+        if bank in self.spram:
+            return "spram"
+        field = bank.removeprefix(f"{self.population.name}.")
+        if field in self.stored and (field in self.shared or self.groups <= REGISTER_GROUPS):
+            return "registers"
+        return "block"
 
     @property
     def state_bits(self) -> int:
@@ -191,11 +248,15 @@ class ArrayPlan:
             result.append(Memory("ram", f"{bank}.queue", channel.event_bits, channel.queue_depth))
             if channel.rows is None:
                 continue
-            for name_of, content in channel.rows.contents.items():
-                memory = Memory("rom", f"{bank}.{name_of}", content.width, content.depth)
+            for name_of, content in channel.contents.items():
+                kind = _MODULES[self.backing(f"{bank}.{name_of}")]
+                memory = Memory(kind, f"{bank}.{name_of}", content.width, content.depth)
                 result += memory.sliced(block_bits)
         for field, parameter in self.stored.items():
-            result.append(Memory("rom", f"{name}.{field}", lanes * parameter.bits, groups))
+            backing = self.backing(f"{name}.{field}")
+            if backing != "registers":
+                kind = _MODULES[backing]
+                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, groups))
         for field, table in self.tables.items():
             if table.in_memory:
                 result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes
@@ -264,17 +325,45 @@ def lanes_of(network: Network, lanes: Lanes) -> dict[str, int]:
     return {name: min(int(chosen[name]), size) for name, size in sizes.items()}
 
 
-def plan(network: Network, lanes: Lanes = 1) -> dict[str, ArrayPlan]:
-    """Plan every population's gateware, in the order of evaluation."""
+def plan(
+    network: Network,
+    lanes: Lanes = 1,
+    *,
+    load: bool = False,
+    any_weights: bool = False,
+    spram: Collection[str] = (),
+) -> dict[str, ArrayPlan]:
+    """Plan every population's gateware, in the order of evaluation.
+
+    Parameters
+    ----------
+    network, lanes, load, any_weights
+        As for :class:`lifline.rtl.Accelerator`.
+    spram : collection of str
+        The banks that are in single-port RAM, by name.
+    """
     chosen = lanes_of(network, lanes)
-    return {p.name: _plan_array(network, p, chosen[p.name]) for p in network.order}
+    return {
+        p.name: _plan_array(network, p, chosen[p.name], load, any_weights, frozenset(spram))
+        for p in network.order
+    }
 
 
-def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPlan:
+def _plan_array(
+    network: Network,
+    population: Population,
+    lanes: int,
+    load: bool,
+    any_weights: bool,
+    spram: frozenset[str],
+) -> ArrayPlan:
     incoming = network.incoming(population.name)
-    array = ArrayPlan(
-        population, lanes, (), _range(network, population), 1, block_of(network, population)
-    )
+    low, high = sum_range(network, population.name, any_weights)
+    if load:  # whatever so many bits hold
+        half = 1 << (signed_bits(low, high) - 1)
+        low, high = -half, half - 1
+    block = block_of(network, population)
+    array = ArrayPlan(population, lanes, (), (low, high), 1, block, load, spram)
     channels, ring_ticks = _split_delays(network, array, incoming)
     if population.name not in _downstream(network, INPUT, within_tick=True):
         channels.append(Channel(INPUT, network.inputs, None, 0, None, network.input_bits))
@@ -285,9 +374,18 @@ def _plan_array(network: Network, population: Population, lanes: int) -> ArrayPl
     return dataclasses.replace(array, channels=tuple(channels), ring_ticks=ring_ticks)
 
 
-def _range(network: Network, population: Population) -> tuple[int, int]:
-    """The least and the greatest that any part of a neuron's sum can be."""
-    low, high = network.current_range(population.name)
+def sum_range(network: Network, name: str, any_weights: bool = False) -> tuple[int, int]:
+    """The least and the greatest that any part of a sum of a population's neurons can be.
+
+    `any_weights`: with any weights of as many bits, instead of the network's own.
+    """
+    if any_weights:
+        most = 0
+        for projection in network.incoming(name):
+            value = (1 << network.input_bits) - 1 if projection.source == INPUT else 1
+            most += value * network.size(projection.source) << (projection.synapses.weight_bits - 1)
+        return -most, most
+    low, high = network.current_range(name)
     return int(low.min()), int(high.max())
 
 

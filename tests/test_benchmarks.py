@@ -34,6 +34,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         "quantisation",
         pytest.param("spiker", marks=[pytest.mark.verilator, pytest.mark.slow]),
         pytest.param("growth", marks=pytest.mark.verilator),
+        pytest.param("convolution_cycles", marks=pytest.mark.verilator),
         pytest.param("mnist", marks=pytest.mark.verilator),
         pytest.param("simulation", marks=pytest.mark.verilator),
         pytest.param("encoders", marks=pytest.mark.verilator),

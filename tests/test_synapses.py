@@ -101,6 +101,14 @@ def is_the_same(synapses: Synapses, weights: np.ndarray, delays: np.ndarray) -> 
     lowest, highest = synapses.current_range()
     assert np.array_equal(lowest, np.minimum(weights, 0).sum(axis=0))
     assert np.array_equal(highest, np.maximum(weights, 0).sum(axis=0))
+    assert np.array_equal(synapses.per_source(synapses.weights), weights.sum(axis=1))
+    assert np.array_equal(synapses.per_target(synapses.weights), weights.sum(axis=0))
+    for i in range(len(weights[0])):
+        sources, *of_each = synapses.into(i)
+        assert len(set(sources.tolist())) == len(sources)
+        for matrix, values in zip((weights, delays), of_each, strict=True):
+            assert np.array_equal(matrix[sources, i], values)
+            assert not np.delete(matrix[:, i], sources).any()
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lifline import LIF, Adaptation, Dense, Izhikevich, Network, Noise, Population, Projection, golden
+from lifline import (
+    LIF,
+    Adaptation,
+    Convolution,
+    Dense,
+    Izhikevich,
+    Network,
+    Noise,
+    Population,
+    Projection,
+    Sparse,
+    golden,
+)
 from lifline.app import report
 from lifline.app.report.page import typical_sample
 from lifline.app.report.weights import receptive_fields
@@ -147,3 +159,50 @@ def test_the_plots_of_results() -> None:
     available = {"luts": 10, "ffs": 10, "brams": 10, "dsps": 0}
     build = {"board": "b", "device": "d", "available": available, **used}
     assert titles(report.resources([build, build])) == ["b (d)", "b (d)"]
+
+
+def convolutional(*, height: int = 6) -> Network:
+    """A graded input, two maps, one of them with delays of kernel positions, and an output."""
+    rng = np.random.default_rng(3)
+    kernel = (3, 3) if height > 1 else (1, 3)
+    first = Convolution(rng.integers(-50, 100, (*kernel, 1, 4)), padding=(int(height > 1), 1))
+    second = Convolution(
+        rng.integers(-50, 100, (*kernel, 4, 20)), stride=(2 if height > 1 else 1, 2),
+        delays=rng.integers(0, 5, kernel),
+    )  # fmt: skip
+    shape = (height, 6, 4)
+    wide = second.output_shape(shape)
+    last = Sparse([0, 5], [0, 1], [3, -4])
+    return Network(
+        (height, 6, 1),
+        [
+            Population("a", shape, LIF(200, 300)),
+            Population("b", wide, LIF(200, 300)),
+            Population("c", 2, LIF(200, 0, reset="none")),
+        ],
+        [Projection("input", "a", first), Projection("a", "b", second), Projection("b", "c", last)],
+        "c",
+        input_bits=3,
+    )
+
+
+@pytest.mark.parametrize("height", [1, 6])
+def test_kernels_and_feature_maps(height: int) -> None:
+    network = convolutional(height=height)
+    spikes = np.random.default_rng(0).integers(0, 8, (12, network.inputs)).astype(np.uint8)
+    recording = golden.simulate(network, spikes)
+    assert report.shaped(network) == ["input", "a", "b"]
+    shown = titles(report.feature_maps(network, spikes, recording))
+    assert [title.split(",")[0] for title in shown] == [
+        f"input: 1 channel of {'6×6' if height > 1 else '6'}",
+        f"a: 4 channels of {'6×6' if height > 1 else '6'}",
+        f"b: 20 channels of {'2×2' if height > 1 else '2'}",
+    ]
+    shown = titles(report.weights(network))
+    assert "kernels of the channels of a" in shown
+    assert "kernels: a row for the first channels of b" in shown
+    assert "b -> c: 2 weights of 8 bits" in shown
+    assert len(titles(report.delay_histograms(network))) == len(report.delayed(network)) == 1
+    assert [path.projection.target for path in report.arrivals(network, spikes, recording)] == ["b"]
+    assert "events of" in titles(report.activity(network, spikes, recording))[0]
+    assert report.shaped(random_network(np.random.default_rng(0))) == []

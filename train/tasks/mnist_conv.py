@@ -37,7 +37,7 @@ class MNISTConvSettings(ConvolutionalSettings, mnist.Deformed):
     slope: float = 2.0
     dropout: float = 0.05
     label_smoothing: float = 0.02
-    row_cost: float = 0.05
+    row_cost: float = 0.03
     turn: float = 10.0
     shift: float = 2.0
     stretch: float = 0.12

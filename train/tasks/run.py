@@ -209,7 +209,8 @@ def _results(network: Network, spikes: np.ndarray, labels: np.ndarray) -> dict[s
         "test_samples": len(labels),
         "network": _shape(network),
         "events_per_sample": {
-            source: round(float(fired.sum(axis=(1, 2)).mean()), 3) for source, fired in events.items()
+            source: round(float(np.count_nonzero(fired, axis=(1, 2)).mean()), 3)
+            for source, fired in events.items()
         },
     }
 

@@ -17,6 +17,7 @@ import numpy as np
 from lifline.errors import ToolError
 from lifline.network import INPUT, Network, Projection
 from lifline.recording import Recording
+from lifline.synapses import Synapses
 
 from .parts import part
 
@@ -111,9 +112,14 @@ class Costs:
     def _fan_out(self) -> dict[int, np.ndarray]:
         """Weights other than 0 of each source neuron, by projection."""
         return {
-            id(projection): np.count_nonzero(projection.synapses.dense()[0], axis=1)
+            id(projection): projection.synapses.per_source(_weights(projection.synapses) != 0)
             for projection in self.network.projections
         }
+
+
+def _weights(synapses: Synapses) -> np.ndarray:
+    """The weights that are stored, in any shape."""
+    return np.asarray(synapses.weights if hasattr(synapses, "weights") else synapses.dense()[0])
 
 
 def footprint_bits(network: Network) -> int:
@@ -125,7 +131,7 @@ def footprint_bits(network: Network) -> int:
 
 def stored_weights(projection: Projection) -> tuple[int, int]:
     """How many of the weights that are stored are 0, and how many there are; of a list of synapses none is absent."""
-    weights = np.asarray(getattr(projection.synapses, "weights", projection.synapses.dense()[0]))
+    weights = _weights(projection.synapses)
     return int(weights.size - np.count_nonzero(weights)), int(weights.size)
 
 
@@ -200,15 +206,25 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words that a sample reads of the synapse memories, on average: for each row one of weights, and one of delays."""
+    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer.
+
+    Parameters
+    ----------
+    arrays : mapping
+        As :func:`lifline.rtl.plan` gives it.
+    activity : mapping
+        Spikes of the input and every population, (ticks, size) or (samples, ticks, size).
+    """
     reads = 0.0
     for array in arrays.values():
         for channel in array.channels:
-            if channel.projection is not None:
-                events = activity[channel.source]
-                words = array.groups * (2 if channel.ring_delay_bits else 1)
-                per_sample = events.sum() if events.ndim < 3 else np.count_nonzero(events) / len(events)
-                reads += float(per_sample) * words
+            if channel.rows is not None:
+                events = np.asarray(activity[channel.source])
+                samples = len(events) if events.ndim == 3 else 1
+                of_each = np.count_nonzero(events.reshape(-1, events.shape[-1]), axis=0)
+                contents = channel.rows.contents
+                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + ("pointers" in contents)
+                reads += float(of_each @ words) / samples
     return reads
 
 

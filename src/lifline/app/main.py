@@ -22,6 +22,7 @@ from lifline import __version__
 from lifline.errors import LiflineError, MissingExtra
 
 from . import output
+from .boards import boards
 from .build import build
 from .demo import demo
 from .doctor import doctor
@@ -29,6 +30,8 @@ from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .import_ import command as import_
+from .flash import flash
+from .patch import patch
 from .run import run
 from .simulate import simulate
 from .train import train
@@ -129,6 +132,9 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "patch": "boards",
+        "flash": "boards",
+        "boards": "boards",
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
@@ -156,6 +162,9 @@ class _Commands(click.Group):
         export,
         estimate,
         build,
+        flash,
+        patch,
+        boards,
         run,
         doctor,
     ],

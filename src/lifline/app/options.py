@@ -100,16 +100,30 @@ board_option = click.option(
 
 
 port_option = click.option(
-    "--port", required=True, help="/dev/ttyUSB1, auto (the board that is plugged in), or virtual (a simulated one)."
+    "--port",
+    required=True,
+    help="/dev/ttyUSB1, auto (the board that is plugged in), or virtual (a simulated one).",
 )
 
 
 def virtual_options(command: Any) -> Any:
     """The options of the line to a board, and of the virtual one."""
     for option in (
-        click.option("--timeout", type=Positive(), default=2.0, show_default=True, help="Seconds without an answer."),
-        click.option("--baud", type=click.IntRange(1), default=None, help="[default: the board's, else 3000000]"),
-        click.option("--board", default=None, help="With a virtual board: be like this one.  [default: like none]"),
+        click.option(
+            "--timeout",
+            type=Positive(),
+            default=2.0,
+            show_default=True,
+            help="Seconds without an answer.",
+        ),
+        click.option(
+            "--baud", type=click.IntRange(1), default=None, help="[default: the board's, else 3000000]"
+        ),
+        click.option(
+            "--board",
+            default=None,
+            help="With a virtual board: be like this one.  [default: like none]",
+        ),
         lanes_option(show_default="as a build for it"),
         click.option(
             "--faults",
@@ -130,7 +144,9 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
         raise click.UsageError("--baud is for a board: the virtual one has that of --board")
     device, boards = part("boards.device"), part("boards.line")
     if line["baud"] is None:
-        line["baud"] = device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
+        line["baud"] = (
+            device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
+        )
     faults = None if line["faults"] is None else boards.Faults.parse(line["faults"])
     return device.connect(port, network, progress=progress, **{**line, "faults": faults})
 

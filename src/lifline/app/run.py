@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.network_argument
-@click.option("--input", "input_file", required=True, type=options.file(), help="SPIKES.npz, see docs/formats.md.")
+@click.option(
+    "--input", "input_file", required=True, type=options.file(), help="SPIKES.npz, see docs/formats.md."
+)
 @options.port_option
 @click.option("--output", "output_file", type=options.file(), default=None, help="OUT.npz to write.")
-@click.option("--check", is_flag=True, help="Compare classes, output spikes and cycles with golden's and the cycle model's.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
+)
 @options.virtual_options
 @options.force_option
 @options.json_option
@@ -44,11 +50,14 @@ def run(
     The board must have been built of NETWORK.
     """
     net = Network.load(network)
-    spikes, labels = read_spikes(input_file, net.inputs)
+    spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     if output_file is not None:
         options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
         options.check_finished(output_file, force)
-    with output.progress_bar(not as_json) as progress, options.connected(port, net, progress, line) as device:
+    with (
+        output.progress_bar(not as_json) as progress,
+        options.connected(port, net, progress, line) as device,
+    ):
         started = time.monotonic()
         recording = device.run(spikes, progress=progress)
         seconds = time.monotonic() - started
@@ -76,7 +85,8 @@ def run(
         text.append(
             "check: classes, output spikes and cycles are golden's"
             if passed
-            else "check FAILED: " + ", ".join(f"{count} {name} differ" for name, count in found.items() if count)
+            else "check FAILED: "
+            + ", ".join(f"{count} {name} differ" for name, count in found.items() if count)
         )
     values["passed"] = passed
     output.result(as_json, values, "\n".join(text))
@@ -120,12 +130,17 @@ def _summary(
     return values, text
 
 
-def _compare(net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device) -> dict[str, int]:
+def _compare(
+    net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device
+) -> dict[str, int]:
     """How many classes, output spikes and cycles are not golden's, or the cycle model's where nothing stalled."""
     if device.identity.populations and len(device.identity.populations) < len(net.populations):
         raise InputError("--check: the board does not tell the lanes of all its populations")
     golden = part("golden").simulate(net, spikes)
-    lanes = {p.name: lanes for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)}
+    lanes = {
+        p.name: lanes
+        for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)
+    }
     cycles = part("rtl").cycles(net, lanes, {INPUT: spikes, **golden.spikes})
     return {
         "classes": int((recording.classes != golden.classes).sum()),

@@ -7,6 +7,7 @@ from .activity import activity
 from .builds import cycle_histogram, resources
 from .delays import Arrivals, arrivals, delay_histograms, delayed, delays_at_work
 from .evaluation import evaluation_page
+from .maps import feature_maps, shaped
 from .page import write_page
 from .style import svg
 from .training import confusion, learning_curves, quantised_from
@@ -22,9 +23,11 @@ __all__ = [
     "delayed",
     "delays_at_work",
     "evaluation_page",
+    "feature_maps",
     "learning_curves",
     "quantised_from",
     "resources",
+    "shaped",
     "svg",
     "weights",
     "write_page",

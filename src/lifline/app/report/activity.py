@@ -79,7 +79,8 @@ def activity(network: Network, spikes: np.ndarray, recording: Recording) -> Figu
 def _input_raster(network: Network, spikes: np.ndarray) -> _Panel:
     def draw(axes: Axes) -> None:
         raster(axes, spikes, MUTED, "channel")
-        axes.set_title(f"input: {spikes.sum()} spikes of {network.inputs} channels")
+        unit = "spikes" if network.input_bits == 1 else "events"
+        axes.set_title(f"input: {np.count_nonzero(spikes)} {unit} of {network.inputs} channels")
 
     return draw
 

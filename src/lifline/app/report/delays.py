@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from lifline.network import INPUT, Network, Projection
 from lifline.recording import Recording
+from lifline.synapses import Convolution, Synapses
 
 from .activity import answers_by_membrane
 from .style import BLUE, EXCITE, INHIBIT, INK, LINE, MUTED, ORANGE, raster, styled, threshold_line
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Synapses whose delays are drawn at once.
 _MOST_LINES = 40
+
+#: Source neurons times target neurons up to which the spike is sought that was excited most.
+_MOST_SYNAPSES = 1 << 20
 
 
 def delayed(network: Network) -> list[Projection]:
@@ -49,9 +54,7 @@ def delay_histograms(
     figure = Figure(figsize=(9.6, 2.7 * math.ceil(len(shown) / 2)))
     grid = figure.subplots(math.ceil(len(shown) / 2), 2, squeeze=False).flat
     for projection, axes in zip(shown, grid, strict=False):
-        weights, delays = projection.synapses.dense()
-        absent = projection.synapses.count < weights.size  # where there is no synapse, weights are 0
-        counts = np.bincount(delays[weights != 0] if absent else delays.ravel())
+        counts = np.bincount(stored_delays(projection.synapses).ravel())
         axes.bar(range(len(counts)), counts, width=0.8, color=BLUE, label="in the network")
         if start := (before or {}).get((projection.source, projection.target)):
             edges = np.arange(len(start) + 1) - 0.5
@@ -64,6 +67,20 @@ def delay_histograms(
     for axes in grid:  # one may be left
         axes.axis("off")
     return figure
+
+
+@functools.singledispatch
+def stored_delays(synapses: Synapses) -> np.ndarray:
+    """The delays that a memory holds, in any shape: by default those of all synapses that there are."""
+    weights, delays = synapses.dense()
+    # where there is no synapse, weights are 0
+    return delays[weights != 0] if synapses.count < weights.size else delays
+
+
+@stored_delays.register
+def _(synapses: Convolution) -> np.ndarray:
+    delays: np.ndarray = synapses.delays
+    return delays[:, :, :1, :1] if synapses.delay_per_position else delays
 
 
 class Arrivals(NamedTuple):
@@ -96,14 +113,15 @@ def arrivals(network: Network, spikes: np.ndarray, recording: Recording) -> list
     Returns
     -------
     list of Arrivals
-        Without the projections whose target never spikes.
+        Without the projections whose target never spikes, and those of more than a million places for a synapse.
     """
     found = []
     for projection in delayed(network):
         source, target = projection.source, projection.target
         sent = spikes if source == INPUT else recording.spikes[source]
         fired = recording.spikes[target]
-        if answers_by_membrane(network, target) or not fired.any():
+        too_large = math.prod(projection.synapses.shape) > _MOST_SYNAPSES
+        if answers_by_membrane(network, target) or not fired.any() or too_large:
             continue
         weights, delays = projection.synapses.dense()
         first = np.diff(fired.astype(int), axis=0, prepend=0) > 0  # of several spikes in a row

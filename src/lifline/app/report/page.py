@@ -16,6 +16,7 @@ from ..tables import WITNESSES
 from .activity import activity, answers_by_membrane
 from .builds import cycle_histogram, resources
 from .delays import arrivals, delay_histograms, delayed, delays_at_work
+from .maps import feature_maps, shaped
 from .style import svg
 from .training import confusion, learning_curves, quantised_from
 from .weights import weights
@@ -98,6 +99,8 @@ def _plots(
         "confusion": confusion(recording.classes, training.labels),
         "cycles": cycle_histogram(cycles),
     }
+    if shaped(network):
+        plots["maps"] = feature_maps(network, spikes, shown)
     if delayed(network):
         before = {
             (learned["source"], learned["target"]): learned["before"]

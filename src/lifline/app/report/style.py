@@ -33,6 +33,9 @@ CLASSES = (
 #: Spikes above which a raster is a picture in the page, not a drawing, which takes 200 bytes a spike.
 _MOST_DRAWN = 1000
 
+#: Up to so many ticks, lines over time have marks.
+_FEW_TICKS = 4
+
 _STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -99,9 +102,10 @@ def raster(axes: Axes, spikes: np.ndarray, color: str | tuple[str, ...], unit: s
 def traces(axes: Axes, values: np.ndarray) -> None:
     """A line for each neuron of `values` (ticks, neurons), in the colours of the classes if they are few."""
     few = values.shape[1] <= len(CLASSES)
+    marker = "." if len(values) <= _FEW_TICKS else None  # a line of one tick would not be seen
     for neuron, trace in enumerate(values.T):
         color = CLASSES[neuron] if few else MUTED
-        axes.plot(trace, color=color, linewidth=1.3 if few else 0.6, label=str(neuron))
+        axes.plot(trace, color=color, linewidth=1.3 if few else 0.6, marker=marker, label=str(neuron))
     axes.grid(axis="y", color=LINE, linewidth=0.6)
 
 

@@ -20,7 +20,6 @@ from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
-from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -160,9 +159,6 @@ def write_design(
     family = board.family
     arrays = rtl.plan(network, lanes)
     manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
-    if encoder is not None:
-        for path, text in circuit_of(encoder, network).memory_files().items():
-            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -171,6 +167,8 @@ def write_design(
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
     top = Top(board, network, core, arrays, clock_mhz=clock_mhz, encoder=encoder)
+    for path, text in top.system.memory_files().items():
+        (folder / path).write_text(text)
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(

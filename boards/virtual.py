@@ -27,7 +27,6 @@ from lifline.sim.tools import find_verilator
 from .board import find_board
 from .device import BAUD
 from .link import LinkOptions
-from .raw import circuit_of
 from .top import ExportedCore, System, identity_of
 from .uart import LEAST_CYCLES, divisor
 
@@ -146,7 +145,6 @@ def _make(
         manifest = rtl.export(network, work, chosen, trace=True, block_bits=block_bits)
         arrays = rtl.plan(network, chosen)
         options = LinkOptions.of_blocks(block_bits, encoder)
-        memories = {} if encoder is None else circuit_of(encoder, network).memory_files()
         cycles = divisor(clock * 1e6, baud)
         system = System(
             network,
@@ -156,6 +154,7 @@ def _make(
             identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
             options=options,
         )
+        memories = system.memory_files()
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)
         tool = find_verilator()
         key = (

@@ -2,7 +2,7 @@
 
 ::
 
-    value ──► register ──► when = floor(((2^b − 1 − value) · (ticks − 1) + 2^(b−1)) / 2^b) ──► = tick, > threshold ──► fired
+    value ──► register ──► floor((~value · (ticks − 1) + 2^(b−1)) / 2^b) ──► = tick, value > threshold ──► fired
 """
 
 from amaranth.hdl import Const, Module, Signal

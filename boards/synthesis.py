@@ -21,7 +21,6 @@ from lifline.network import Network
 from .board import Board
 from .estimate import uses_dsps
 from .memories import choose_memories
-from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -171,9 +170,6 @@ def write_design(
         network, folder, lanes, trace=True, block_bits=family.block_bits,
         load=load, any_weights=any_weights, memories=memories,
     )  # fmt: skip
-    if encoder is not None:
-        for path, text in circuit_of(encoder, network).memory_files().items():
-            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -184,6 +180,8 @@ def write_design(
     top = Top(
         board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
     )
+    for path, text in top.system.memory_files().items():
+        (folder / path).write_text(text)
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(

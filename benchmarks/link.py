@@ -1,7 +1,7 @@
 """The line to a board that damages frames: 20,000 samples over it, none of them wrong.
 
-A small network on the virtual board.  Of all frames, both ways, 1 % have one bit flipped, 1 % are lost, 1 % come twice and
-1 % are cut.  Each answer is compared with the golden model's; its cycles with the cycle model's.
+A small network on the virtual board.  Of all frames, both ways, 1 % have one bit flipped, 1 % are lost, 1 % come
+twice and 1 % are cut.  Each answer is compared with the golden model's; its cycles with the cycle model's.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ from lifline.network import Network
 from .board import Board
 from .estimate import uses_dsps
 from .memories import choose_memories
-from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -165,13 +164,12 @@ def write_design(
     family = board.family
     arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
     memories = choose_memories(arrays, board) if load else None
+    if memories:
+        arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights, spram=memories)
     manifest = rtl.export(
         network, folder, lanes, trace=True, block_bits=family.block_bits,
         load=load, any_weights=any_weights, memories=memories,
     )  # fmt: skip
-    if encoder is not None:
-        for path, text in circuit_of(encoder, network).memory_files().items():
-            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -179,7 +177,11 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz, encoder=encoder)
+    top = Top(
+        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
+    )
+    for path, text in top.system.memory_files().items():
+        (folder / path).write_text(text)
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(

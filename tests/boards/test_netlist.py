@@ -148,9 +148,11 @@ def fake_tools(tmp_path, monkeypatch):
     return receive
 
 
-def answer(classes: list[int], status: Status = Status(0)) -> bytes:
+def answer(classes: list[int], status: int = 0) -> bytes:
     """What a board sends: it has begun a session, and names classes."""
-    results = [bytes([1, n, n, Kind.RESULT, status, 0, 9, 0, 0, number, 0]) for n, number in enumerate(classes)]
+    results = [
+        bytes([1, n, n, Kind.RESULT, status, 0, 9, 0, 0, number, 0]) for n, number in enumerate(classes)
+    ]
     return b"".join(map(stuffed, [bytes([1, 0, 0, Kind.ACK]), *results]))
 
 

@@ -141,6 +141,25 @@ def locate(
     return []
 
 
+def find_words(
+    words: np.ndarray, routed: Mapping[str, np.ndarray], block_rams: BlockRAMs
+) -> list[Part]:
+    """The one block RAM whose contents are `words`, uint8 (depth, width); none where it is not one."""
+    depth, width = words.shape
+    found: dict[str, Part] = {}
+    for word_bits in (width, width + 1):  # a byte may have nine bits
+        if depth * word_bits > block_rams.bits:
+            continue
+        part = Part("", word_bits, 0, depth, 0, width)
+        positions = part.positions(block_rams)
+        found |= {
+            location: dataclasses.replace(part, location=location)
+            for location, bits in routed.items()
+            if np.array_equal(bits[positions], words)
+        }
+    return list(found.values()) if len(found) == 1 else []
+
+
 def _part(
     memory: Memory, word_bits: int, index: int, words_first: bool, location: str, block_rams: BlockRAMs
 ) -> Part | None:

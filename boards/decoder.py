@@ -132,7 +132,7 @@ class SampleDecoder(wiring.Component):
                 with m.Elif(taken):
                     m.next = "bits"
             with m.State("bits"):
-                m.d.comb += self.o.valid.eq(byte[:width].any() & ~beyond)
+                m.d.comb += self.o.valid.eq(byte[: self.input_bits].any() & ~beyond)
                 with m.If(moved | ~self.o.valid):
                     m.d.comb += step.eq(~beyond)
                     m.d.sync += [byte.eq(byte >> width), left.eq(left - 1)]

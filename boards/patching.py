@@ -27,7 +27,7 @@ from lifline.files import replaced
 from lifline.network import Network
 
 from .board import Board, find_board
-from .contents import Memory, Part, locate, memories, read_cells
+from .contents import Memory, Part, find_words, locate, memories, read_cells
 from .families import BlockRAMs
 from .toolchain import find, run
 
@@ -73,6 +73,7 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
 
     table: dict[str, Any] = {
         "board": board.name,
+        "clock_mhz": design.clock_mhz,
         "lanes": design.lanes,
         "routed": design.routed,
         "pack": _quick(design.arguments[board.family.pack]),
@@ -90,6 +91,13 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
             table["memories"].append(entry)
         else:
             table["fixed"][memory.file] = _digest(text)
+    identity = find_words(_identity(design.network, table), routed, block_rams)
+    if not identity:
+        raise ToolError(
+            f"the identity of {board.name} is not found in the routed design; nothing was built: please report it "
+            "with the network"
+        )
+    table["identity"] = dataclasses.asdict(identity[0])
     accelerator = Accelerator(
         design.network, design.lanes, trace=True, block_bits=board.family.block_bits
     )
@@ -158,7 +166,7 @@ def patch(
             f"{source}: {_logic_difference(old, network, table['lanes'])}, which is logic, not block RAM: build it anew"
         )
     routed = gzip.decompress((source / FOLDER / _ROUTED).read_bytes()).decode()
-    contents = _contents(table, files, block_rams, block_rams.read(routed))
+    contents = _contents(table, files, _identity(network, table), block_rams, block_rams.read(routed))
     text = block_rams.write(routed, contents)
     with tempfile.TemporaryDirectory(prefix="lifline-patch-") as temporary:
         work = Path(temporary)
@@ -194,6 +202,23 @@ def _block_rams(board: Board) -> BlockRAMs:
     if board.family.block_rams is None:
         raise ToolError(f"block RAMs of {board.name} cannot be patched: build it anew")
     return board.family.block_rams
+
+
+def _identity(network: Network, table: Mapping[str, Any]) -> np.ndarray:
+    """The memory in which a board keeps what it is, the network's digest among it: uint8 (bytes, 8)."""
+    from lifline.rtl import plan
+
+    from .link import LinkOptions
+    from .top import identity_of
+
+    board = find_board(table["board"])
+    options = LinkOptions.of_blocks(board.family.block_bits)
+    arrays = plan(network, dict(table["lanes"]))
+    identity = identity_of(
+        network, arrays, options, clock_mhz=table["clock_mhz"], board=board.name
+    ).bytes
+    data = np.frombuffer(identity.rjust(options.buffer, b"\0"), np.uint8)
+    return np.unpackbits(data[:, None], axis=1, bitorder="little")
 
 
 def _logic(accelerator: Accelerator) -> str:
@@ -279,23 +304,30 @@ def _logic_difference(old: Network, new: Network, lanes: Mapping[str, int]) -> s
                 same = values[0] == values[1]
             if not same:
                 return f"{field.name} of '{population.name}' differs"
-    return "the network's delays or widths differ"
+    return "the gateware differs, by delays or widths or another version of lifline"
 
 
 def _contents(
     table: Mapping[str, Any],
     files: Mapping[str, str],
+    identity: np.ndarray,
     block_rams: BlockRAMs,
     contents: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """The new contents of the block RAMs that hold memories."""
+    """The new contents of the block RAMs that hold memories, and the identity."""
     changed: dict[str, np.ndarray] = {}
+
+    def fill(values: Mapping[str, Any], words: np.ndarray) -> None:
+        part = Part(**values)
+        block = changed.setdefault(part.location, contents[part.location].copy())
+        block[part.positions(block_rams)] = part.of(words)
+
     for entry in table["memories"]:
         memory = Memory(**{key: value for key, value in entry.items() if key != "parts"})
         words = memory.bits(files[memory.file])
-        for part in (Part(**values) for values in entry["parts"]):
-            block = changed.setdefault(part.location, contents[part.location].copy())
-            block[part.positions(block_rams)] = part.of(words)
+        for values in entry["parts"]:
+            fill(values, words)
+    fill(table["identity"], identity)
     return changed
 
 

@@ -4,18 +4,20 @@
 
     bytes ──► SampleDecoder ──► queue ──► core ──► queue ──► output events
 
-The core gets no event before all events of the sample are in the queue, or the queue is full: so the line, which is slow,
-does not lengthen the core's time, and ``cycles`` is that of :func:`lifline.rtl.cycles`.
+The core gets no event before all events of the sample are in the queue, or the queue is full: so the line, which is
+slow, does not lengthen the core's time, and ``cycles`` is that of :func:`lifline.rtl.cycles`.
 """
 
 from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.events import event_layout
 
 from .decoder import SampleCounter, SampleDecoder
 from .protocol import CYCLE_BYTES, MAX_TICKS, Status, event_bytes
+from .raw import RawDecoder
 
 
 class Sampler(wiring.Component):
@@ -30,6 +32,8 @@ class Sampler(wiring.Component):
     answers : int
         Output events that wait for the line; beyond them the core has to wait.
     max_ticks : int
+    circuit : EncoderCircuit, optional
+        Samples are raw values for it.
 
     Members
     -------
@@ -64,7 +68,9 @@ class Sampler(wiring.Component):
         answers: int,
         input_bits: int = 1,
         max_ticks: int = MAX_TICKS,
+        circuit: EncoderCircuit | None = None,
     ) -> None:
+        self.circuit = circuit
         self.inputs = inputs
         self.input_bits = input_bits
         self.outputs = outputs
@@ -91,9 +97,13 @@ class Sampler(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         events, answers = self.depths
-        decoder = SampleDecoder(
-            inputs=self.inputs, input_bits=self.input_bits, max_ticks=self.max_ticks
-        )
+        decoder: SampleDecoder | RawDecoder
+        if self.circuit is None:
+            decoder = SampleDecoder(
+                inputs=self.inputs, input_bits=self.input_bits, max_ticks=self.max_ticks
+            )
+        else:
+            decoder = RawDecoder(self.circuit, max_ticks=self.max_ticks)
         counter = SampleCounter(max_ticks=self.max_ticks, bits=8 * CYCLE_BYTES)
         queue = fifo.SyncFIFOBuffered(width=len(self.events.payload.as_value()), depth=events)
         out = fifo.SyncFIFOBuffered(width=8 * event_bytes(self.outputs), depth=answers)

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import ToolError
 from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
 from .memories import choose_memories
+from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -141,6 +143,7 @@ def write_design(
     patchable: bool = False,
     load: bool = False,
     any_weights: bool = False,
+    encoder: Encoder | None = None,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -156,14 +159,21 @@ def write_design(
         Whether memories that are read from a file are block RAM however small they are.
     load, any_weights : bool
         As for :class:`lifline.rtl.Accelerator`; what does not fit into block RAM goes into single-port RAM.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
     family = board.family
     arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
     memories = choose_memories(arrays, board) if load else None
+    if memories:
+        arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights, spram=memories)
     manifest = rtl.export(
         network, folder, lanes, trace=True, block_bits=family.block_bits,
         load=load, any_weights=any_weights, memories=memories,
     )  # fmt: skip
+    if encoder is not None:
+        for path, text in circuit_of(encoder, network).memory_files().items():
+            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -171,7 +181,9 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz)
+    top = Top(
+        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
+    )
     if not family.nextpnr:
         return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
     plan = platform.prepare(
@@ -222,7 +234,9 @@ def _write_project(
     sources = [name for name in plan.files if name.endswith(".v") and "debug" not in name]
     option, *after = options
     lines = [
-        *(f"read_verilog -defer {name}" for name in sources),
+        *(f"read_verilog -defer {name}" for name in sources if name != f"{NAME}.v"),
+        f"read_verilog {NAME}.v",
+        "setparam -unset SIM_DEVICE t:BUFGCTRL",  # Vivado's; yosys's cell has none, and stops
         f"{board.family.synth} {option} -top {NAME}",
         *after,
         f"tee -q -o {NAME}.stat.json stat -json",

@@ -97,6 +97,15 @@ def find(name: str) -> Found:
     return Found(name, (sys.executable, "-c", script), version, known.origin, not _compiled(package))
 
 
+def is_found(name: str) -> bool:
+    """Whether :func:`find` finds a tool."""
+    try:
+        find(name)
+    except ToolError:
+        return False
+    return True
+
+
 def find_simulator() -> Found:
     """Find Icarus Verilog, which simulates netlists.
 

@@ -25,6 +25,7 @@ from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline import __version__
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
 from lifline.rtl.load import load_layout, loadable
@@ -124,10 +125,14 @@ class System(wiring.Component):
         options: LinkOptions,
     ) -> None:
         self.core = core
+        load = getattr(core, "load", None)
+        layout = None if load is None else load.payload.shape()
         self.receiver = UARTReceiver(divisor=divisor)
         self.transmitter = UARTTransmitter(divisor=divisor)
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
-        self.link = HostLink(network, self.classifier, identity=identity.bytes, options=options)
+        self.link = HostLink(
+            network, self.classifier, identity=identity.bytes, options=options, load=layout
+        )
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -148,6 +153,9 @@ class System(wiring.Component):
         wiring.connect(m, link.events, core.i)
         wiring.connect(m, core.o, link.spikes)
         wiring.connect(m, link.o, transmitter.i)
+        if link.load_layout is not None:
+            wiring.connect(m, link.load, core.load)
+            wiring.connect(m, core.loaded, link.loaded)
         # The classifier reads the trace, which tells membranes as well.
         wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
         m.d.comb += [
@@ -173,20 +181,24 @@ def identity_of(
     *,
     clock_mhz: float,
     board: str = "",
+    any_weights: bool = False,
 ) -> Identity:
-    """What a board with this network says that it is."""
+    """What a board with this network says that it is; of no network where memories are empty at first."""
     output = network[network.output]
+    empty = any(array.spram for array in arrays.values())
     return Identity(
-        digest=digest(network)[:DIGEST_BYTES],
+        digest=bytes(DIGEST_BYTES) if empty else digest(network)[:DIGEST_BYTES],
         inputs=network.inputs,
         input_bits=network.input_bits,
         outputs=output.size,
         score_bytes=-(-score_bits(output, options.max_ticks) // 8),
         buffer=options.buffer,
         clock_khz=round(clock_mhz * 1000),
-        loads=False,
+        loads=any(array.load for array in arrays.values()),
+        any_weights=any_weights,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
+        encoder="" if options.encoder is None else options.encoder.text,
         version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
     )
 
@@ -201,6 +213,10 @@ class Top(Elaboratable):
         As for :class:`System`.
     clock_mhz : float
         The clock of everything.
+    any_weights : bool
+        As for :class:`lifline.rtl.Accelerator`.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
 
     def __init__(
@@ -211,16 +227,20 @@ class Top(Elaboratable):
         arrays: Mapping[str, ArrayPlan],
         *,
         clock_mhz: float,
+        any_weights: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        options = LinkOptions.of_blocks(board.family.block_bits)
+        options = LinkOptions.of_blocks(board.family.block_bits, encoder)
         self.system = System(
             network,
             core,
             arrays[network.output],
             divisor=divisor(clock_mhz * 1e6, board.baud),
-            identity=identity_of(network, arrays, options, clock_mhz=clock_mhz, board=board.name),
+            identity=identity_of(
+                network, arrays, options, clock_mhz=clock_mhz, board=board.name, any_weights=any_weights
+            ),
             options=options,
         )
 

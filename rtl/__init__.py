@@ -21,7 +21,7 @@ except ImportError:
 
 else:
     from .accelerator import Accelerator
-    from .cycles import cycles
+    from .cycles import cycles, mean_rows
     from .events import event_layout, trace_layout
     from .export import export
     from .kit import Vectors
@@ -38,6 +38,7 @@ __all__ = [
     "event_layout",
     "export",
     "lanes_of",
+    "mean_rows",
     "memory_bits",
     "plan",
     "trace_layout",

@@ -15,8 +15,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .events import event_layout
-from .memory import Ram
 from .layout import address_bits
+from .memory import Ram
 from .plan import Channel
 
 

@@ -32,6 +32,7 @@ from .activity import Activity
 from .arithmetic import Neurons, loops, run
 from .connection import Connection, Delayed, connection
 from .delays import Kernel
+from .foreign import check_populations, check_projections
 from .integer import check_exact, evaluate
 from .neurons import States, Trainable, trainable
 from .neurons.trainable import integers
@@ -89,6 +90,8 @@ class SpikingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         projections = list(projections)
+        check_populations(populations.items())
+        check_projections(projections)
         self.shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
         self.inputs = math.prod(self.shape)
         self.input_bits = check_integer("network: input_bits", input_bits, 1, 8)
@@ -127,7 +130,7 @@ class SpikingNetwork(nn.Module):
         ]
         if None in shapes:
             return
-        sizes = tuple(math.prod(shape) for shape in shapes)
+        sizes = tuple(math.prod(shape) for shape in shapes if shape)
         if synapses.shape != sizes:
             raise NetworkError(
                 f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "
@@ -143,6 +146,7 @@ class SpikingNetwork(nn.Module):
     def feed_forward(cls, inputs: int, *layers: Trainable, weight_bits: int = 8) -> SpikingNetwork:
         """A chain of fully connected populations, called hidden1, hidden2, …, output."""
         names = [*(f"hidden{i + 1}" for i in range(len(layers) - 1)), "output"]
+        check_populations(zip(names, layers, strict=True))
         sizes = [inputs, *(layer.size for layer in layers)]
         return cls(
             inputs,
@@ -212,20 +216,6 @@ class SpikingNetwork(nn.Module):
             largest, smallest = (torch.softmax(sign * p, 0) @ p for sign in (1, -1))
             costs.append((largest - smallest) * synapses.shape[1])
         return torch.stack(costs).sum() if costs else next(self.parameters()).new_zeros(())
-
-    def row_cost(self, activity: Activity) -> Tensor:
-        """The rows of synapses that a sample's spikes read, in the mean, in thousands; with a gradient by the spikes.
-
-        A row is as wide as the target's channels: a spike reads one of a dense projection, and of a convolution one
-        for each position of the map that its kernel lies on.  So many cycles they take in the gateware, with
-        as many lanes as channels.
-        """
-        total = next(self.parameters()).new_zeros(())
-        for source, _, synapses in self.projections:
-            if source != INPUT:
-                spikes = activity.spikes[source]
-                total = total + (spikes.sum(dim=1) @ synapses.rows().to(spikes)).mean()
-        return total / 1000
 
     def forward(self, spikes: Tensor | np.ndarray) -> Activity:
         """Run every sample from rest.

@@ -70,7 +70,11 @@ class Synapses(Connection):
                     f"{tuple(listed.shape)}"
                 )
             self.weights.data.mul_(listed)
-            self.weights.register_hook(lambda gradient: gradient * self.listed)
+            self.weights.register_hook(self._of_listed)  # type: ignore[no-untyped-call]
+
+    def _of_listed(self, gradient: Tensor) -> Tensor:
+        assert self.listed is not None
+        return gradient * self.listed
 
     def structure(self, weights: np.ndarray) -> kinds.Synapses:
         delays: np.ndarray = self.rounded_delays().cpu().numpy()

@@ -314,6 +314,11 @@ def read_spikes(
     labels = arrays.get("labels")
     if labels is None:
         return spikes, None
+    if labels.shape == spikes.shape[1:2] != spikes.shape[:1]:
+        raise InputError(
+            f"{path}: there are {len(labels)} labels, as many as axis 1 of the spikes {spikes.shape}, which must be "
+            "(samples, ticks, inputs): save spikes.swapaxes(0, 1)"
+        )
     if labels.shape != spikes.shape[:1] or labels.dtype.kind not in "iu":
         raise InputError(
             f"{path}: labels: {labels.dtype}{labels.shape}, must be integers of shape {spikes.shape[:1]}, "
@@ -325,7 +330,12 @@ def read_spikes(
 
 
 def check_spikes(
-    spikes: np.ndarray, inputs: int, input_bits: int = 1, where: str = "spikes"
+    spikes: np.ndarray,
+    inputs: int,
+    input_bits: int = 1,
+    where: str = "spikes",
+    *,
+    time_first: bool = False,
 ) -> np.ndarray:
     """Return `spikes` as uint8 after checking shape, type and values.
 
@@ -338,6 +348,8 @@ def check_spikes(
         Width of its inputs' values, 1 … 8.
     where : str
         What the message calls the array (a file and an array name, say).
+    time_first : bool
+        Whether three axes are (ticks, samples, inputs), as snnTorch and Norse have them; they are swapped.
 
     Raises
     ------
@@ -357,4 +369,6 @@ def check_spikes(
     if spikes.size and (spikes.max() > most or (spikes.dtype.kind == "i" and spikes.min() < 0)):
         index = tuple(int(i) for i in np.argwhere((spikes < 0) | (spikes > most))[0])
         raise InputError(f"{where}: value {spikes[index]} at {index}, must be {values}")
+    if time_first and spikes.ndim == 3:
+        spikes = spikes.swapaxes(0, 1)
     return spikes.astype(np.uint8, copy=False)

@@ -12,10 +12,10 @@ from amaranth.sim import Simulator
 from lifline import LIF, Dense, Network, Population, Projection, Reset
 from lifline.boards import protocol
 from lifline.boards.link import LinkOptions
-from lifline.boards.protocol import Command, Identity, Kind, Part, Status
+from lifline.boards.protocol import Command, Kind, Part, Status
 from lifline.boards.top import System, identity_of
 from lifline.golden import simulate
-from lifline.rtl import Accelerator, plan
+from lifline.rtl import Accelerator, cycles, plan
 
 _PERIOD = 1e-6
 
@@ -130,7 +130,7 @@ class ModelBoard:
         self.identity = identity_of(
             network, plan(network, 1), LinkOptions(buffer=buffer), clock_mhz=12, board="model"
         )
-        self.session = self.expected = self.taken = 0
+        self.session = self.expected = self.taken = self.asked = 0
         self.counters = [0, 0, 0]
         self.written = b""
         self.samples = 0  #: begun
@@ -162,15 +162,17 @@ class ModelBoard:
         self.session = 0
 
     def _tell(self, kind: Kind, data: bytes = b"") -> None:
-        body = bytes([self.session, self.expected, self.taken, kind]) + data
+        body = bytes([self.session, self.expected, self.taken, kind | self.asked << 3]) + data
         self._out += protocol.stuffed(self.change(body))
 
     def _take(self, body: bytes) -> None:
         session, number, command = body[:3]
         if command == Command.RESET:
             self.session, self.expected, self.taken, self._sample = session, 0, 0, b""
+            self.asked = number % 32
             self._tell(Kind.ACK)
         elif command == Command.POLL:
+            self.asked = number % 32
             self._tell(Kind.ACK)
         elif session != self.session or number != self.expected or not session:
             self.counters[2] += 1
@@ -237,4 +239,14 @@ def some_spikes(network: Network, samples: int, ticks: int = 8, seed: int = 5) -
     return (fires * rng.integers(1, most, fires.shape)).astype(np.uint8)
 
 
-__all__ = ["Identity", "ModelBoard", "SimulatedLine", "simulated", "small_network", "some_spikes"]
+def check(recording, network: Network, spikes: np.ndarray, lanes: Any) -> None:
+    """What a board did is what golden does, in the time of the cycle model where it did not wait for the line."""
+    golden = simulate(network, spikes)
+    output = network.output
+    assert np.array_equal(recording.classes, golden.classes)
+    assert np.array_equal(recording.spikes[output], golden.spikes[output])
+    readout = network[output].neuron.readout
+    scored = golden.membrane[output] if readout else golden.spikes[output]
+    assert np.array_equal(recording.scores, scored.sum(axis=1, dtype=np.int64))
+    expected = cycles(network, lanes, {"input": spikes, **golden.spikes})
+    assert np.array_equal(recording.cycles[~recording.stalled], expected[~recording.stalled])

@@ -14,15 +14,22 @@ from lifline.synapses import Convolution, Dense, Sparse
 Shape = tuple[int, int, int]
 
 
-def convolution(rng: np.random.Generator, shape: Shape, longest: int = 0) -> Convolution:
+def convolution(
+    rng: np.random.Generator,
+    shape: Shape,
+    longest: int = 0,
+    least_kernel: int = 1,
+    most_stride: int = 3,
+) -> Convolution:
     """A convolution of a map, any of its options at random."""
     channels = shape[2]
     groups = int(rng.choice([g for g in range(1, channels + 1) if channels % g == 0]))
     options = []
     for size in shape[:2]:
-        padding, dilation, stride = (int(rng.integers(*ends)) for ends in ((0, 3), (1, 3), (1, 4)))
-        most = (size + 2 * padding - 1) // dilation + 1  # a kernel that fits
-        options.append((int(rng.integers(1, min(4, most + 1))), stride, padding, dilation))
+        padding, dilation = int(rng.integers(3)), int(rng.integers(1, 3))
+        most = min(3, (size + 2 * padding - 1) // dilation + 1)  # a kernel that fits
+        extent = int(rng.integers(min(least_kernel, most), most + 1))
+        options.append((extent, int(rng.integers(1, most_stride + 1)), padding, dilation))
     kernel, stride, padding, dilation = zip(*options, strict=True)
     weights = rng.integers(-128, 128, (*kernel, channels // groups, groups * int(rng.integers(1, 5))))
     of = [(), kernel, weights.shape][int(rng.integers(3))]
@@ -38,20 +45,44 @@ def sparse(rng: np.random.Generator, sources: int, targets: int, longest: int = 
     return Sparse(j, i, rng.integers(-128, 128, len(chosen)), delays)
 
 
-def arrays(seed: int, longest: int = 0) -> tuple[Network, ArrayPlan]:
-    """A population with a projection of each kind from an input map, its lanes at random."""
-    rng = np.random.default_rng(seed)
-    shape = (int(rng.integers(1, 7)), int(rng.integers(1, 7)), int(rng.integers(1, 6)))
-    first = convolution(rng, shape, longest)
+def mixed_network(
+    rng: np.random.Generator,
+    *,
+    sizes: tuple[int, int] = (1, 6),
+    channels: int = 5,
+    longest: int = 0,
+    input_bits: int = 1,
+    least_kernel: int = 1,
+    most_stride: int = 3,
+) -> Network:
+    """A population with a projection of each kind from an input map, and a second one behind it.
+
+    The map's height and width are in `sizes`, (least, most).
+    """
+    least, most = sizes
+    height, width = rng.integers(least, most + 1, 2).tolist()
+    shape = (height, width, int(rng.integers(1, channels + 1)))
+    first = convolution(rng, shape, longest, least_kernel, most_stride)
     target = first.output_shape(shape)
-    sizes = math.prod(shape), math.prod(target)
-    dense = Dense(rng.integers(-128, 128, sizes), rng.integers(0, longest + 1, sizes))
-    kinds = [first, sparse(rng, *sizes, longest), dense]
-    network = Network(
+    ends = math.prod(shape), math.prod(target)
+    dense = Dense(rng.integers(-128, 128, ends), rng.integers(0, longest + 1, ends))
+    kinds = [first, sparse(rng, *ends, longest), dense]
+    threshold = 200 * 2 ** (input_bits - 1)
+    return Network(
         shape,
-        [Population("p", target, LIF(256, 5))],
-        [Projection("input", "p", kind) for kind in kinds],
-        "p",
+        [Population("p", target, LIF(200, threshold)), Population("q", 5, LIF(200, 100))],
+        [
+            *(Projection("input", "p", kind) for kind in kinds),
+            Projection("p", "q", sparse(rng, ends[1], 5, longest)),
+        ],
+        "q",
+        input_bits=input_bits,
     )
+
+
+def arrays(seed: int, longest: int = 0) -> tuple[Network, ArrayPlan]:
+    """The first population of a mixed network, its lanes at random."""
+    rng = np.random.default_rng(seed)
+    network = mixed_network(rng, longest=longest)
     most = block_of(network, network["p"])
-    return network, plan(network, int(rng.integers(1, most + 1)))["p"]
+    return network, plan(network, {"p": int(rng.integers(1, most + 1))})["p"]

@@ -27,7 +27,7 @@ SEEDS = pytest.mark.parametrize("seed", range(12))
 
 
 def matrix_rows(array, channel, source):
-    """The rows that an event must take, from the matrix: {group: (weights, delays)}, lanes without a synapse 0 or None."""
+    """The rows that an event must take, from the matrix: {group: (weights, delays)}; of lanes without a synapse 0."""
     weights, delays = channel.projection.synapses.dense()
     by_group = array.layout.by_group(weights[source])
     late = array.layout.by_group(delays[source])
@@ -69,7 +69,11 @@ def test_row_memory_gives_the_rows_of_each_event(seed, stall):
     send = [{"channel": c, "address": a, "marker": m} for c, a, m in events]
     limit = 400 + sum(int(array.channels[c].rows.taken[a]) for c, a, m in events if not m)
     _, taken = exchange(
-        RowMemory(array), send={"i": send}, receive=["o"], cycles=limit * (1 if stall is None else 5), stall=stall
+        RowMemory(array),
+        send={"i": send},
+        receive=["o"],
+        cycles=limit * (1 if stall is None else 5),
+        stall=stall,
     )
     got = iter(taken["o"])
     last = None

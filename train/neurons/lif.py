@@ -335,6 +335,9 @@ def _(neuron: kinds.LIF, size: int, like: Tensor) -> Cell:
         rho=None if adaptation is None else fraction(adaptation.rho),
         jump=None if adaptation is None else tensor(adaptation.jump),
         adaptation_high=0 if adaptation is None else greatest(adaptation.bits),
+        adaptation=None
+        if adaptation is None or not adaptation.initial.any()
+        else tensor(adaptation.initial),
         noise=None
         if noise is None
         else Generated(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -12,7 +12,7 @@ from lifline.errors import InputError
 
 from ..connection import Connection
 from ..convolution import Conv2d, DelayedConv2d
-from ..maps import Pair, Shape
+from ..maps import Shape
 from ..model import SpikingNetwork
 from ..neurons import LIF
 from ..settings import FRACTION, Range, setting
@@ -76,7 +76,8 @@ class ConvolutionalSettings(TaskSettings):
     def stack(self, inputs: Shape, classes: int, input_bits: int = 1) -> SpikingNetwork:
         """An untrained chain of feature maps on inputs of this shape, with a readout; of height 1 it is 1-D."""
         names = [f"maps{i + 1}" for i in range(len(self.layers))]
-        populations, projections = {}, []
+        populations: dict[str, LIF] = {}
+        projections: list[tuple[str, str, Connection]] = []
         source, shape = "input", inputs
         for name, layer in zip(names, self.layers, strict=True):
             synapses = self._convolution(shape, layer)
@@ -89,8 +90,7 @@ class ConvolutionalSettings(TaskSettings):
             projections.append((source, "hidden", self.connect(size, self.hidden)))
             source, size = "hidden", self.hidden
         populations["output"] = self.readout(classes, self.readout_beta)
-        last: Connection = self.connect(size, classes, delays="none")
-        projections.append((source, "output", last))
+        projections.append((source, "output", self.connect(size, classes, delays="none")))
         return SpikingNetwork(inputs, populations, projections, input_bits=input_bits)
 
     def _hidden(self, size: int | Shape) -> LIF:
@@ -98,21 +98,20 @@ class ConvolutionalSettings(TaskSettings):
 
     def _convolution(self, shape: Shape, layer: Maps) -> Conv2d:
         """A layer's synapses from a source of this shape; its padding halves what the kernel overhangs."""
+        flat = shape[0] == 1
 
-        def along(y: int, x: int) -> Pair:
-            return (y, x) if shape[0] > 1 else (1, x)
+        def along(size: int) -> tuple[int, int]:
+            return (1 if flat else size, size)
 
         edge = (layer.kernel - 1) // 2
-        sizes = {
-            "kernel_size": along(layer.kernel, layer.kernel),
-            "stride": along(layer.stride, layer.stride),
-            "padding": (edge if shape[0] > 1 else 0, edge),
-            "pool": along(layer.pool, layer.pool),
+        kernel = along(layer.kernel)
+        sizes: dict[str, Any] = {
+            "stride": along(layer.stride),
+            "padding": (0 if flat else edge, edge),
+            "pool": along(layer.pool),
             "weight_bits": self.weight_bits,
         }
         if self.delays == "learned":
-            return DelayedConv2d(shape, layer.channels, max_delay=self.max_delay, **sizes)
-        ticks: int | torch.Tensor = 0
-        if self.delays == "random":
-            ticks = torch.randint(self.max_delay + 1, sizes["kernel_size"])
-        return Conv2d(shape, layer.channels, delays=ticks, **sizes)
+            return DelayedConv2d(shape, layer.channels, kernel, max_delay=self.max_delay, **sizes)
+        ticks = torch.randint(self.max_delay + 1, kernel) if self.delays == "random" else 0
+        return Conv2d(shape, layer.channels, kernel, delays=ticks, **sizes)

@@ -29,7 +29,7 @@ class NMNISTConvSettings(ConvolutionalSettings, Thinned):
     ticks: int = setting(10, "of a sample", SIZE)
     cells: int = setting(1, "pixels of a cell's side", Range(1, 17))
     beta: float = 0.75
-    epochs: int = 60
+    epochs: int = 30
     batch: int = 50
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4

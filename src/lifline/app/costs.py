@@ -111,7 +111,7 @@ class Costs:
     def _fan_out(self) -> dict[int, np.ndarray]:
         """Weights other than 0 of each source neuron, by projection."""
         return {
-            id(projection): np.count_nonzero(projection.synapses.dense()[0], axis=1)
+            id(projection): projection.synapses.per_source(projection.synapses.stored()[0] != 0)
             for projection in self.network.projections
         }
 
@@ -125,8 +125,7 @@ def footprint_bits(network: Network) -> int:
 
 def stored_weights(projection: Projection) -> tuple[int, int]:
     """How many of the weights that are stored are 0, and how many there are; of a list of synapses none is absent."""
-    synapses = projection.synapses
-    weights = np.asarray(synapses.weights if hasattr(synapses, "weights") else synapses.dense()[0])
+    weights, _ = projection.synapses.stored()
     return int(weights.size - np.count_nonzero(weights)), int(weights.size)
 
 
@@ -201,7 +200,7 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words of weights, one for a group of lanes, that a sample reads on average.
+    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer.
 
     Parameters
     ----------
@@ -217,7 +216,11 @@ def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) 
                 events = np.asarray(activity[channel.source])
                 samples = len(events) if events.ndim == 3 else 1
                 of_each = np.count_nonzero(events.reshape(-1, events.shape[-1]), axis=0)
-                reads += float(of_each @ channel.rows.taken) / samples
+                contents = channel.rows.contents
+                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + (
+                    "pointers" in contents
+                )
+                reads += float(of_each @ words) / samples
     return reads
 
 

@@ -41,23 +41,87 @@ class ScaleOption(click.ParamType):  # type: ignore[type-arg]
 
 @click.command(name="import")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "path", required=True, type=options.file(), help="The network.npz to write.")
-@click.option("--producer", default="nir", show_default=True, help="Whose convention the graph follows: nir, snntorch, norse, sinabs, rockpool or spikingjelly.")  # fmt: skip
+@click.option(
+    "-o", "--output", "path", required=True, type=options.file(), help="The network.npz to write."
+)
+@click.option(
+    "--producer",
+    default="nir",
+    show_default=True,
+    help="Whose convention the graph follows: nir, snntorch, norse, sinabs, rockpool or spikingjelly.",
+)
 @click.option("--dt", type=options.Positive(), default=None, help="Seconds a tick.")
-@click.option("--reset", type=click.Choice(["zero", "subtract", "none"]), default=None, help="What a spike does to its membrane.")  # fmt: skip
+@click.option(
+    "--reset",
+    type=click.Choice(["zero", "subtract", "none"]),
+    default=None,
+    help="What a spike does to its membrane.",
+)
 @click.option("--reset-delay/--no-reset-delay", default=None, help="Whether it does so one tick later.")
-@click.option("--comparison", type=click.Choice([">", ">="]), default=None, help="A spike is a membrane above, or at, its threshold.")  # fmt: skip
-@click.option("--decay", type=click.Choice(["euler", "exponential"]), default=None, help="1 − dt / τ, or e^(−dt / τ).")
-@click.option("--loop-delay", type=click.IntRange(1, 255), default=None, help="Ticks that a loop without a delay node takes.")  # fmt: skip
-@click.option("--scale", type=ScaleOption(), default="population", show_default=True, help="Integers to one of the model's units.")  # fmt: skip
-@click.option("--weight-bits", type=WeightBits(), default="8", show_default=True, help="2 … 16, or auto: the fewest that lose no more than --max-loss.")  # fmt: skip
-@click.option("--max-loss", type=click.FloatRange(0, 1), default=0.003, show_default=True, help="Accuracy that auto may lose.")  # fmt: skip
-@click.option("--margin", type=click.FloatRange(0, 100), default=0.5, show_default=True, help="Room for states beyond what calibration shows.")  # fmt: skip
-@click.option("--calibrate", type=options.file(), default=None, help="SPIKES.npz: chooses widths, and float and integer are compared on it.")  # fmt: skip
-@click.option("--finetune", type=click.IntRange(1), default=None, metavar="EPOCHS", help="Train quantised on the calibration data.")  # fmt: skip
+@click.option(
+    "--comparison",
+    type=click.Choice([">", ">="]),
+    default=None,
+    help="A spike is a membrane above, or at, its threshold.",
+)
+@click.option(
+    "--decay",
+    type=click.Choice(["euler", "exponential"]),
+    default=None,
+    help="1 − dt / τ, or e^(−dt / τ).",
+)
+@click.option(
+    "--loop-delay",
+    type=click.IntRange(1, 255),
+    default=None,
+    help="Ticks that a loop without a delay node takes.",
+)
+@click.option(
+    "--scale",
+    type=ScaleOption(),
+    default="population",
+    show_default=True,
+    help="Integers to one of the model's units.",
+)
+@click.option(
+    "--weight-bits",
+    type=WeightBits(),
+    default="8",
+    show_default=True,
+    help="2 … 16, or auto: the fewest that lose no more than --max-loss.",
+)
+@click.option(
+    "--max-loss",
+    type=click.FloatRange(0, 1),
+    default=0.003,
+    show_default=True,
+    help="Accuracy that auto may lose.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 100),
+    default=0.5,
+    show_default=True,
+    help="Room for states beyond what calibration shows.",
+)
+@click.option(
+    "--calibrate",
+    type=options.file(),
+    default=None,
+    help="SPIKES.npz: chooses widths, and float and integer are compared on it.",
+)
+@click.option(
+    "--finetune",
+    type=click.IntRange(1),
+    default=None,
+    metavar="EPOCHS",
+    help="Train quantised on the calibration data.",
+)
 @click.option("--output-node", default=None, help="The node that answers, where there are several.")
 @click.option("--name", default=None, help="The network's.  [default: the file's]")
-@click.option("--report", "page", type=options.file(), default=None, help="Write the report as an HTML page.")
+@click.option(
+    "--report", "page", type=options.file(), default=None, help="Write the report as an HTML page."
+)
 @options.force_option
 @options.json_option
 def command(
@@ -76,11 +140,18 @@ def command(
     if calibrate is not None:
         values, labels = _calibration(calibrate)
     elif finetune is not None:
-        raise InputError("--finetune trains on calibration data with labels: give --calibrate SPIKES.npz")
+        raise InputError(
+            "--finetune trains on calibration data with labels: give --calibrate SPIKES.npz"
+        )
     convert = part("convert")
     with output.progress_bar(visible=not as_json):
         conversion = convert.from_nir(
-            model, calibrate=values, labels=labels, output=output_node, name=name or model.stem, **choices
+            model,
+            calibrate=values,
+            labels=labels,
+            output=output_node,
+            name=name or model.stem,
+            **choices,
         )
         if finetune is not None:
             if labels is None:

@@ -22,6 +22,7 @@ from lifline import __version__
 from lifline.errors import LiflineError, MissingExtra
 
 from . import output
+from .boards import boards
 from .build import build
 from .demo import demo
 from .doctor import doctor
@@ -29,6 +30,7 @@ from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
 from .import_ import command as import_
+from .flash import flash
 from .patch import patch
 from .run import run
 from .simulate import simulate
@@ -131,6 +133,8 @@ class _Commands(click.Group):
         "verify": "sim",
         "build": "boards",
         "patch": "boards",
+        "flash": "boards",
+        "boards": "boards",
         "run": "boards",
         "estimate": "boards",
         "evaluate": "report",
@@ -158,7 +162,9 @@ class _Commands(click.Group):
         export,
         estimate,
         build,
+        flash,
         patch,
+        boards,
         run,
         doctor,
     ],

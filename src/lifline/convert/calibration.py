@@ -1,4 +1,4 @@
-"""Calibration data: what the float network does on it, and how the integer network compares, a few samples at a time."""
+"""Calibration data: what the float network does on it, and how the integer network compares."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lifline.recording import Recording
 
 from .agreement import Comparison, compare
 from .floats import FloatNetwork, Trace, channels_last, simulate
-from .graph import ConversionError
-from .quantise import Reach
+from .maps import ConversionError
+from .scales import Reach
 
 #: Neurons, ticks and samples that are in memory at once.
 _AT_ONCE = 1 << 23
@@ -71,7 +71,9 @@ class Calibration:
         found: dict[str, Reach] = {}
         for _, traces in self._parts():
             for name, trace in traces.items():
-                reach = Reach(*(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current)))
+                reach = Reach(
+                    *(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current))
+                )
                 found[name] = reach.joined(found[name]) if name in found else reach
         return found
 

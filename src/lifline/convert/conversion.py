@@ -13,9 +13,11 @@ from lifline.network import INPUT, Network
 from .agreement import Comparison
 from .calibration import Calibration, numbered
 from .floats import FloatNetwork
-from .graph import Cell, ConversionError, Graph, Map, Output, Shape, Source, kind_of
-from .quantise import MAX_STATE_BITS, Choices, Quantised, Reach, quantise
+from .graph import Cell, Graph, Output, Source, kind_of
+from .maps import ConversionError, Map, Shape
+from .quantise import Quantised, quantise
 from .report import NodeReport, Report
+from .scales import MAX_STATE_BITS, Choices, Reach
 from .simplify import simplify
 
 #: Bits that "auto" tries, fewest first.
@@ -41,7 +43,7 @@ class Conversion:
     floats: FloatNetwork
 
     def inputs(self, values: Any) -> np.ndarray:
-        """The producer's input values, (samples, ticks, *input_shape), numbered as lifline does: (samples, ticks, inputs)."""
+        """Input values in the producer's shape, (samples, ticks, *input_shape), as (samples, ticks, inputs)."""
         return numbered(np.asarray(values), self.floats)
 
     def evaluate(self, values: Any, labels: Any = None) -> Comparison:
@@ -137,7 +139,9 @@ def convert(
             break
     else:
         if len(bits) > 1 and comparison is not None:
-            graph.note("", f"even {bits[-1]} bits lose {_loss(comparison):.2%}, more than {max_loss:.2%}")
+            graph.note(
+                "", f"even {bits[-1]} bits lose {_loss(comparison):.2%}, more than {max_loss:.2%}"
+            )
     report = Report(
         producer=graph.producer,
         name=name,
@@ -167,7 +171,9 @@ def _quantised(
             return network, populations, None
         scales = {n: q.scale for n, q in populations.items()}
         comparison, full = calibration.compared(network, scales)
-        grown = {n for n in full if widen.get(n, 0) < 16 and populations[n].membrane_bits < MAX_STATE_BITS}
+        grown = {
+            n for n in full if widen.get(n, 0) < 16 and populations[n].membrane_bits < MAX_STATE_BITS
+        }
         if not grown:
             return network, populations, comparison
         widen |= {n: widen.get(n, 0) + 1 for n in grown}

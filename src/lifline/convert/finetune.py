@@ -6,18 +6,23 @@ import copy
 import dataclasses
 from typing import Any
 
-
 from lifline import golden
 from lifline.errors import MissingExtra
 from lifline.synapses import Dense
 
 from .calibration import Calibration
 from .conversion import Conversion
-from .graph import ConversionError
+from .maps import ConversionError
 
 
 def finetune(
-    conversion: Conversion, values: Any, labels: Any, *, epochs: int = 5, learning_rate: float = 1e-3, seed: int = 0
+    conversion: Conversion,
+    values: Any,
+    labels: Any,
+    *,
+    epochs: int = 5,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
 ) -> Conversion:
     """Train the integer network from where it is, so that it wins back what rounding lost.
 
@@ -61,7 +66,10 @@ def finetune(
 
     model = SpikingNetwork.from_network(network)
     settings = Settings(
-        epochs=epochs, batch=min(64, len(calibration.spikes)), learning_rate=learning_rate, quantised=1.0
+        epochs=epochs,
+        batch=min(64, len(calibration.spikes)),
+        learning_rate=learning_rate,
+        quantised=1.0,
     )
     training = fit(
         model, (calibration.spikes, calibration.labels), settings, seed=seed, warn=lambda _: None
@@ -79,5 +87,3 @@ def finetune(
         f"{after:.2%} after; the tables below are of the network before"
     )
     return Conversion(tuned, report, conversion.floats)
-
-

@@ -24,16 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from lifline.errors import MissingExtra, NetworkError
-from lifline.fields import pack, unpack
+from lifline.errors import MissingExtra
+from lifline.fields import pack
 from lifline.files import atomic_write
 from lifline.network import INPUT, Network, Population, Projection
 from lifline.neurons import LIF, Neuron, Reset
-from lifline.plasticity import Plasticity
-from lifline.synapses import Convolution, Dense, Synapses
+from lifline.synapses import Convolution, Dense
 
 from .floats import channels_last
-from .graph import ConversionError
+from .maps import ConversionError
 
 try:
     import nir
@@ -46,7 +45,9 @@ FORMAT = "lifline-nir-1"
 _ENDLESS = 2.0**24
 
 
-def to_nir(network: Network, path: str | os.PathLike[str] | None = None, *, dt: float = 1e-3) -> nir.NIRGraph:
+def to_nir(
+    network: Network, path: str | os.PathLike[str] | None = None, *, dt: float = 1e-3
+) -> nir.NIRGraph:
     """A NIR graph of a network, from which :func:`from_nir` makes the identical network.
 
     Parameters
@@ -74,7 +75,7 @@ def is_ours(graph: nir.NIRGraph) -> bool:
     return isinstance(metadata.get("lifline"), Mapping)
 
 
-def _flat(shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
+def flat(shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
     """NIR's shape of a lifline shape, and lifline's index of each of its elements in C order."""
     if len(shape) != 3:
         return shape, np.arange(shape[0])
@@ -93,11 +94,12 @@ class _Writer:
 
     def graph(self) -> nir.NIRGraph:
         network = self.network
-        self.nodes[INPUT] = nir.Input(np.array(_flat(network.input_shape)[0]))
+        self.nodes[INPUT] = nir.Input(np.array(flat(network.input_shape)[0]))
         self.spatial = {
             p.name: len(p.shape) == 3
             and all(self._as_conv(q) for q in network.incoming(p.name))
             and bool(network.incoming(p.name))
+            and self._in_channels(p)
             for p in network.populations
         }
         self.spatial[INPUT] = len(network.input_shape) == 3
@@ -117,15 +119,17 @@ class _Writer:
             "populations": populations,
             "projections": projections,
         }
-        metadata = {"lifline": {"format": FORMAT, "dt": self.dt, "header": json.dumps(header, sort_keys=True)}}
+        metadata = {
+            "lifline": {"format": FORMAT, "dt": self.dt, "header": json.dumps(header, sort_keys=True)}
+        }
         return nir.NIRGraph(self.nodes, self.edges, metadata=metadata, type_check=False)
 
     def _shape(self, name: str) -> tuple[int, ...]:
-        return _flat(self.shapes[name])[0] if self.spatial[name] else (self.network.size(name),)
+        return flat(self.shapes[name])[0] if self.spatial[name] else (self.network.size(name),)
 
     def _order(self, name: str) -> np.ndarray:
         """Lifline's index of each element of a node, in C order."""
-        return _flat(self.shapes[name])[1]
+        return flat(self.shapes[name])[1]
 
     def _elements(self, name: str, values: Any) -> np.ndarray:
         """A value for each neuron, in the node's shape."""
@@ -172,9 +176,22 @@ class _Writer:
                 syn = of(_endless(neuron.alpha)) * self.dt
                 kind = nir.CubaLI if readout else nir.CubaLIF
                 node = kind(
-                    tau_syn=syn, tau_mem=tau, r=tau / self.dt, v_leak=zeros, w_in=syn / self.dt, **threshold
+                    tau_syn=syn,
+                    tau_mem=tau,
+                    r=tau / self.dt,
+                    v_leak=zeros,
+                    w_in=syn / self.dt,
+                    **threshold,
                 )
         return node
+
+    def _in_channels(self, population: Population) -> bool:
+        """Whether all neurons of a channel have one bias, as those of a convolution in NIR."""
+        bias = self.biased[population.name]
+        if bias is None:
+            return True
+        of_channels = bias.reshape(-1, population.shape[-1])
+        return bool((of_channels == of_channels[0]).all())
 
     def _as_conv(self, projection: Projection) -> bool:
         synapses = projection.synapses
@@ -193,9 +210,7 @@ class _Writer:
         spatial = self.spatial[projection.source] and self.spatial[projection.target]
         conv = self._as_conv(projection) and spatial
         plain = conv or isinstance(synapses, Dense)
-        weights, delays = (
-            (synapses.weights, synapses.delays) if conv else synapses.dense()
-        )
+        weights, delays = (synapses.weights, synapses.delays) if conv else synapses.dense()
         differ = bool(np.ptp(delays)) if delays.size else False
         names = []
         for number, delay in enumerate(np.unique(delays)):
@@ -228,10 +243,9 @@ class _Writer:
             synapses = projection.synapses
             channels = weights.shape[3]
             given = np.zeros(channels)
-            if bias is not None and not delay:
-                of_channels = bias.reshape(-1, channels)
-                if (of_channels == of_channels[0]).all():
-                    given, self.biased[target] = of_channels[0].astype(np.float64), None
+            if bias is not None:
+                given = bias.reshape(-1, channels)[0].astype(np.float64)
+                self.biased[target] = None
             height, width, _ = self.shapes[source]
             self.nodes[name] = nir.Conv2d(
                 input_shape=(height, width),
@@ -242,7 +256,7 @@ class _Writer:
             before = source
         else:
             matrix = weights[self._order(source)][:, self._order(target)].T.astype(np.float64)
-            if bias is not None and not delay:
+            if bias is not None:
                 self.nodes[name] = nir.Affine(np.ascontiguousarray(matrix), self._flat_bias(target))
                 self.biased[target] = None
             else:
@@ -273,16 +287,11 @@ class _Writer:
         return name
 
     def _rest_of_bias(self, population: Population) -> None:
-        """A map without weights for a bias that no other node holds, or that a neuron without synapses needs to be reached."""
+        """A map without weights to a population without synapses, which has its bias and lets it be reached."""
         name = population.name
         if self.biased[name] is None and self.network.incoming(name):
             return
         size = self.network.size(name)
-        if self.spatial[name]:
-            raise ConversionError(
-                f"population '{name}': a bias that differs within a channel is in no node of NIR's for convolutions: make it "
-                "one for each channel"
-            )
         bias = np.zeros(size) if self.biased[name] is None else self._flat_bias(name)
         node = f"{name}_bias"
         self.nodes[node] = nir.Affine(np.zeros((size, self.network.inputs)), bias)
@@ -293,126 +302,3 @@ def _endless(decay: Any) -> np.ndarray:
     """τ / dt of a decay in 1/256."""
     left = 1 - np.asarray(decay, np.float64) / 256
     return np.where(left > 0, 1 / np.maximum(left, 1 / _ENDLESS), _ENDLESS)
-
-
-def restored(graph: nir.NIRGraph) -> Network:
-    """The network of a graph that :func:`to_nir` wrote; its weights, thresholds and decays are read from the nodes.
-
-    Raises
-    ------
-    ConversionError
-        If nodes are missing, or hold what is no integer of the contract.
-    """
-    said = graph.metadata["lifline"]
-    try:
-        if _text(said["format"]) != FORMAT:
-            raise ConversionError(f"its lifline metadata is of the format {_text(said['format'])!r}, not {FORMAT!r}")
-        header, dt = json.loads(_text(said["header"])), float(said["dt"])
-        reader = _Reader(graph, header, dt)
-        return reader.network()
-    except (ConversionError, NetworkError):
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ConversionError(
-            f"its nodes and its lifline metadata do not belong together ({type(error).__name__}: {error}): write it anew "
-            "with to_nir, or remove the metadata"
-        ) from None
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-class _Reader:
-    def __init__(self, graph: nir.NIRGraph, header: Any, dt: float) -> None:
-        self.graph, self.header, self.dt = graph, header, dt
-        self.shapes = {INPUT: tuple(header["inputs"])} | {
-            p["name"]: tuple(p["shape"]) for p in header["populations"]
-        }
-
-    def network(self) -> Network:
-        header = self.header
-        return Network(
-            inputs=_size(tuple(header["inputs"])),
-            populations=[self._population(fields) for fields in header["populations"]],
-            projections=[self._projection(fields) for fields in header["projections"]],
-            output=header["output"],
-            name=header["name"],
-            metadata=header["metadata"],
-            input_bits=header["input_bits"],
-        )
-
-    def _population(self, fields: Any) -> Population:
-        name = fields["name"]
-        node = self.graph.nodes[name]
-        arrays = self._arrays(node)
-        if fields["neuron"]["kind"] == LIF.__name__:
-            arrays |= self._lif(name, node, fields["neuron"])
-        return Population(
-            name, _size(self.shapes[name]), unpack(Neuron, fields["neuron"], "neuron", arrays)
-        )
-
-    @staticmethod
-    def _arrays(node: Any) -> dict[str, np.ndarray]:
-        kept = node.metadata.get("lifline", {}) if isinstance(node.metadata, dict) else {}
-        return {name: np.asarray(values) for name, values in kept.items()}
-
-    def _lif(self, name: str, node: Any, fields: Any) -> dict[str, np.ndarray]:
-        inverse = np.argsort(_flat(self.shapes[name])[1])
-
-        def neurons(values: Any) -> np.ndarray:
-            return np.asarray(values, np.float64).ravel()[inverse]
-
-        def decay(tau: Any) -> np.ndarray:
-            return _integers(name, 256 * (1 - self.dt / neurons(tau)), 1e-3)
-
-        size = math.prod(self.shapes[name])
-        bias = np.zeros(size, np.int64)
-        for source, target in self.graph.edges:
-            given = getattr(self.graph.nodes[source], "bias", None) if target == name else None
-            if given is not None:
-                values = np.asarray(given, np.float64).ravel()
-                spread = np.repeat(values, size // len(values))  # a channel's in C order
-                bias += _integers(name, neurons(spread))
-        arrays = {"bias": bias}
-        if isinstance(node, nir.I | nir.IF):
-            arrays["beta"] = np.full(size, 256)
-        elif isinstance(node, nir.LI | nir.LIF):
-            arrays["beta"] = decay(node.tau)
-        else:
-            arrays["beta"], arrays["alpha"] = decay(node.tau_mem), decay(node.tau_syn)
-        if hasattr(node, "v_threshold"):
-            arrays["threshold"] = _integers(name, neurons(node.v_threshold))
-        return {f"neuron.{field}": values for field, values in arrays.items()}
-
-    def _projection(self, fields: Any) -> Projection:
-        nodes = [self.graph.nodes[name] for name in fields["nodes"]]
-        arrays = self._arrays(nodes[0])
-        where = f"{fields['source']} -> {fields['target']}"
-        if fields["plain"]:
-            weights = np.sum([np.asarray(node.weight, np.float64) for node in nodes], axis=0)
-            if isinstance(nodes[0], nir.Conv2d):
-                weights = weights.transpose(2, 3, 1, 0)
-            else:
-                rows, columns = (
-                    np.argsort(_flat(self.shapes[fields[end]])[1]) for end in ("source", "target")
-                )
-                weights = weights.T[rows][:, columns]
-            arrays["synapses.weights"] = _integers(where, weights)
-            arrays.setdefault("synapses.delays", np.full(weights.shape, fields["delay"]))
-        plasticity = fields["plasticity"]
-        if plasticity is not None:
-            plasticity = unpack(Plasticity, plasticity, "plasticity", arrays)
-        synapses = unpack(Synapses, fields["synapses"], "synapses", arrays)
-        return Projection(fields["source"], fields["target"], synapses, plasticity)
-
-
-def _size(shape: tuple[int, ...]) -> Any:
-    return tuple(shape) if len(shape) == 3 else shape[0]
-
-
-def _integers(where: str, values: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
-    near = np.rint(values)
-    if not np.isfinite(values).all() or (np.abs(values - near) > tolerance).any():
-        raise ConversionError(f"'{where}' holds numbers that are no integers of lifline's: remove the metadata")
-    return near.astype(np.int64)

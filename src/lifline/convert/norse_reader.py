@@ -14,6 +14,7 @@ Spikes are x > v_th and reset v to v_reset in their own tick; recurrent spikes a
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 from torch import nn
@@ -22,13 +23,19 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .conversion import Conversion, convert
-from .graph import Affine, Cell, ConversionError, snapped
-from .tracing import Leaf, real, trace
+from .graph import Cell
+from .maps import Affine, ConversionError, snapped
+from .torch_maps import real
+from .tracing import Leaf, trace
 
 try:
-    import norse.torch as norse
-    from norse.torch.functional.reset import reset_subtract, reset_value
-    from norse.torch.module.snn import SNN, SNNCell, SNNRecurrent, SNNRecurrentCell
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of torch.jit.script, by which Norse is written
+        import norse.torch as norse
+        from norse.torch.functional.reset import reset_subtract, reset_value
+        from norse.torch.module.snn import SNN, SNNCell, SNNRecurrent, SNNRecurrentCell
 except ImportError as error:  # pragma: no cover - the extra is installed where tests run
     raise MissingExtra("norse", "convert") from error
 
@@ -69,9 +76,7 @@ def from_norse(
     def reader(name: str, part: nn.Module) -> Leaf | None:
         return leaf(name, part, dt)
 
-    graph = trace(
-        module, shape, reader, "Norse", ticks=ticks, stateful=stateful, sequences=sequences
-    )
+    graph = trace(module, shape, reader, "Norse", ticks=ticks, stateful=stateful, sequences=sequences)
     return convert(graph, **options)
 
 
@@ -81,7 +86,7 @@ def leaf(name: str, module: nn.Module, dt: float | None) -> Leaf | None:
         return None
     kind = type(module).__name__
     try:
-        own = float(module.dt)
+        own = float(module.dt)  # type: ignore[arg-type]
         if dt is not None and abs(own - dt) > 1e-9:
             raise ConversionError(f"steps by its own dt of {own:g} s, not {dt:g} s: give both the same")
         family = kind.removesuffix("Cell").removesuffix("Recurrent").removesuffix("Linear")
@@ -129,12 +134,16 @@ def _box(kind: str, p: Any, dt: float) -> Cell:
     if method is reset_subtract:
         return Cell(kind, threshold=real(p.v_th), reset=Reset.SUBTRACT, **_membrane(p, dt))
     if method is not reset_value:
-        raise ConversionError("its reset_method is no one of Norse's: use reset_value or reset_subtract")
+        raise ConversionError(
+            "its reset_method is no one of Norse's: use reset_value or reset_subtract"
+        )
     return Cell(kind, threshold=real(p.v_th), v_reset=real(p.v_reset), **_membrane(p, dt))
 
 
 def _iaf(kind: str, p: Any, dt: float) -> Cell:
-    return Cell(kind, beta=1.0, threshold=real(p.v_th), v_reset=real(p.v_reset), initial=real(p.v_reset))
+    return Cell(
+        kind, beta=1.0, threshold=real(p.v_th), v_reset=real(p.v_reset), initial=real(p.v_reset)
+    )
 
 
 def _li(kind: str, p: Any, dt: float) -> Cell:

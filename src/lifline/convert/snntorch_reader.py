@@ -19,8 +19,10 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .conversion import Conversion, convert
-from .graph import Cell, ConversionError, Elementwise, Map
-from .tracing import Leaf, map_of, real, trace
+from .graph import Cell
+from .maps import ConversionError, Elementwise, Map
+from .torch_maps import map_of, real
+from .tracing import Leaf, trace
 
 try:
     import snntorch as snn
@@ -79,13 +81,17 @@ def leaf(name: str, module: nn.Module) -> Leaf | None:
 def _common(module: Any) -> None:
     """Refuse what no population does."""
     if module.inhibition:
-        raise ConversionError("inhibition=True (only the highest membrane spikes) is not in the contract")
+        raise ConversionError(
+            "inhibition=True (only the highest membrane spikes) is not in the contract"
+        )
     if module.state_quant:
-        raise ConversionError("state_quant is snnTorch's own rounding: convert without it, lifline quantises")
+        raise ConversionError(
+            "state_quant is snnTorch's own rounding: convert without it, lifline quantises"
+        )
     factor = real(module.graded_spikes_factor)
     if (factor != 1).any():
         raise ConversionError(
-            f"graded_spikes_factor is {factor.ravel()[0]:g}: lifline's spikes are 1; multiply the weights behind instead"
+            f"graded_spikes_factor is {factor.ravel()[0]:g}: spikes are 1: scale the weights behind instead"
         )
 
 
@@ -95,7 +101,7 @@ def _decay(module: Any, field: str, notes: list[str]) -> np.ndarray:
     clamped = values.clip(0, 1)
     if (clamped != values).any():
         notes.append(
-            f"{field} is {values.min():.4g} … {values.max():.4g}, which snnTorch clamps to 0 … 1 in its forward: clamped"
+            f"{field} is {values.min():.4g} … {values.max():.4g}, clamped to 0 … 1 as in snnTorch's forward"
         )
     return clamped
 
@@ -127,7 +133,9 @@ def _leaky(module: Any) -> Leaf:
 def _synaptic(module: Any, kind: str = "Synaptic") -> Leaf:
     notes: list[str] = []
     alpha, beta = _decay(module, "alpha", notes), _decay(module, "beta", notes)
-    cell = Cell(kind, beta, real(module.threshold), alpha=alpha, initial=0.0, **_reset(module, zero=False))
+    cell = Cell(
+        kind, beta, real(module.threshold), alpha=alpha, initial=0.0, **_reset(module, zero=False)
+    )
     return Leaf(cell, notes=tuple(notes))
 
 
@@ -151,7 +159,9 @@ def _rleaky(module: Any) -> Leaf:
 
 def _rsynaptic(module: Any) -> Leaf:
     if not module.reset_delay:
-        raise ConversionError("reset_delay=False fails in snnTorch itself: use reset_delay=True, the default")
+        raise ConversionError(
+            "reset_delay=False fails in snnTorch itself: use reset_delay=True, the default"
+        )
     found = _synaptic(module, "RSynaptic")
     found.recurrent = _recurrent(module)
     return found
@@ -161,9 +171,17 @@ def _lapicque(module: Any) -> Leaf:
     """mem = I · dt / C + (1 − dt / (R C)) · mem."""
     r, c, dt = real(module.R), real(module.C), real(module.time_step)
     cell = Cell(
-        "Lapicque", 1 - dt / (r * c), real(module.threshold), gain=dt / c, initial=0.0, **_reset(module, zero=False)
+        "Lapicque",
+        1 - dt / (r * c),
+        real(module.threshold),
+        gain=dt / c,
+        initial=0.0,
+        **_reset(module, zero=False),
     )
-    return Leaf(cell, notes=(f"its decay is 1 − dt / RC = {float((1 - dt / (r * c)).ravel()[0]):.6g}, not its beta",))
+    return Leaf(
+        cell,
+        notes=(f"its decay is 1 − dt / RC = {float((1 - dt / (r * c)).ravel()[0]):.6g}, not its beta",),
+    )
 
 
 def _alpha(module: Any) -> Leaf:
@@ -177,9 +195,17 @@ def _alpha(module: Any) -> Leaf:
         raise ConversionError("alpha and beta must be above 0")
     tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
     cell = Cell(
-        "Alpha", beta, real(module.threshold), alpha=alpha, gain_in=tau * (alpha - beta), reset=Reset.NONE, delay=1
+        "Alpha",
+        beta,
+        real(module.threshold),
+        alpha=alpha,
+        gain_in=tau * (alpha - beta),
+        reset=Reset.NONE,
+        delay=1,
     )
-    return Leaf(cell, notes=("two currents whose difference is one that drives a membrane a tick later",))
+    return Leaf(
+        cell, notes=("two currents whose difference is one that drives a membrane a tick later",)
+    )
 
 
 _KINDS: dict[str, Any] = {

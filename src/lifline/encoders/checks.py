@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from lifline.errors import InputError
 from lifline.files import check_spikes
 
-P = ParamSpec("P")
+Encode = TypeVar("Encode", bound=Callable[..., np.ndarray])
 
 
-def of_samples(
-    encode: Callable[Concatenate[np.ndarray, P], np.ndarray],
-) -> Callable[Concatenate[np.ndarray, P], np.ndarray]:
+def of_samples(encode: Encode) -> Encode:
     """Decorate an encoder of static values, (samples, inputs): images are flattened, and one sample will do.
 
     Of values (inputs,) it then gives (ticks, inputs).  Values (samples, height, width) or (samples, height, width,
@@ -24,7 +22,7 @@ def of_samples(
     """
 
     @functools.wraps(encode)
-    def encoded(values: np.ndarray, *arguments: P.args, **options: P.kwargs) -> np.ndarray:
+    def encoded(values: np.ndarray, *arguments: Any, **options: Any) -> np.ndarray:
         values = np.asarray(values)
         if values.ndim == 1:
             one: np.ndarray = encode(values[None], *arguments, **options)[0]
@@ -33,7 +31,7 @@ def of_samples(
             values = values.reshape(len(values), -1)
         return encode(values, *arguments, **options)
 
-    return encoded
+    return cast(Encode, encoded)
 
 
 def check_static(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray:

@@ -166,6 +166,11 @@ def _plan(
         find(board.family.nextpnr) if board.family.nextpnr else None,
         find(board.family.pack) if board.family.pack else None,
     )
+    if checks and not board.family.own_models:
+        raise InputError(
+            f"the netlist of {board.name} cannot be checked: there are no simulation models of all its cells; build "
+            "without --check"
+        )
     simulator = find_simulator() if checks else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
     cycles = samples = None

@@ -304,7 +304,7 @@ def _logic_difference(old: Network, new: Network, lanes: Mapping[str, int]) -> s
                 same = values[0] == values[1]
             if not same:
                 return f"{field.name} of '{population.name}' differs"
-    return "the network's delays or widths differ"
+    return "the gateware differs, by delays or widths or another version of lifline"
 
 
 def _contents(

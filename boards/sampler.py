@@ -4,8 +4,8 @@
 
     bytes ──► SampleDecoder ──► queue ──► core ──► queue ──► output events
 
-The core gets no event before all events of the sample are in the queue, or the queue is full: so the line, which is slow,
-does not lengthen the core's time, and ``cycles`` is that of :func:`lifline.rtl.cycles`.
+The core gets no event before all events of the sample are in the queue, or the queue is full: so the line, which is
+slow, does not lengthen the core's time, and ``cycles`` is that of :func:`lifline.rtl.cycles`.
 """
 
 from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal

@@ -20,6 +20,7 @@ from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
+from .memories import choose_memories
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -139,6 +140,8 @@ def write_design(
     *,
     netlist: bool = False,
     patchable: bool = False,
+    load: bool = False,
+    any_weights: bool = False,
     encoder: Encoder | None = None,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
@@ -153,12 +156,20 @@ def write_design(
         Whether synthesis writes `NETLIST`.
     patchable : bool
         Whether memories that are read from a file are block RAM however small they are.
+    load, any_weights : bool
+        As for :class:`lifline.rtl.Accelerator`; what does not fit into block RAM goes into single-port RAM.
     encoder : Encoder, optional
         Samples are raw values for it.
     """
     family = board.family
-    arrays = rtl.plan(network, lanes)
-    manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
+    arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
+    memories = choose_memories(arrays, board) if load else None
+    if memories:
+        arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights, spram=memories)
+    manifest = rtl.export(
+        network, folder, lanes, trace=True, block_bits=family.block_bits,
+        load=load, any_weights=any_weights, memories=memories,
+    )  # fmt: skip
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -166,7 +177,9 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz, encoder=encoder)
+    top = Top(
+        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
+    )
     for path, text in top.system.memory_files().items():
         (folder / path).write_text(text)
     if not family.nextpnr:
@@ -219,7 +232,9 @@ def _write_project(
     sources = [name for name in plan.files if name.endswith(".v") and "debug" not in name]
     option, *after = options
     lines = [
-        *(f"read_verilog -defer {name}" for name in sources),
+        *(f"read_verilog -defer {name}" for name in sources if name != f"{NAME}.v"),
+        f"read_verilog {NAME}.v",
+        "setparam -unset SIM_DEVICE t:BUFGCTRL",  # Vivado's; yosys's cell has none, and stops
         f"{board.family.synth} {option} -top {NAME}",
         *after,
         f"tee -q -o {NAME}.stat.json stat -json",

@@ -57,6 +57,9 @@ class Rom(wiring.Component):
     #: How it is kept; one of :mod:`lifline.rtl.store` can be written.
     backing = "rom"
 
+    # Whoever only asks what a memory holds makes no gateware of it, and is not to be warned of that.
+    _MustUse__silence = True
+
     def __init__(
         self,
         *,

@@ -36,8 +36,9 @@ def _linear(rng: np.random.Generator, inputs: int, outputs: int, bias: bool = Tr
 def _conv(rng: np.random.Generator, shape: tuple[int, ...], out: int) -> nn.Conv2d:
     channels = shape[0]
     groups = 2 if channels % 2 == out % 2 == 0 and rng.random() < 0.3 else 1
+    largest = min(3, *shape[1:])
     layer = nn.Conv2d(
-        channels, out, kernel_size=int(rng.integers(1, min(4, *(n + 1 for n in shape[1:])))), stride=int(rng.integers(1, 3)),
+        channels, out, kernel_size=int(rng.integers(1, largest + 1)), stride=int(rng.integers(1, 3)),
         padding=int(rng.integers(0, 2)), groups=groups,
     )  # fmt: skip
     layer.weight.data = _whole(rng, tuple(layer.weight.shape), 3)
@@ -162,7 +163,7 @@ def norse_module(rng: np.random.Generator) -> tuple[nn.Module, tuple[int, ...]]:
                     lif(),
                     input_weights=_whole(rng, (size, shape[0]), 3),
                     recurrent_weights=_whole(rng, (size, size), 2),
-                )  # fmt: skip
+                )
             )
         else:
             layers.append(_linear(rng, shape[0], size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def chain(*nodes: Any, shape: tuple[int, ...] = (2,)) -> nir.NIRGraph:
     named = {"input": nir.Input(np.array(shape))} | {f"n{i}": n for i, n in enumerate(nodes)}
     named["output"] = nir.Output(np.array([1]))
     names = list(named)
-    return nir.NIRGraph(named, list(zip(names, names[1:], strict=False)), type_check=False)
+    return nir.NIRGraph(named, list(itertools.pairwise(names)), type_check=False)
 
 
 def lif(size: int = 2, **changed: Any) -> nir.LIF:

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
 )
+@click.option(
+    "--load",
+    "weights",
+    type=options.file(),
+    default=None,
+    help="OTHER.npz: first load the weights of this network, of NETWORK's shape, into the board built of NETWORK.",
+)
 @options.virtual_options
 @options.force_option
 @options.json_option
@@ -47,6 +54,7 @@ def run(
     port: str,
     output_file: Path | None,
     check: bool,
+    weights: Path | None,
     force: bool,
     as_json: bool,
     **line: Any,
@@ -56,14 +64,18 @@ def run(
     The board must have been built of NETWORK.
     """
     net = Network.load(network)
+    other = None if weights is None else Network.load(weights)
     if output_file is not None:
         options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
         options.check_finished(output_file, force)
     samples = _Samples(net, input_file, line["encoder"]) if port == "virtual" else None
     with (
         output.progress_bar(not as_json) as progress,
-        options.connected(port, net, progress, line) as device,
+        options.connected(port, net, progress, {**line, "load": other is not None}) as device,
     ):
+        if other is not None:
+            device.load(other, progress)
+            net = other
         samples = samples or _Samples(net, input_file, device.encoder)
         started = time.monotonic()
         recording = samples.run(device, progress)
@@ -146,7 +158,7 @@ def _summary(
     ]
     if recording.stalled.any():
         text.append(
-            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits for the line"
+            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits"
         )
     if labels is not None:
         values["correct"] = correct = int((recording.classes == labels).sum())

@@ -47,7 +47,8 @@ def to_snntorch(network: Network, *, approximate: bool = False) -> nn.Sequential
     source, shape = INPUT, network.input_shape
     for population in _chain(network):
         name = population.name
-        own, forward = [], []
+        own: list[Projection] = []
+        forward: list[Projection] = []
         for projection in network.incoming(name):
             (own if projection.source == name else forward).append(projection)
         if len(forward) != 1 or forward[0].source != source or len(own) > 1:
@@ -84,8 +85,8 @@ def _maps(projection: Projection, shape: tuple[int, ...], target: Population) ->
             raise ConversionError(f"population '{target.name}': its bias differs within a channel")
         weights = _tensor(synapses.weights.transpose(3, 2, 0, 1))
         conv = nn.Conv2d(
-            weights.shape[1] * synapses.groups, weights.shape[0], tuple(weights.shape[2:]), tuple(synapses.stride),
-            tuple(synapses.padding), tuple(synapses.dilation), synapses.groups,
+            weights.shape[1] * synapses.groups, weights.shape[0], _two(weights.shape[2:]), _two(synapses.stride),
+            _two(synapses.padding), _two(synapses.dilation), synapses.groups,
         )  # fmt: skip
         conv.weight.data, conv.bias.data = weights, _tensor(of_channels[0])  # type: ignore[union-attr]
         return [conv]
@@ -130,13 +131,13 @@ def _neurons(population: Population, own: Projection | None, approximate: bool) 
     late, reset = neuron.reset_delay, neuron.reset
     if reset is Reset.ZERO and late and (neuron.alpha is not None or own is not None):
         raise ConversionError(
-            f"population '{name}': snnTorch's late reset to zero drops a tick's current as well, where there is a synaptic "
-            "current or recurrence: use Reset.SUBTRACT"
+            f"population '{name}': with a current or recurrence, snnTorch's late reset to zero drops a "
+            "tick's current as well: use Reset.SUBTRACT"
         )
     if reset is Reset.SUBTRACT and not late and not approximate:
         raise ConversionError(
-            f"population '{name}': snnTorch's reset in the tick of the spike is another where a membrane stays above its "
-            "threshold: use reset_delay=True, or give approximate=True"
+            f"population '{name}': snnTorch's reset in the tick of the spike is another where a membrane "
+            "stays above its threshold: use reset_delay=True, or give approximate=True"
         )
     given: dict[str, Any] = {
         "beta": values(neuron.beta) / 256,
@@ -148,7 +149,7 @@ def _neurons(population: Population, own: Projection | None, approximate: bool) 
     if neuron.alpha is not None:
         given["alpha"] = values(neuron.alpha) / 256
     if own is None:
-        return (snn.Leaky if neuron.alpha is None else snn.Synaptic)(**given)  # type: ignore[no-any-return]
+        return (snn.Leaky if neuron.alpha is None else snn.Synaptic)(**given)
     _no_delays(own, 1)
     if len(shape) == 3 or not given["reset_delay"]:
         raise ConversionError(
@@ -158,7 +159,12 @@ def _neurons(population: Population, own: Projection | None, approximate: bool) 
     made = kind(**given, linear_features=population.size)
     made.recurrent.weight.data = _tensor(own.synapses.dense()[0].T)
     made.recurrent.bias.data = torch.zeros(population.size)
-    return made  # type: ignore[no-any-return]
+    return made
+
+
+def _two(values: Any) -> tuple[int, int]:
+    y, x = (int(v) for v in values)
+    return y, x
 
 
 def _tensor(values: Any) -> torch.Tensor:

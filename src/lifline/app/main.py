@@ -29,8 +29,9 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
-from .import_ import command as import_
 from .flash import flash
+from .import_ import command as import_
+from .monitor import monitor
 from .patch import patch
 from .run import run
 from .simulate import simulate
@@ -146,6 +147,7 @@ class _Commands(click.Group):
         "flash": "boards",
         "boards": "boards",
         "run": "boards",
+        "monitor": "monitor",
         "estimate": "boards",
         "evaluate": "report",
         "import": "convert",
@@ -175,7 +177,7 @@ class _Commands(click.Group):
         flash,
         patch,
         boards,
-        run,
+        run, monitor,
         doctor,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

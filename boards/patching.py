@@ -216,7 +216,7 @@ def _identity(network: Network, table: Mapping[str, Any]) -> np.ndarray:
     arrays = plan(network, dict(table["lanes"]))
     identity = identity_of(
         network, arrays, options, clock_mhz=table["clock_mhz"], board=board.name
-    ).bytes
+    ).data
     data = np.frombuffer(identity.rjust(options.buffer, b"\0"), np.uint8)
     return np.unpackbits(data[:, None], axis=1, bitorder="little")
 

@@ -113,6 +113,8 @@ _ECP5: dict[str, dict[str, Any]] = {
         ("85", 83640, 208, 156),
     )
 }
+#: Gowin: nextpnr finds no places for more than some of its LUT RAMs, so a few words become flip-flops, as on an iCE40.
+_NO_LUT_RAM = "-nolutram"
 
 
 def _ulx3s(size: str) -> Board:
@@ -232,6 +234,7 @@ _BOARDS = (
         dsps=20,
         crystal_mhz=27,
         clocks_mhz=(27, 54),
+        synth_opts=_NO_LUT_RAM,
         leds=(0, 1, 2, 3, 4, 5),
         bridge="BL702",
         bridge_baud=3_000_000,
@@ -250,6 +253,7 @@ _BOARDS = (
         dsps=48,
         crystal_mhz=27,
         clocks_mhz=(54, 27),
+        synth_opts=_NO_LUT_RAM,
         leds=(0, 1, 2, 3, 4, 5),
         bridge="BL616",
         bridge_baud=3_000_000,

@@ -166,6 +166,11 @@ def _plan(
         find(board.family.nextpnr) if board.family.nextpnr else None,
         find(board.family.pack) if board.family.pack else None,
     )
+    if checks and not board.family.own_models:
+        raise InputError(
+            f"the netlist of {board.name} cannot be checked: there are no simulation models of all its cells; build "
+            "without --check"
+        )
     simulator = find_simulator() if checks else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
     cycles = samples = None
@@ -286,10 +291,10 @@ def _check_options(network: Network, target: Path, seed: int, tries: int) -> Non
 def _check_encoder(encoder: Encoder, network: Network, checked: bool) -> None:
     """Refuse an encoder that does not fit, before anything is made."""
     try:
-        from .raw import circuit_of
+        from .raw import check_encoder
     except ModuleNotFoundError as error:
         raise MissingExtra((error.name or "amaranth").partition(".")[0], "boards") from None
-    circuit_of(encoder, network)
+    check_encoder(encoder, network)
     if checked:
         raise InputError(
             "the netlist of a board with an encoder cannot be checked yet: check it without the encoder, whose "

@@ -16,6 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from lifline.encoders import Encoder
 from lifline.network import Network
+from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.events import event_layout
 from lifline.rtl.layout import address_bits
 from lifline.rtl.port import PART_BITS
@@ -27,7 +28,7 @@ from .executor import Executor
 from .framing import FrameReceiver, FrameSender
 from .loading import LoadCommands
 from .protocol import MAX_OUTPUTS, MAX_TICKS, Status
-from .raw import circuit_of
+from .raw import check_encoder
 from .sampler import Sampler
 from .sequence import Sequence
 
@@ -142,9 +143,10 @@ class HostLink(wiring.Component):
         self.network = network
         self.options = options
         self.identity = identity
-        self.circuit = None
+        self.circuit: EncoderCircuit | None = None
         if options.encoder is not None:
-            self.circuit = circuit_of(options.encoder, network, options.max_ticks)
+            check_encoder(options.encoder, network, options.max_ticks)
+            self.circuit = EncoderCircuit(options.encoder, network.inputs)
         self.outputs = classifier.array.population.size
         if self.outputs > MAX_OUTPUTS:
             raise ValueError(f"outputs must be at most {MAX_OUTPUTS}, not {self.outputs!r}")

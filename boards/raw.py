@@ -18,13 +18,12 @@ from lifline.rtl.events import event_layout
 from .protocol import MAX_TICKS, value_bytes
 
 
-def circuit_of(encoder: Encoder, network: Network, max_ticks: int = MAX_TICKS) -> EncoderCircuit:
-    """The encoder's circuit in front of a network.
+def check_encoder(encoder: Encoder, network: Network, max_ticks: int = MAX_TICKS) -> None:
+    """Refuse an encoder that does not fit a network.
 
     Raises
     ------
     InputError
-        If it does not fit the network's inputs.
     """
     if network.input_bits > 1:
         raise InputError(
@@ -33,7 +32,7 @@ def circuit_of(encoder: Encoder, network: Network, max_ticks: int = MAX_TICKS) -
         )
     if (encoder.frame_ticks or 0) > max_ticks:
         raise InputError(f"{encoder!r}: a board takes at most {max_ticks} ticks")
-    return EncoderCircuit(encoder, network.inputs)
+    encoder.check_channels(encoder.channels(network.inputs))
 
 
 class RawDecoder(wiring.Component):

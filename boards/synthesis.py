@@ -21,7 +21,6 @@ from lifline.network import Network
 from .board import Board
 from .estimate import uses_dsps
 from .memories import choose_memories
-from .raw import circuit_of
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -55,6 +54,9 @@ class Design:
     folder: Path
     pins: Pins
     arguments: dict[str, list[str]]  #: of each tool
+    identity: bytes  #: what the board tells of itself, the network's digest first
+    buffer: int  #: bytes of the memory that ends with it
+    options: Mapping[str, Any]  #: of :class:`lifline.rtl.Accelerator`: load, any_weights, memories
     project: tuple[str, ...] = ()  #: the files of a project for a vendor's tools
 
     def synthesise(self, yosys: Found) -> None:
@@ -171,9 +173,6 @@ def write_design(
         network, folder, lanes, trace=True, block_bits=family.block_bits,
         load=load, any_weights=any_weights, memories=memories,
     )  # fmt: skip
-    if encoder is not None:
-        for path, text in circuit_of(encoder, network).memory_files().items():
-            (folder / path).write_text(text)
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -184,8 +183,20 @@ def write_design(
     top = Top(
         board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
     )
+    for path, text in top.system.memory_files().items():
+        (folder / path).write_text(text)
+    link = top.system.link
+    known = {
+        "identity": link.identity,
+        "buffer": link.options.buffer,
+        "options": {"load": load, "any_weights": any_weights, "memories": memories},
+    }
     if not family.nextpnr:
-        return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
+        arguments, project = _write_project(platform, top, board, folder, [dsps, *after])
+        pins = _pins(platform)
+        return Design(
+            network, board, dict(lanes), clock_mhz, folder, pins, arguments, project=project, **known
+        )
     plan = platform.prepare(
         top,
         NAME,
@@ -201,8 +212,11 @@ def write_design(
         name: [argument for argument in options if argument not in ("-q", "--quiet")]
         for name, *options in commands
     }
-    pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
-    return Design(network, board, dict(lanes), clock_mhz, folder, pins, arguments)
+    return Design(network, board, dict(lanes), clock_mhz, folder, _pins(platform), arguments, **known)
+
+
+def _pins(platform: Any) -> Pins:
+    return Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
 
 
 def _in_blocks(text: str) -> str:
@@ -216,18 +230,12 @@ def _in_blocks(text: str) -> str:
 
 
 def _write_project(
-    network: Network,
-    board: Board,
-    lanes: Mapping[str, int],
-    clock_mhz: float,
-    folder: Path,
-    platform: Any,
-    top: Top,
-    options: list[str],
-) -> Design:
+    platform: Any, top: Top, board: Board, folder: Path, options: list[str]
+) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Write a project for a vendor's tools, and a script for yosys that synthesises it for its size.
 
-    `options` are those of the synth command, and what else yosys is to do after it.
+    `options` are those of the synth command, and what else yosys is to do after it.  Yosys's arguments, and the
+    project's files.
     """
     plan = platform.prepare(top, NAME, emit_src=False)
     plan.extract(folder)
@@ -244,12 +252,8 @@ def _write_project(
     ]
     (folder / f"{NAME}.ys").write_text("\n".join(lines) + "\n")
     memories = [str(path.relative_to(folder)) for path in sorted((folder / "mem").iterdir())]
-    pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
-    arguments = {"yosys": ["-l", f"{NAME}.rpt", f"{NAME}.ys"]}
     project = (*(name for name in plan.files if "debug" not in name), *memories)
-    return Design(
-        network, board, dict(lanes), clock_mhz, folder, pins, arguments, project=tuple(project)
-    )
+    return {"yosys": ["-l", f"{NAME}.rpt", f"{NAME}.ys"]}, project
 
 
 def _count(cells: Mapping[str, int], prefix: str) -> int:

@@ -142,6 +142,10 @@ class System(wiring.Component):
             }
         )
 
+    def memory_files(self) -> dict[str, str]:
+        """The files that its Verilog needs beside those of the core: path to text."""
+        return {} if self.link.circuit is None else self.link.circuit.memory_files()
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.receiver = receiver = self.receiver

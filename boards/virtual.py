@@ -29,7 +29,6 @@ from .board import find_board
 from .device import BAUD
 from .link import LinkOptions
 from .memories import choose_memories
-from .raw import circuit_of
 from .top import ExportedCore, System, identity_of
 from .uart import LEAST_CYCLES, divisor
 
@@ -163,7 +162,6 @@ def _make(
         sources = export(work)
         exported = {p.relative_to(work): p.read_text() for p in sorted(work.rglob("*.[vm]*"))}
         options = LinkOptions.of_blocks(block_bits, encoder)
-        memories = {} if encoder is None else circuit_of(encoder, network).memory_files()
         cycles = divisor(clock * 1e6, baud)
         system = System(
             network,
@@ -173,6 +171,7 @@ def _make(
             identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
             options=options,
         )
+        memories = system.memory_files()
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)
         tool = find_verilator()
         key = (

@@ -140,7 +140,7 @@ class Family:
     rom_bits: int  #: the same where it is read-only
     area: Area
     models: str  #: yosys's simulation models of the cells, a file in its share folder
-    own_models: str  #: lifline's, that stand in for yosys's or fill empty ones: a file in this package
+    own_models: str  #: lifline's, that stand in for yosys's or fill empty ones: a file in this package; "": no checks
     defines: tuple[str, ...] = ()  #: macros for those models
     unread: tuple[str, ...] = ()  #: those of yosys that no netlist has and Icarus cannot read
     block_rams: BlockRAMs | None = None  #: None: `lifline patch` cannot change them

@@ -16,10 +16,11 @@ from lifline import LIF, InputError, Network, Population, Projection
 from lifline.app.main import main
 from lifline.boards import Device, connect
 from lifline.boards.protocol import Identity, encode_values
-from lifline.boards.raw import RawDecoder, circuit_of
+from lifline.boards.raw import RawDecoder, check_encoder
 from lifline.encoders import Encoder, Latency, Rate, SendOnDelta, Threshold
 from lifline.files import write_npz
 from lifline.golden import simulate
+from lifline.rtl.encoders import make
 
 from ..rtl.streams import exchange
 from .simulation import simulated, small_network
@@ -49,7 +50,7 @@ def test_bytes_become_the_events_of_the_twin(encoder: Encoder, stall: int | None
     )  # fmt: skip
     values = values_of(encoder, 12, 1, seed=7)
     spikes = encoder.encode(values)[0]
-    dut = RawDecoder(circuit_of(encoder, network))
+    dut = RawDecoder(make(encoder, network.inputs))
     between = []
     data = encode_values(values, encoder.value_bits)
     accepted, taken = _bytes_in(dut, data, between, stall)
@@ -105,13 +106,13 @@ def test_the_identity_tells_the_encoder() -> None:
 def test_refused() -> None:
     network = small_network(inputs=13)
     with pytest.raises(InputError, match="13 inputs, which are not as many on as off"):
-        circuit_of(SendOnDelta(), network)
+        check_encoder(SendOnDelta(), network)
     synapses = Projection("input", "output", np.ones((4, 1), int))
     graded = Network(4, [Population("output", 1, LIF(0, 1))], [synapses], "output", input_bits=4)
     with pytest.raises(
         InputError, match="the network's inputs are values of 4 bits: leave the encoder out"
     ):
-        circuit_of(Rate(4), graded)
+        check_encoder(Rate(4), graded)
     with (
         Device(simulated(small_network()), timeout=120) as device,
         pytest.raises(InputError, match="no encoder"),

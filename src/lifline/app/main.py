@@ -66,8 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         return _refuse(str(MissingExtra(error.name or str(error), "all")))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{where}{error.strerror or error}")
+        return _refuse(f"{_place(error)}{error.strerror or error}")
     except UnicodeEncodeError as error:
         return _refuse(f"{error.object!a} is not text that can be encoded: use another name")
     except MemoryError:
@@ -80,6 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"a mistake in lifline itself, at {Path(place.filename).name}:{place.lineno}: "
             f"{type(error).__name__}: {error}; LIFLINE_TRACEBACK=1 shows where"
         )
+
+
+def _place(error: OSError) -> str:
+    """What could not be read or written: a file, or standard output, to which click itself writes help."""
+    if error.filename:
+        return f"{error.filename}: "
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if Path(last.filename).parent.name == "click":
+        output.silence()
+        return "standard output cannot be written: "
+    return ""
 
 
 class _Ended(BaseException):

@@ -20,7 +20,7 @@ from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Adaptation, Reset
 from lifline.synapses import Convolution, Dense, Sparse, Synapses
 
-from .floats import FloatNetwork, FloatPopulation, FloatProjection
+from .floats import FloatNetwork, FloatNeuron, FloatPopulation, FloatProjection
 from .maps import ConversionError
 from .scales import MAX_STATE_BITS, SNAP, Choices, Reach, drive_of, scale_of, stored_weights, targets_of
 
@@ -165,13 +165,28 @@ def _neuron(
         threshold=threshold,
         reset=neuron.reset,
         reset_delay=neuron.reset_delay,
-        bias=np.rint(neuron.bias * scale).astype(np.int64),
+        bias=_bias(neuron, incoming, scale),
         membrane_bits=membrane_bits,
         alpha=None if neuron.alpha is None else fraction(neuron.alpha),
         current_bits=current_bits or 16,
         adaptation=adaptation,
     )
     return lif, (membrane_bits, current_bits)
+
+
+def _bias(neuron: FloatNeuron, incoming: list[FloatProjection], scale: np.ndarray) -> np.ndarray:
+    """The bias, and what makes up for the floors after decays, which take half a unit off each, on average.
+
+    Where every number is whole as it is, nothing is made up for.
+    """
+    exact = neuron.bias * scale
+    weights = [stored_weights(p) * targets_of(p, scale) for p in incoming]
+    if all((np.rint(v) == v).all() for v in (exact, neuron.threshold * scale, *weights)):
+        return np.rint(exact).astype(np.int64)
+    lost = (1 - np.gcd(fraction(neuron.beta), 256) / 256) / 2
+    if neuron.alpha is not None:
+        lost = lost * (1 - neuron.alpha) + (1 - np.gcd(fraction(neuron.alpha), 256) / 256) / 2
+    return np.rint(exact + lost).astype(np.int64)
 
 
 def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:

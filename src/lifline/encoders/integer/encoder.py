@@ -55,6 +55,17 @@ class Encoder(Family):
         settings = ",".join(f"{name}={short(getattr(self, name))}" for name in self.fields())
         return f"{type(self).__name__.lower()}:{settings}".encode("ascii", "replace").decode()
 
+    def check_channels(self, channels: int) -> None:
+        """Refuse a number of channels that the fields do not fit.
+
+        Raises
+        ------
+        InputError
+        """
+        for name, field, _ in self.arrays():
+            if field.per == "channel":
+                self.per_channel(name, channels)
+
     def encode(self, values: np.ndarray) -> np.ndarray:
         """The spikes of raw values.
 

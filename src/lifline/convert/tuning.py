@@ -65,7 +65,9 @@ def finetune(
         return float((recording.classes == calibration.labels).mean())
 
     model = SpikingNetwork.from_network(network)
+    readout = network[network.output].neuron.readout
     settings = Settings(
+        loss="membrane" if readout else "spike_count",
         epochs=epochs,
         batch=min(64, len(calibration.spikes)),
         learning_rate=learning_rate,

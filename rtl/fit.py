@@ -7,7 +7,8 @@ built; all else is logic, and must be the same.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,10 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
     for name, built in channel.rows.contents.items():
         content = contents[name]
         if content.entries == 1 < built.entries:  # one number for all lanes
-            one = content.values
             content = dataclasses.replace(
                 content,
                 entries=built.entries,
-                values=lambda one=one, n=built.entries: one().repeat(n, 1),
+                values=functools.partial(_repeated, content.values, built.entries),
             )
         if (content.depth, content.entries, content.bits) != (built.depth, built.entries, built.bits):
             raise InputError(
@@ -212,3 +212,8 @@ def _list(names: Iterable[str]) -> str:
 
 def _sources(projections: Mapping[str, list[Projection]]) -> str:
     return _list(source for source, several in projections.items() for _ in several)
+
+
+def _repeated(values: Callable[[], np.ndarray], entries: int) -> np.ndarray:
+    """The one number of each word, so many times."""
+    return values().repeat(entries, axis=1)

@@ -81,7 +81,7 @@ class Device:
         try:
             self._host = Host(line, timeout)
             self.identity = self.identify()
-            self._host.room = self.identity.buffer - len(self.identity.bytes) - 3
+            self._host.room = self.identity.buffer - len(self.identity.data) - 3
             if network is not None:
                 (self._check_shape if load else self._check)(network)
         except BaseException:

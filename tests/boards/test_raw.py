@@ -99,8 +99,8 @@ def test_the_identity_tells_the_encoder() -> None:
     identity = Identity(bytes(16), 12, 1, 5, 2, 512, 12_000, False, ((7, 2), (5, 2)), "test")
     for encoder in (Rate(4), SendOnDelta(np.array([3, 9]))):
         told = Identity(**{**identity.__dict__, "encoder": encoder.text})
-        assert Identity.of(told.bytes) == told
-    assert Identity.of(identity.bytes).encoder == ""
+        assert Identity.of(told.data) == told
+    assert Identity.of(identity.data).encoder == ""
 
 
 def test_refused() -> None:

@@ -111,6 +111,9 @@ class Sampler(wiring.Component):
         for name, part in parts.items():
             m.submodules[name] = ResetInserter(self.restart)(part)
 
+        # The block RAM's clock-to-out is long, so its output goes straight into a register.
+        event = Signal(self.events.payload.shape(), reset_less=True)
+        held = Signal()  # there is one in it
         full = Signal()  # the queue was
         stalled = Signal()
         entered = Signal()
@@ -122,9 +125,9 @@ class Sampler(wiring.Component):
             queue.w_data.eq(decoder.o.payload),
             queue.w_en.eq(decoder.o.valid),
             decoder.o.ready.eq(queue.w_rdy),
-            self.events.payload.eq(queue.r_data),
-            self.events.valid.eq(queue.r_rdy & (self.ended | full)),
-            queue.r_en.eq(self.events.valid & self.events.ready),
+            self.events.payload.eq(event),
+            self.events.valid.eq(held & (self.ended | full)),
+            queue.r_en.eq(queue.r_rdy & (~held | entered)),
             out.w_data.eq(
                 Cat(spike.address, Const(0, len(out.w_data) - 1 - len(spike.address)), spike.marker)
             ),
@@ -145,12 +148,14 @@ class Sampler(wiring.Component):
                 Cat(decoder.address_fault, decoder.ticks_fault, 0, stalled | counter.overflow)
             ),
         ]
+        with m.If(~held | entered):
+            m.d.sync += [held.eq(queue.r_rdy), event.eq(queue.r_data)]
         with m.If(~queue.w_rdy):
             m.d.sync += full.eq(1)
         # The core waits: for an event that is still to come, or for room in the answer.
-        waits = self.events.ready & ~queue.r_rdy & ~(self.ended & (queue.level == 0))
+        waits = self.events.ready & ~held & ~(self.ended & (queue.level == 0))
         with m.If((waits & counter.cycles.any()) | (self.spikes.valid & ~self.spikes.ready)):
             m.d.sync += stalled.eq(1)
         with m.If(self.restart):
-            m.d.sync += [full.eq(0), stalled.eq(0)]
+            m.d.sync += [full.eq(0), stalled.eq(0), held.eq(0)]
         return m

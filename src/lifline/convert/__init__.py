@@ -20,7 +20,6 @@ from lifline.errors import MissingExtra
 
 if TYPE_CHECKING:
     from .conversion import Conversion, convert
-    from .finetune import finetune
     from .maps import ConversionError
     from .nir_reader import from_nir
     from .nir_writer import to_nir
@@ -28,13 +27,14 @@ if TYPE_CHECKING:
     from .report import Report
     from .snntorch_reader import from_snntorch
     from .snntorch_writer import to_snntorch
+    from .tuning import finetune
 
 _MODULES = {
     "Conversion": "conversion",
     "ConversionError": "maps",
     "Report": "report",
     "convert": "conversion",
-    "finetune": "finetune",
+    "finetune": "tuning",
     "from_nir": "nir_reader",
     "from_norse": "norse_reader",
     "from_snntorch": "snntorch_reader",

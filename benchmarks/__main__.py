@@ -13,8 +13,9 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "training", "delays", "quantisation", "spiker", "growth", "mnist", "simulation", "encoders", "boards",
-    "clock", "resources", "area",
+    "inference", "convolution", "training", "convert", "delays", "quantisation", "spiker", "growth",
+    "convolution_cycles", "mnist", "unsupervised", "simulation", "encoders", "link", "boards", "clock", "resources",
+    "area",
 )  # fmt: skip
 
 

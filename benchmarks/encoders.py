@@ -14,7 +14,7 @@ from lifline.encoders import Encoder, Latency, Rate, SendOnDelta, Threshold
 from lifline.errors import LiflineError
 from lifline.rtl import memory
 from lifline.rtl.encoders import EncoderCircuit, make
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 from lifline.rtl.verilog import verilog_text
 from lifline.sim.tools import find_verilator
 

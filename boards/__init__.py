@@ -4,6 +4,7 @@ from .board import BOARDS, Board, find_board
 from .device import BoardRecording, Device, connect
 from .flow import build
 from .line import BoardError, Faults
+from .patching import patch
 
 __all__ = [
     "BOARDS",
@@ -15,4 +16,5 @@ __all__ = [
     "build",
     "connect",
     "find_board",
+    "patch",
 ]

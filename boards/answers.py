@@ -4,10 +4,10 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifline.rtl.plan import address_bits
+from lifline.rtl.layout import address_bits
 
 from .framing import FRAME
-from .protocol import BOARD_HEADER, CYCLE_BYTES, Kind, event_bytes
+from .protocol import BOARD_HEADER, CYCLE_BYTES, KIND_BITS, QUESTIONS, Kind, event_bytes
 
 #: Most events of a SPIKES.
 _CHUNK = 64
@@ -24,11 +24,13 @@ class Answers(wiring.Component):
         Of a neuron's score.
     depth : int
         Events that wait to be told: at half of them they are.
+    loads : bool
+        Whether there is WORDS.
 
     Members
     -------
     o : Out(stream of FRAME)
-    session, expected, taken : In(8)
+    session, expected, taken, asked : In
         What every frame tells.
     ack, nak : In(1)
         For one cycle: tell it, and that a frame was dropped.
@@ -52,21 +54,25 @@ class Answers(wiring.Component):
         What the board is.
     tell : Out(1)
         It is wanted.
+    words : In(stream of FRAME)
+        With `loads`: what was read of a memory.
     """
 
-    def __init__(self, *, outputs: int, score, depth: int) -> None:
+    def __init__(self, *, outputs: int, score, depth: int, loads: bool = False) -> None:
         self.outputs = outputs
         self.depth = depth
+        self.loads = bool(loads)
         super().__init__(
             {
                 "o": Out(stream.Signature(FRAME)),
                 "session": In(8),
                 "expected": In(8),
                 "taken": In(8),
+                "asked": In(range(QUESTIONS)),
                 "ack": In(1),
                 "nak": In(1),
                 "ask": In(1),
-                "kind": In(Kind),
+                "kind": In(KIND_BITS),
                 "answered": Out(1),
                 "status": In(8),
                 "cycles": In(8 * CYCLE_BYTES),
@@ -81,11 +87,12 @@ class Answers(wiring.Component):
                 "identity": In(stream.Signature(FRAME)),
                 "tell": Out(1),
             }
+            | ({"words": In(stream.Signature(FRAME))} if loads else {})
         )
 
     def elaborate(self, platform):
         m = Module()
-        kind = Signal(Kind)  # of this frame
+        kind = Signal(KIND_BITS)  # of this frame
         own = Signal()  # it answers no command
         ack = Signal()
         nak = Signal()
@@ -95,7 +102,7 @@ class Answers(wiring.Component):
         last = Signal()
 
         fields = [
-            self.session, self.expected, self.taken, kind,
+            self.session, self.expected, self.taken, Cat(kind, self.asked),
             self.status, chunks, *_bytes(self.cycles), *_bytes(self.winner, 2), *_bytes(self.counters),
         ]  # fmt: skip
         result, winner = BOARD_HEADER, BOARD_HEADER + 2 + CYCLE_BYTES
@@ -134,29 +141,35 @@ class Answers(wiring.Component):
                 m.d.comb += self.o.valid.eq(1)
                 with m.Switch(index):
                     with m.Case(result - 1):
-                        m.d.comb += last.eq((kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED))
+                        m.d.comb += last.eq(
+                            (kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED)
+                        )
                     with m.Case(winner + 1, end - 1):
                         m.d.comb += last.eq(1)
                 with m.If(sent):
                     m.d.sync += index.eq(index + 1)
                     with m.If(last):
                         m.next = "idle"
-                    with m.Elif(index == result - 1):
-                        with m.Switch(kind):
-                            with m.Case(Kind.SPIKES):
-                                m.d.sync += [index.eq(result + 1), many.eq(0)]
-                                m.next = "chunk"
-                            with m.Case(Kind.IDENTITY):
-                                m.next = "identity"
-                            with m.Case(Kind.COUNTERS):
-                                m.d.sync += index.eq(counters)
+                    with m.Elif(index == result - 1), m.Switch(kind):
+                        with m.Case(Kind.SPIKES):
+                            m.d.sync += [index.eq(result + 1), many.eq(0)]
+                            m.next = "chunk"
+                        with m.Case(Kind.IDENTITY):
+                            m.next = "identity"
+                        with m.Case(Kind.COUNTERS):
+                            m.d.sync += index.eq(counters)
+                        if self.loads:
+                            with m.Case(Kind.WORDS):
+                                m.next = "words"
                     with m.Elif(index == winner - 1):
                         m.next = "scores"
             with m.State("scores"):
                 m.d.comb += [
                     self.o.valid.eq(self.scores & ~self.scored),
                     self.o.payload.byte.eq(Array(score_bytes)[place]),
-                    self.step.eq(~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))),
+                    self.step.eq(
+                        ~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))
+                    ),
                 ]
                 with m.If(sent):
                     m.d.sync += place.eq(Mux(self.step, 0, place + 1))
@@ -182,16 +195,20 @@ class Answers(wiring.Component):
                     m.d.sync += many.eq(many + 1)
                     with m.If(last):
                         m.next = "idle"
-            with m.State("identity"):
-                m.d.comb += [
-                    self.tell.eq(1),
-                    self.o.valid.eq(self.identity.valid),
-                    self.o.payload.byte.eq(self.identity.payload.byte),
-                    last.eq(self.identity.payload.last),
-                    self.identity.ready.eq(self.o.ready),
-                ]
-                with m.If(sent & last):
-                    m.next = "idle"
+            sources = {"identity": self.identity}
+            if self.loads:
+                sources["words"] = self.words
+            for state, source in sources.items():
+                with m.State(state):
+                    m.d.comb += [
+                        self.tell.eq(state == "identity"),
+                        self.o.valid.eq(source.valid),
+                        self.o.payload.byte.eq(source.payload.byte),
+                        last.eq(source.payload.last),
+                        source.ready.eq(self.o.ready),
+                    ]
+                    with m.If(sent & last):
+                        m.next = "idle"
         with m.If(self.ack):
             m.d.sync += ack.eq(1)
         with m.If(self.nak):

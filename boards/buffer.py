@@ -98,7 +98,12 @@ class FrameBuffer(wiring.Component):
             write.en.eq(self.keep | (self.i.valid & ~full)),
         ]
         with m.If(self.keep):
-            m.d.sync += [start.eq(head), head.eq(after(head)), length.eq(0), full.eq(after(head) == tail)]
+            m.d.sync += [
+                start.eq(head),
+                head.eq(after(head)),
+                length.eq(0),
+                full.eq(after(head) == tail),
+            ]
         with m.Elif(self.drop):
             m.d.sync += [head.eq(after(start)), length.eq(0), full.eq(after(start) == tail)]
         with m.Elif(self.i.valid & ~full):
@@ -158,13 +163,15 @@ class FrameBuffer(wiring.Component):
             with m.State("told"):
                 m.next = "tell"
             with m.State("tell"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.last.eq(index == len(self.identity) - 1)]
+                m.d.comb += [
+                    self.o.valid.eq(1),
+                    self.o.payload.last.eq(index == len(self.identity) - 1),
+                ]
                 with m.If(self.o.ready):
                     m.d.sync += index.eq(index + 1)
                     m.next = "told"
                     with m.If(self.o.payload.last):
                         m.next = "rest"
-            with m.State("rest"):
-                with m.If(~self.tell):
-                    m.next = "idle"
+            with m.State("rest"), m.If(~self.tell):
+                m.next = "idle"
         return m

@@ -11,12 +11,13 @@ no address is needed::
 
 import operator
 
-from amaranth.hdl import Module, Shape, Signal, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline.rtl.events import trace_layout
-from lifline.rtl.plan import ArrayPlan, address_bits
+from lifline.rtl.layout import address_bits
+from lifline.rtl.plan import ArrayPlan
 
 from .protocol import MAX_TICKS, score_range
 
@@ -74,11 +75,13 @@ class Classifier(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lanes, groups, size = self.array.lanes, self.array.groups, self.array.population.size
+        layout = self.array.layout
         sum_membranes = self.array.population.neuron.readout
 
         trace = self.trace.payload
         ring = [Signal(self.shape, name=f"score{i}") for i in range(groups * lanes)]
         index = Signal(range(size + 1))  # of the neuron whose score is first in the ring
+        of_block = Signal(range(layout.block))  # of the same neuron, in its position of a map
         best = Signal(self.shape)
         m.d.comb += [self.score.eq(ring[0]), self.done.eq(index == size)]
 
@@ -92,12 +95,18 @@ class Classifier(wiring.Component):
                 else:
                     m.d.sync += score.eq(ahead)
         with m.Elif(self.step):
-            m.d.sync += [score.eq(ring[(p + 1) % len(ring)]) for p, score in enumerate(ring)]
+            after = [ring[(p + 1) % len(ring)] for p in range(len(ring))]
+            if not layout.linear:  # behind a position of a map are lanes without a neuron
+                last = of_block == layout.block - 1
+                beyond = layout.groups_per_block * lanes - layout.block + 1
+                after = [Mux(last, ring[(p + beyond) % len(ring)], one) for p, one in enumerate(after)]
+                m.d.sync += of_block.eq(Mux(last, 0, of_block + 1))
+            m.d.sync += [score.eq(following) for score, following in zip(ring, after, strict=True)]
             m.d.sync += index.eq(index + 1)
             with m.If((index == 0) | (ring[0] > best)):
                 m.d.sync += [best.eq(ring[0]), self.o.eq(index)]
 
         with m.If(self.clear):
-            m.d.sync += index.eq(0)
+            m.d.sync += [index.eq(0), of_block.eq(0)]
             m.d.sync += [score.eq(0) for score in ring]
         return m

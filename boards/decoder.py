@@ -42,7 +42,7 @@ class SampleDecoder(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8)),
-                "o": Out(stream.Signature(event_layout(inputs))),
+                "o": Out(stream.Signature(event_layout(inputs, input_bits))),
                 "clear": In(1),
                 "between": Out(1),
                 "address_fault": Out(1),
@@ -132,7 +132,7 @@ class SampleDecoder(wiring.Component):
                 with m.Elif(taken):
                     m.next = "bits"
             with m.State("bits"):
-                m.d.comb += self.o.valid.eq(byte[:width].any() & ~beyond)
+                m.d.comb += self.o.valid.eq(byte[: self.input_bits].any() & ~beyond)
                 with m.If(moved | ~self.o.valid):
                     m.d.comb += step.eq(~beyond)
                     m.d.sync += [byte.eq(byte >> width), left.eq(left - 1)]
@@ -200,4 +200,3 @@ class SampleCounter(wiring.Component):
         with m.If(self.left & self.ended & (ticks == 1)):
             m.d.sync += running.eq(0)
         return m
-

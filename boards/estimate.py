@@ -16,10 +16,12 @@ import numpy as np
 
 from lifline import rtl
 from lifline.errors import ToolError
-from lifline.network import Network
+from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron
 from lifline.neurons.izhikevich import QUADRATIC
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
+from lifline.rtl.rows import Rows
+from lifline.rtl.rows.convolution import ConvolutionRows
 
 from .board import Board
 from .families import Area
@@ -27,6 +29,9 @@ from .protocol import LINK_BLOCKS, score_bits
 
 #: `choose_lanes` goes no further: wider arrays take long to place and route, and seldom reach their clock.
 MOST_LANES = 8
+
+#: Look-up tables for a bit of a lane's sum where sums are in two banks: the choice of a bank, and of a sum just made.
+SUM_LUTS = 2.0
 
 #: More than a look-up table of any family can hold.
 _LUT_BITS = 64
@@ -45,6 +50,7 @@ class Logic:
     adders: float = 0.0  #: bits of the adders of all lanes' leak
     multiplier: float = 0.0  #: multipliers
     scores: float = 0.0  #: bits of the classifier's scores, a look-up table each
+    rows: float = 0.0  #: look-up tables of address generators, and of banks of sums
 
     def __add__(self, other: Self) -> Logic:
         names = [field.name for field in dataclasses.fields(self)]
@@ -54,6 +60,7 @@ class Logic:
         """Look-up tables; `dsps`: the multipliers are in DSP blocks."""
         return (
             self.scores
+            + self.rows
             + area.base * self.base
             + area.sums * self.sums
             + area.choices * self.choices
@@ -102,9 +109,35 @@ def array_need(board: Board, array: ArrayPlan) -> Need:
     logic = Logic(
         sums=sums, choices=sums * (array.groups - 1 if array.groups <= REGISTER_GROUPS else 0)
     )
+    logic += _rows(array)
     memories = array.memories(board.family.block_bits)
     blocks = sum(board.family.blocks(memory.kind, memory.width, memory.depth) for memory in memories)
     return Need(logic + lane_logic(array.population.neuron, array), blocks)
+
+
+def _rows(array: ArrayPlan) -> Logic:
+    """What an array takes that has other synapses than dense ones, or graded inputs."""
+    luts = sum(rows_luts(channel.rows) for channel in array.channels if channel.rows is not None)
+    if array.in_order:
+        luts = 0
+    elif array.ring_ticks == 1 and array.groups > 1:
+        luts += SUM_LUTS * array.lanes * array.accumulator_bits
+    return Logic(rows=luts, multiplier=array.lanes if array.value_bits > 1 else 0)
+
+
+@functools.singledispatch
+def rows_luts(rows: Rows) -> float:
+    """Look-up tables of the address generator of a kind of rows."""
+    return 100
+
+
+@rows_luts.register
+def _(rows: ConvolutionRows) -> float:
+    """Counters and addresses of three loops, and the tables of lines and columns."""
+    height, width, _ = rows.synapses.source_shape
+    address = (rows.layout.groups * rows.contents["weights"].depth).bit_length()
+    tables = sum(max(1, size / 16) for size in (height, width)) * address
+    return 100 + 8 * address + tables
 
 
 @functools.singledispatch
@@ -168,7 +201,8 @@ def total(board: Board, need: Need) -> dict[str, int]:
 def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
     """Whether a build's multipliers go into DSP blocks: there are some, and the board has as many."""
     multipliers = sum(
-        lane_logic(array.population.neuron, array).multiplier for array in arrays.values()
+        (lane_logic(array.population.neuron, array) + _rows(array)).multiplier
+        for array in arrays.values()
     )
     return 0 < multipliers <= board.dsps
 
@@ -208,3 +242,30 @@ def choose_lanes(network: Network, board: Board) -> dict[str, int]:
         if lanes == 1:
             raise ToolError(f"{short} (an estimate; give the lanes to try it nevertheless)")
         lanes //= 2
+
+
+def largest_dense(board: Board) -> int:
+    """The largest N such that a dense network of N inputs, N hidden neurons and 10 outputs should fit on a board.
+
+    Weights have 8 bits, all neurons one beta; a lane each.
+    """
+
+    def fits(size: int) -> bool:
+        network = Network(
+            size,
+            [Population("hidden", size, LIF(230, 100)), Population("output", 10, LIF(230, 100))],
+            [
+                Projection("input", "hidden", np.full((size, size), -128)),
+                Projection("hidden", "output", np.full((size, 10), -128)),
+            ],
+            "output",
+        )
+        need = estimate(network, board, 1)
+        need["luts"] = int(need["luts"] / _USABLE)
+        return board.shortage(need) is None
+
+    low, high = 0, 2048
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import lifline
+from lifline.encoders import Encoder
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.files import replaced
 from lifline.network import INPUT, Network
@@ -45,6 +48,8 @@ def build(
     tries: int = 4,
     activity: Mapping[str, Any] | None = None,
     check: Reference | None = None,
+    patchable: bool = False,
+    encoder: Encoder | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
@@ -55,8 +60,9 @@ def build(
     board : str
         A name in :data:`lifline.boards.BOARDS`.
     directory : path
-        Gets ``<board>.bin`` or ``.bit``, ``report.json``, and the logs of yosys and nextpnr; it is made if
-        need be, and left as it was if anything fails.
+        Gets ``<board>.bin``, ``.bit`` or ``.fs``, ``report.json``, the logs of yosys and nextpnr, and what
+        :func:`lifline.boards.patch` needs; for a family without open place and route, a project for the vendor's
+        tools instead.  It is made if need be, and left as it was if anything fails.
     lanes : int or dict, optional
         As for :class:`lifline.rtl.Accelerator`; by default the most, in powers of two, that
         :func:`lifline.boards.estimate.choose_lanes` says will fit.
@@ -72,6 +78,10 @@ def build(
     check : callable, optional
         Such as ``lifline.golden.simulate``: what yosys has made is simulated gate by gate before it is placed,
         and its classes are compared with those of this witness; see :func:`lifline.boards.netlist.check`.
+    patchable : bool
+        Keep every memory that is read from a file in block RAM, small ones, too, so that a patch can change them all.
+    encoder : Encoder, optional
+        The board takes raw values in place of spikes, and has the encoder's circuit in front of the network.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
 
@@ -93,20 +103,23 @@ def build(
     """
     target = Path(directory)
     _check_options(network, target, seed, tries)
+    if encoder is not None:
+        _check_encoder(encoder, network, check is not None)
     seeds = range(seed, seed + tries)
     plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None)
+    plan = dataclasses.replace(plan, patchable=patchable, encoder=encoder)
     with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
         work = Path(temporary)
-        report = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
-        _deliver(work, target, [report["bitstream"], "yosys.log", "nextpnr.log", "report.json"])
+        report, files = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
+        _deliver(work, target, files)
     return report
 
 
 @dataclasses.dataclass(frozen=True)
 class _Tools:
     yosys: Found
-    nextpnr: Found
-    pack: Found
+    nextpnr: Found | None  #: None: there is no open place and route for the family
+    pack: Found | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +134,8 @@ class _Plan:
     tools: _Tools
     simulator: Found | None  #: where the netlist is to be checked
     samples: np.ndarray | None  #: for that
+    patchable: bool = False
+    encoder: Encoder | None = None
 
 
 def _plan(
@@ -146,7 +161,16 @@ def _plan(
     solve_pll(board, clock)
     divisor(clock * 1e6, board.baud)
     check_size(network, board)
-    tools = _Tools(*(find(name) for name in ("yosys", board.family.nextpnr, board.family.pack)))
+    tools = _Tools(
+        find("yosys"),
+        find(board.family.nextpnr) if board.family.nextpnr else None,
+        find(board.family.pack) if board.family.pack else None,
+    )
+    if checks and not board.family.own_models:
+        raise InputError(
+            f"the netlist of {board.name} cannot be checked: there are no simulation models of all its cells; build "
+            "without --check"
+        )
     simulator = find_simulator() if checks else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
     cycles = samples = None
@@ -158,28 +182,75 @@ def _plan(
 
 def _make(
     network: Network, plan: _Plan, work: Path, steps: _Steps, reference: Reference | None
-) -> dict[str, Any]:
-    """Run the tools in a folder; the report, which is written there, too."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Run the tools in a folder; the report, which is written there, too, and the files to deliver, it the last."""
     from .netlist import check
-    from .synthesis import write_design
+    from .patching import FOLDER, keep
+    from .synthesis import PLACED, write_design
 
     tools = plan.tools
     steps.begin("writing the design")
     checked = plan.simulator is not None
-    design = write_design(network, plan.board, plan.lanes, plan.clock_mhz, work, netlist=checked)
+    design = write_design(
+        network,
+        plan.board,
+        plan.lanes,
+        plan.clock_mhz,
+        work,
+        netlist=checked,
+        patchable=plan.patchable,
+        encoder=plan.encoder,
+    )
+    encoded = {} if plan.encoder is None else {"encoder": plan.encoder.text}
     steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
-    design.synthesise(tools.yosys)
-    found = {}
+    timed = _Stopwatch()
+    with timed("yosys"):
+        design.synthesise(tools.yosys)
+    found: dict[str, Any] = {}
     if plan.simulator is not None and reference is not None:
         steps.begin(f"{plan.simulator.name} {plan.simulator.version}: the netlist, gate by gate")
         found["check"] = check(design, tools.yosys, plan.simulator, reference, plan.samples)
-    placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
-    steps.begin(f"{tools.pack.name}: bitstream", tools.pack)
-    report = {**_report(design, placed, plan.cycles, tools, seed), **found}
-    design.pack(tools.pack, report["bitstream"])
+    if tools.nextpnr is None or tools.pack is None:
+        report = {
+            **_report(design, None, plan.cycles, tools, None),
+            **encoded,
+            **found,
+            "seconds": timed.seconds,
+        }
+        files = ["yosys.log", *design.project]
+    else:
+        nextpnr, pack = tools.nextpnr, tools.pack
+        with timed("nextpnr"):
+            placed, seed = _place(design, nextpnr, plan.seeds, steps)
+        steps.begin(f"{pack.name}: bitstream", pack)
+        report = {
+            **_report(design, placed, plan.cycles, tools, seed),
+            **encoded,
+            **found,
+            "seconds": timed.seconds,
+        }
+        files = [report["bitstream"], "yosys.log", "nextpnr.log"]
+        with timed("pack"):
+            design.pack(pack, report["bitstream"])
+        if (work / PLACED).exists():
+            report["patch"] = keep(design, work / FOLDER)
+            files += [str(path.relative_to(work)) for path in (work / FOLDER).iterdir()]
     (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     steps.begin("done")
-    return report
+    return report, [*files, "report.json"]
+
+
+class _Stopwatch:
+    """Seconds of a block's work, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 2)
 
 
 class _Steps:
@@ -217,6 +288,20 @@ def _check_options(network: Network, target: Path, seed: int, tries: int) -> Non
         raise InputError(f"{target}: cannot be written; give a folder for the bitstream")
 
 
+def _check_encoder(encoder: Encoder, network: Network, checked: bool) -> None:
+    """Refuse an encoder that does not fit, before anything is made."""
+    try:
+        from .raw import check_encoder
+    except ModuleNotFoundError as error:
+        raise MissingExtra((error.name or "amaranth").partition(".")[0], "boards") from None
+    check_encoder(encoder, network)
+    if checked:
+        raise InputError(
+            "the netlist of a board with an encoder cannot be checked yet: check it without the encoder, whose "
+            "circuit is checked by  python -m benchmarks encoders"
+        )
+
+
 def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple[dict[str, Any], int]:
     """Place and route with one seed after another until the clock is reached; nextpnr's report, and the seed.
 
@@ -247,20 +332,26 @@ def fmax_mhz(placed: Mapping[str, Any]) -> float:
 
 
 def _report(
-    design: Design, placed: Mapping[str, Any], cycles: float | None, tools: _Tools, seed: int
+    design: Design,
+    placed: Mapping[str, Any] | None,
+    cycles: float | None,
+    tools: _Tools,
+    seed: int | None,
 ) -> dict[str, Any]:
+    """The report of a build; of a project, whose clock and bitstream the vendor's tools make, without `placed`."""
     board, clock = design.board, design.clock_mhz
-    used = {name: entry["used"] for name, entry in placed["utilization"].items()}
+    used = {name: entry["used"] for name, entry in placed["utilization"].items()} if placed else {}
     resources = design.resources(used, design.cells)
     versions = {
         tool.name: f"{tool.version} ({tool.origin})"
         for tool in (tools.yosys, tools.nextpnr, tools.pack)
+        if tool is not None
     }
     return {
         "board": board.name,
         "device": board.device,
         "clock_mhz": clock,
-        "fmax_mhz": round(fmax_mhz(placed), 2),
+        "fmax_mhz": round(fmax_mhz(placed), 2) if placed else None,
         **resources,
         "available": board.totals,
         "utilisation": {
@@ -271,7 +362,7 @@ def _report(
         "cycles_per_sample": cycles,
         "samples_per_second": round(clock * 1e6 / cycles, 1) if cycles else None,
         "baud": board.baud,
-        "bitstream": f"{board.name}{board.family.suffix}",
+        "bitstream": f"{board.name}{board.family.suffix}" if placed else None,
         "tools": {
             **versions,
             "amaranth": importlib.metadata.version("amaranth"),
@@ -297,4 +388,5 @@ def _deliver(work: Path, target: Path, names: Sequence[str]) -> None:
     """Move finished files into `target`, the report last, in place of an earlier build's."""
     with replaced(target, "report.json") as scratch:
         for name in names:
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(work / name, scratch / name)

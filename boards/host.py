@@ -1,12 +1,11 @@
 """The host's end of the line: numbers its frames, keeps to the board's buffer, and repeats what was lost.
 
-The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer tells by
-the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
+The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer
+tells by the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import secrets
 import time
@@ -15,7 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .line import BoardError, Line
-from .protocol import ANSWERS, BOARD_HEADER, OVERHEAD, Command, Deframer, Kind, stuffed
+from .protocol import (
+    ANSWERS,
+    BOARD_HEADER,
+    KIND_BITS,
+    OVERHEAD,
+    QUESTIONS,
+    Command,
+    Deframer,
+    Kind,
+    stuffed,
+)
 
 #: Until a board has said how much it holds.
 FIRST_ROOM = 250
@@ -42,8 +51,10 @@ class Request:
     """What is asked of a board, in one frame or several, and its answer."""
 
     frames: list[tuple[int, bytes]]  #: the command and its bytes, of each
-    kind: Kind  #: of the answer
-    read: Callable[[bytes, bytes], Any]  #: from the answer and the events before it to what is wanted; raises Lost
+    kind: Kind | None  #: of the answer; None: there is none, and it is done when the board is past it
+    read: Callable[
+        [bytes, bytes], Any
+    ]  #: from the answer and the events before it to what is wanted; raises Lost
     key: int = 0
     chunks: list[bytes] = dataclasses.field(default_factory=list)
     broken: bool = False  #: a chunk is missing
@@ -90,6 +101,7 @@ class Host:
         self._session = 0
         self._restarts = 0  # since the last answer
         self._begin()
+        self._stale = False
 
     def ask(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
         """The answers to requests, in any order, as they come; some requests are under way at a time.
@@ -99,34 +111,35 @@ class Host:
         BoardError
             If the board does not answer, or refuses.
         """
+        if self._stale:
+            self._begin()
+        self._stale = True  # unless all is answered: nothing of it shall be taken for a later answer
         source = iter(requests)
         waiting: deque[Request] = deque()
-        try:
-            while True:
-                self._fill(source, waiting)
-                if not self._flight:
-                    return
-                yield from self._receive(waiting)
-        except BoardError:
-            raise
-        except BaseException:  # the caller stops: nothing of this shall be taken for a later answer
-            with contextlib.suppress(BoardError):
-                self._begin()
-            raise
+        while True:
+            self._fill(source, waiting)
+            if not self._flight:
+                self._stale = False
+                return
+            yield from self._receive(waiting)
 
     def _begin(self) -> None:
         """Begin a session: the board forgets what it was doing, and says so."""
         self._session = (self._session + 1 + secrets.randbelow(253)) % 255 + 1  # another than before
         self._window: deque[_Sent] = deque()  # frames that the board has not worked on yet
-        self._flight: deque[Request] = deque()  # requests that are not answered, whose frames are out, in part at least
+        self._flight: deque[Request] = (
+            deque()
+        )  # requests that are out, in part at least, and not answered
         self._base = self._next = 0  # numbers: of the first in the window, of the next frame
         self._resent: int | None = None  # from which number on, and not yet known whether that has come
-        self._questions = 0  # how far the board is, that are not answered
-        self._polled = 0  # the next number at the last of them
+        self._asking = False  # how far the board is, and it has not said so yet,
+        self._asked = 0.0  # when,
+        self._question = 0  # with which number,
+        self._polled = 0  # and the number of the next frame then
+        self._patience = PATIENCE
         self._repeated = -1  # the frame from which on was last sent again,
         self._repeats = 0  # how often in a row
         self._odd = 0  # frames in a row that do not belong to this session, or are behind
-        self._last_poll = 0.0
         self._heard = time.monotonic()
         self.statistics.sessions += 1
         deadline = time.monotonic() + self._timeout
@@ -191,31 +204,30 @@ class Host:
                     return
                 self._odd += 1  # of an earlier session
                 continue
-            try:
-                kind = Kind(body[3])
-            except ValueError:
-                raise BoardError(f"the board sent a frame of kind {body[3]}: its lifline is another") from None
+            asked, kind = body[3] >> KIND_BITS, Kind(body[3] & (1 << KIND_BITS) - 1)
             if kind == Kind.SPIKES:
                 self._keep(taken, body[BOARD_HEADER:])
             answered = kind in ANSWERS
-            request = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
-            if request is not None:
-                yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
-            if kind == Kind.NAK:
-                self._repeat(expected, self._resent)
-            elif kind == Kind.ACK and self._questions:
-                self._questions -= 1
-                if not self._questions:  # all that was sent before the last question has come, or is lost
-                    self._resent = None
-                    if expected != self._polled:
-                        self._repeat(expected, None)
+            done = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
+            for request in done:
+                if request.kind is None and request.last != (taken if answered else None):
+                    yield request, request.read(b"", b"")
+                else:
+                    yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
+            if self._asking and asked == self._question:
+                # All that was sent before the question has come, or is lost.
+                self._asking, self._patience, self._resent = False, PATIENCE, None
+                if 0 < (self._polled - expected) % _NUMBERS <= len(self._window):
+                    self._repeat(expected)
+            elif kind == Kind.NAK and expected != self._resent:
+                self._repeat(expected)
         if self._odd > ATTEMPTS:  # a RESET came late, say
             self._restart(waiting)
         now = time.monotonic()
         if now - self._heard > self._timeout:
             raise BoardError("the board has stopped answering: check that it has power, and run again")
-        if now - max(self._heard, self._last_poll) > PATIENCE:
-            self._questions = 0  # no answer is under way
+        if now - (self._asked if self._asking else max(self._heard, self._asked)) > self._patience:
+            self._patience = min(2 * self._patience, 1.0) if self._asking else PATIENCE
             self._line.write(self._poll())
 
     def _keep(self, taken: int, chunk: bytes) -> None:
@@ -228,19 +240,17 @@ class Host:
         elif chunk[0] != (len(request.chunks) - 1) % _NUMBERS:  # not the last one again
             request.broken = True
 
-    def _advance(self, taken: int, answered: int | None, waiting: deque[Request]) -> Request | None:
-        """The board is past all frames before `taken`; the request that it has now answered, if it is not an old one."""
+    def _advance(self, taken: int, answered: int | None, waiting: deque[Request]) -> list[Request]:
+        """The board is past all frames before `taken`; the requests that are now done, if this is not an old frame."""
         passed = (taken - self._base) % _NUMBERS
         if passed > len(self._window):
             self._odd += 1  # an old frame, that came late
-            return None
+            return []
         self._odd = 0
         for _ in range(passed):
             self._window.popleft()
         self._base = taken
-        if not passed:
-            return None
-        found = None
+        found = []
         lost = []
         while self._flight:
             request = self._flight[0]
@@ -248,8 +258,8 @@ class Host:
             if not whole or (request.last - taken) % _NUMBERS < _MOST:
                 break  # the board is not past it
             self._flight.popleft()
-            if answered is not None and request.last == answered:
-                found = request
+            if request.kind is None or request.last == answered:
+                found.append(request)
             else:
                 lost.append(request)
         for request in reversed(lost):
@@ -260,7 +270,9 @@ class Host:
         self, request: Request, kind: Kind, data: bytes, waiting: deque[Request]
     ) -> Iterator[tuple[Request, Any]]:
         if kind == Kind.REFUSED:
-            raise BoardError(f"the board does not know the command {Command(request.frames[0][0]).name}")
+            raise BoardError(
+                f"the board does not know the command {Command(request.frames[0][0]).name}"
+            )
         try:
             if kind != request.kind or request.broken:
                 raise Lost
@@ -273,7 +285,9 @@ class Host:
     def _again(self, request: Request, waiting: deque[Request]) -> None:
         request.attempts += 1
         if request.attempts > ATTEMPTS:
-            raise BoardError(f"the board's answers are lost {ATTEMPTS} times in a row: check the cable and the baud rate")
+            raise BoardError(
+                f"the board's answers are lost {ATTEMPTS} times in a row: check the cable and the baud rate"
+            )
         self.statistics.asked_again += 1
         waiting.appendleft(request)
 
@@ -291,18 +305,18 @@ class Host:
 
     def _poll(self) -> bytes:
         """The question how far the board is."""
-        self._last_poll, self._polled = time.monotonic(), self._next
-        self._questions += 1
-        return self._frame(0, Command.POLL, b"")
+        self._asking, self._asked, self._polled = True, time.monotonic(), self._next
+        self._question = (self._question + 1) % QUESTIONS
+        return self._frame(self._question, Command.POLL, b"")
 
-    def _repeat(self, expected: int, resent: int | None) -> None:
+    def _repeat(self, expected: int) -> None:
         """Send again from the frame on that the board expects.
 
-        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it is
-        asked how far it is, and until it has said so, complaints of the frame `resent` are none.
+        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it
+        is asked how far it is, and until it has said so, complaints of the same frame are none.
         """
         missing = (expected - self._base) % _NUMBERS
-        if missing >= len(self._window) or expected == resent:
+        if missing >= len(self._window):
             return
         self._repeats = self._repeats + 1 if expected == self._repeated else 0
         self._resent = self._repeated = expected

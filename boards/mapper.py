@@ -17,6 +17,7 @@ import numpy as np
 from lifline import rtl
 from lifline.errors import InputError, ToolError
 from lifline.network import INPUT, Network
+from lifline.rtl.plan import block_of
 
 from .board import Board, find_board, solve_pll
 from .estimate import Need, array_need, check_size, fixed_need, total
@@ -60,11 +61,17 @@ class Design:
 
 
 def assumed_activity(network: Network) -> dict[str, np.ndarray]:
-    """Events in each tick, int64 (ticks,), where nothing better is known."""
-    names = [INPUT, *(population.name for population in network.populations)]
-    return {
-        name: np.full(ASSUMED_TICKS, math.ceil(ASSUMED_FIRING * network.size(name))) for name in names
-    }
+    """Spikes, uint8 (ticks, size), where nothing better is known: as many in each tick, of neurons all over."""
+    activity = {}
+    for name in (INPUT, *(population.name for population in network.populations)):
+        size = network.size(name)
+        count = math.ceil(ASSUMED_FIRING * size)
+        places = np.arange(count) * size // count
+        spikes = np.zeros((ASSUMED_TICKS, size), np.uint8)
+        for tick in range(ASSUMED_TICKS):
+            spikes[tick, (places + tick) % size] = 1
+        activity[name] = spikes
+    return activity
 
 
 def map_lanes(
@@ -180,20 +187,20 @@ def choose(
 def _choices(network: Network, activity: Mapping[str, np.ndarray]) -> Iterator[dict[str, int]]:
     """Lanes to try: all combinations, or, where these are many, the balanced ones.
 
-    A population is busy for its rows, events · groups.  A balanced choice gives each the fewest lanes with
-    which it is busy for no more than some bound; only these can be the cheapest for their throughput.
+    A population is busy for its rows.  A balanced choice gives each the fewest lanes with which it is busy for
+    no more than some bound; only these can be the cheapest for their throughput.
     """
-    options = {p.name: _powers(p.size) for p in network.populations}
+    options = {p.name: _powers(block_of(network, p)) for p in network.populations}
     if math.prod(map(len, options.values())) <= _MOST_CHOICES:
         for lanes in itertools.product(*options.values()):
             yield dict(zip(options, lanes, strict=True))
         return
-    busy = {
-        name: [
-            _rows(network, name, activity) * -(-network.size(name) // lanes) for lanes in options[name]
-        ]
-        for name in options
-    }
+    busy: dict[str, list[float]] = {name: [] for name in options}
+    for index in range(max(map(len, options.values()))):
+        arrays = rtl.plan(network, {name: of[min(index, len(of) - 1)] for name, of in options.items()})
+        for name, of in options.items():
+            if index < len(of):
+                busy[name].append(arrays[name].groups + rtl.mean_rows(arrays[name], activity))
     slowest = max(min(times) for times in busy.values())
     for bound in sorted({time for times in busy.values() for time in times if time >= slowest}):
         yield {
@@ -209,14 +216,3 @@ def _area(design: Design) -> tuple[int, int]:
 def _powers(size: int) -> list[int]:
     """1, 2, 4, … up to `size`, and `size`."""
     return [*(1 << bit for bit in range((size - 1).bit_length())), size]
-
-
-def _rows(network: Network, name: str, activity: Mapping[str, np.ndarray]) -> float:
-    """Mean events that reach a population, and its marker, in a tick."""
-    sources = [projection.source for projection in network.incoming(name)]
-    return 1 + sum(_events(activity[source]) for source in sources)
-
-
-def _events(activity: np.ndarray) -> float:
-    """Mean events in a tick."""
-    return float((activity.sum(axis=-1) if activity.ndim > 1 else activity).mean())

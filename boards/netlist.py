@@ -25,7 +25,19 @@ from lifline.processes import leash
 from lifline.recording import Recording
 
 from .families import Family
-from .protocol import BOARD_HEADER, FLAG, VOID, Command, Deframer, Kind, Part, encode, parts_of, stuffed
+from .protocol import (
+    BOARD_HEADER,
+    FLAG,
+    KIND_BITS,
+    VOID,
+    Command,
+    Deframer,
+    Kind,
+    Part,
+    encode,
+    parts_of,
+    stuffed,
+)
 from .synthesis import NAME, NETLIST, Design
 from .toolchain import Found
 
@@ -247,9 +259,14 @@ def _classes(received: bytes, samples: int) -> list[int]:
     """The classes in what a board has sent; fewer than `samples` where it then stopped or failed."""
     classes: list[int] = []
     for body in Deframer().feed(received):
-        kind = body[BOARD_HEADER - 1] if len(body) >= BOARD_HEADER else None
+        kind = body[BOARD_HEADER - 1] % (1 << KIND_BITS) if len(body) >= BOARD_HEADER else None
         void = kind == Kind.RESULT and body[BOARD_HEADER] & VOID
-        if body[0] != _SESSION or kind not in (Kind.ACK, Kind.RESULT) or void or len(classes) == samples:
+        if (
+            body[0] != _SESSION
+            or kind not in (Kind.ACK, Kind.RESULT)
+            or void
+            or len(classes) == samples
+        ):
             break
         if kind == Kind.RESULT:
             classes.append(int.from_bytes(body[-2:], "little"))

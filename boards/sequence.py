@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .protocol import HOST_HEADER, Command
+from .protocol import HOST_HEADER, QUESTIONS, Command
 
 
 class Sequence(wiring.Component):
@@ -28,6 +28,8 @@ class Sequence(wiring.Component):
         For one cycle: a session has begun; somebody asks; a frame was dropped that should not have come.
     session, expected : Out(8)
         0: no session.  The number of the next frame to be kept.
+    asked : Out(5)
+        The number of the last frame that asked or began a session.
     frames, damaged, dropped : Out(16)
         How many were kept; were not whole; were whole, but of another session, out of order or too many.
     """
@@ -48,6 +50,7 @@ class Sequence(wiring.Component):
                 "bad": Out(1),
                 "session": Out(8),
                 "expected": Out(8),
+                "asked": Out(range(QUESTIONS)),
                 "frames": Out(16),
                 "damaged": Out(16),
                 "dropped": Out(16),
@@ -58,6 +61,7 @@ class Sequence(wiring.Component):
         m = Module()
         index = Signal(range(HOST_HEADER + 1))
         session = Signal(8)  # of this frame
+        number = Signal.like(self.asked)
         in_order = Signal()
         is_poll = Signal()
         is_reset = Signal()
@@ -75,6 +79,7 @@ class Sequence(wiring.Component):
                     m.d.sync += session.eq(self.i.payload)
                 with m.Case(1):
                     m.d.sync += in_order.eq(self.i.payload == self.expected)
+                    m.d.sync += number.eq(self.i.payload)
                 with m.Case(2):
                     m.d.sync += is_poll.eq(self.i.payload == Command.POLL)
                     m.d.sync += is_reset.eq(self.i.payload == Command.RESET)
@@ -86,9 +91,10 @@ class Sequence(wiring.Component):
                 m.d.sync += self.damaged.eq(self.damaged + 1)
             with m.Elif(is_reset):
                 m.d.comb += self.reset.eq(1)
-                m.d.sync += [self.session.eq(session), self.expected.eq(0)]
+                m.d.sync += [self.session.eq(session), self.expected.eq(0), self.asked.eq(number)]
             with m.Elif(is_poll):
                 m.d.comb += self.poll.eq(1)
+                m.d.sync += self.asked.eq(number)
             with m.Elif(wanted):
                 m.d.comb += [self.keep.eq(1), self.drop.eq(0)]
                 m.d.sync += [self.expected.eq(self.expected + 1), self.frames.eq(self.frames + 1)]

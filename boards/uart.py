@@ -1,7 +1,7 @@
 """A UART, 8 data bits, no parity, one stop bit, as two stream components.
 
-A frame on the line, each bit `divisor` clock cycles long, the least significant data bit first; where these are no whole
-number, each edge is rounded to the nearest cycle, so that no error adds up::
+A frame on the line, each bit `divisor` clock cycles long, the least significant data bit first; where these are no
+whole number, each edge is rounded to the nearest cycle, so that no error adds up::
 
     ──┐     ┌────┬────┬─   ─┬────┬──────
       └─────┤ d0 │ d1 │  …  │ d7 │ stop
@@ -55,7 +55,9 @@ def _periods(divisor: float, first: float) -> list[int]:
 def _next_period(remaining: Signal, periods: list[int]):
     """The period after the point at which so many points, itself among them, are still to come."""
     least = min(periods[1:])
-    longer = Const(sum((period > least) << (_FRAME + 1 - k) for k, period in enumerate(periods) if k), _FRAME + 1)
+    longer = Const(
+        sum((period > least) << (_FRAME + 1 - k) for k, period in enumerate(periods) if k), _FRAME + 1
+    )
     return least + longer.bit_select(remaining, 1) if longer.value else Const(least)
 
 

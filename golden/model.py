@@ -14,6 +14,7 @@ from lifline.files import check_spikes
 from lifline.network import INPUT, Network, Population
 from lifline.recording import Recording, States
 
+from . import learning
 from .neurons import float_for, vectorised
 from .product import Spikes
 from .synapses import operators
@@ -22,13 +23,20 @@ from .synapses import operators
 PART = 1 << 23
 
 
-def simulate(network: Network, spikes: np.ndarray) -> Recording:
+def simulate(
+    network: Network, spikes: np.ndarray, learn: bool = False, *, time_first: bool = False
+) -> Recording:
     """Run `network` on input `spikes`, every sample from rest.
 
     Parameters
     ----------
     network : Network
     spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
+    learn : bool
+        Whether its synapses learn, from sample to sample: the recording then has the weights after each,
+        and the network after the last.
+    time_first : bool
+        Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
 
     Returns
     -------
@@ -39,7 +47,9 @@ def simulate(network: Network, spikes: np.ndarray) -> Recording:
     InputError
         If `spikes` has another shape, type or value.
     """
-    return Model(network).simulate(spikes)
+    if learn:
+        return learning.learn(network, spikes, time_first=time_first)
+    return Model(network).simulate(spikes, time_first=time_first)
 
 
 class Model:
@@ -66,10 +76,10 @@ class Model:
             for target in self.dtypes
         }
 
-    def simulate(self, spikes: np.ndarray) -> Recording:
+    def simulate(self, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
         """As the function of this name."""
         network = self.network
-        spikes = check_spikes(spikes, network.inputs, network.input_bits)
+        spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
         batch = spikes if spikes.ndim == 3 else spikes[None]
         samples, ticks, _ = batch.shape
         s = {p.name: np.empty((ticks, samples, p.size), np.uint8) for p in network.populations}

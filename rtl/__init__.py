@@ -7,7 +7,8 @@ from typing import Any
 
 from lifline.errors import MissingExtra
 
-from .plan import ArrayPlan, Memory, lanes_of, memory_bits, plan
+from .fit import check_same_shape
+from .plan import ArrayPlan, Memory, check_size, lanes_of, memory_bits, plan
 
 try:
     import amaranth  # noqa: F401
@@ -20,19 +21,24 @@ except ImportError:
 
 else:
     from .accelerator import Accelerator
-    from .cycles import cycles
+    from .cycles import cycles, mean_rows
     from .events import event_layout, trace_layout
     from .export import export
+    from .kit import Vectors
 
 
 __all__ = [
     "Accelerator",
     "ArrayPlan",
     "Memory",
+    "Vectors",
+    "check_same_shape",
+    "check_size",
     "cycles",
     "event_layout",
     "export",
     "lanes_of",
+    "mean_rows",
     "memory_bits",
     "plan",
     "trace_layout",

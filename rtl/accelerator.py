@@ -7,16 +7,23 @@
                             └────────────────────────────────────────┘
 """
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal, signed
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Cat, Module, ResetInserter, Signal, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.errors import InputError
 from lifline.network import INPUT, Network
 
-from . import memory
+from . import memory, store
 from .array import NeuronArray
 from .events import event_layout, trace_layout
+from .load import Loader, load_layout
+from .memory import Rom
 from .plan import ArrayPlan, Lanes, plan
+from .port import PART_BITS
 from .router import SpikeRouter
 from .synapses import synapse_memory
 
@@ -91,6 +98,13 @@ class Accelerator(wiring.Component):
     block_bits : int, optional
         Bits of the FPGA's block RAMs: synapse memories are then sliced by width, a block each, so that they
         need no multiplexers.
+    load : bool
+        Whether weights, delays and parameters can be written and read back while the design runs.
+    any_weights : bool
+        With `load`: sums are wide enough for any weights of as many bits, instead of those that this network's need.
+    memories : mapping, optional
+        With `load`: bank -> "spram" for those that are in the single-port RAM of an iCE40 UltraPlus, which are empty
+        until they are loaded, or "block"; banks are named as their files, such as ``hidden.0.from_input.weights``.
 
     Members
     -------
@@ -101,9 +115,12 @@ class Accelerator(wiring.Component):
         The output's spikes of a tick in ascending order, then a marker; tick after tick.
     clear : In(1)
         Return to the start of a sample; what is in flight is dropped.  `i` is not ready until that is done.
-    fault : Out(2)
+    fault : Out(2), with `load` Out(3)
         What has been dropped since the last `clear` or reset: bit 0, an address that no input has; bit 1, an
-        event more in a tick than there are inputs.
+        event more in a tick than there are inputs; with `load`, bit 2, a request that cannot be met.
+    load, loaded : streams
+        With `load`, see :class:`lifline.rtl.load.Loader`.  Requests are met while the design runs, at the latest when
+        its outputs have been taken.
     trace_<population> : Out(stream of trace_layout, always ready)
         With `trace`: what each group of neurons did, groups and ticks in order; neuron = group · lanes + lane.
         Lanes beyond the population's size show nothing of use.
@@ -111,7 +128,7 @@ class Accelerator(wiring.Component):
     Raises
     ------
     InputError
-        If `lanes` is not a number of lanes for this network.
+        If `lanes` is not a number of lanes for this network, or `memories` names what is no bank.
 
     Latency and throughput: exactly :func:`lifline.rtl.cycles`.
     """
@@ -122,11 +139,19 @@ class Accelerator(wiring.Component):
         lanes: Lanes = 1,
         trace: bool = False,
         block_bits: int | None = None,
+        load: bool = False,
+        any_weights: bool = False,
+        memories: Mapping[str, str] | None = None,
     ) -> None:
         self.network = network
         self.trace = bool(trace)
         self.block_bits = block_bits
-        self.arrays: dict[str, ArrayPlan] = plan(network, lanes)
+        self.load_port = bool(load)
+        self.any_weights = bool(any_weights)
+        spram = [name for name, backing in (memories or {}).items() if backing == "spram"]
+        self.arrays: dict[str, ArrayPlan] = plan(
+            network, lanes, load=self.load_port, any_weights=self.any_weights, spram=spram
+        )
         self.router = SpikeRouter(network, self.arrays)
         self.synapses = {name: synapse_memory(array, block_bits) for name, array in self.arrays.items()}
         self.neurons = {name: NeuronArray(array) for name, array in self.arrays.items()}
@@ -134,8 +159,20 @@ class Accelerator(wiring.Component):
             "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
             "o": Out(stream.Signature(event_layout(network.size(network.output)))),
             "clear": In(1),
-            "fault": Out(2),
+            "fault": Out(3 if self.load_port else 2),
         }
+        #: All that can be loaded, in the order of their numbers.
+        self.banks: list[Rom] = []
+        if self.load_port:
+            self.banks = [
+                rom
+                for name in self.arrays
+                for rom in (*self.synapses[name].roms, *self.neurons[name].update.roms.values())
+            ]
+            self.loader = Loader(self.banks)
+            members["load"] = In(stream.Signature(load_layout(self.banks)))
+            members["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
+        check_memories(self.banks, memories or {})
         if trace:
             for name, array in self.arrays.items():
                 members[f"trace_{name}"] = Out(stream.Signature(trace_layout(array), always_ready=True))
@@ -145,7 +182,7 @@ class Accelerator(wiring.Component):
         """The files that the Verilog of this design needs beside it: path to text."""
         roms = [rom for block in self.synapses.values() for rom in block.roms]
         roms += [rom for block in self.neurons.values() for rom in block.roms]
-        files = {memory.VERILOG_NAME: memory.verilog()}
+        files = {memory.VERILOG_NAME: memory.verilog() + (store.verilog() if self.load_port else "")}
         for rom in roms:
             files |= rom.files
         return files
@@ -155,11 +192,15 @@ class Accelerator(wiring.Component):
         inside = Module()
         clearing = Signal()  # a register, since it goes a long way: to every other one
         m.d.sync += clearing.eq(self.clear)
+        ports: list[Any] = []  # of the banks
         inside.submodules.gate = gate = InputGate(self.network.inputs, self.network.input_bits)
         inside.submodules.router = self.router
         for name in self.arrays:
             inside.submodules[f"{name}_synapses"] = synapses = self.synapses[name]
             inside.submodules[f"{name}_neurons"] = neurons = self.neurons[name]
+            if self.load_port:
+                ports += [getattr(synapses, f"load_{n}") for n in range(len(synapses.roms))]
+                ports += [getattr(neurons, f"load_{n}") for n in range(len(neurons.update.roms))]
             wiring.connect(inside, getattr(self.router, f"o_{name}"), synapses.i)
             wiring.connect(inside, synapses.o, neurons.i)
             wiring.connect(inside, neurons.o, getattr(self.router, f"i_{name}"))
@@ -177,7 +218,7 @@ class Accelerator(wiring.Component):
             busy.eq(_any(neurons.busy for neurons in self.neurons.values())),
             gate.event.eq(self.i.payload),
             gate.taken.eq(self.i.valid & self.i.ready),
-            self.fault.eq(gate.fault),
+            self.fault[:2].eq(gate.fault),
             i.payload.eq(self.i.payload),
             i.valid.eq(self.i.valid & ~busy & gate.good),
             self.i.ready.eq(i.ready & ~busy & ~self.clear & ~clearing),
@@ -186,7 +227,26 @@ class Accelerator(wiring.Component):
             self.router.o.ready.eq(self.o.ready),
         ]
         m.submodules.core = ResetInserter(clearing)(inside)
+        if self.load_port:  # a sample's end does not end what is being loaded
+            m.submodules.loader = loader = self.loader
+            wiring.connect(m, wiring.flipped(self.load), loader.load)
+            wiring.connect(m, loader.loaded, wiring.flipped(self.loaded))
+            m.d.comb += [loader.clear.eq(clearing), self.fault[2].eq(loader.fault)]
+            for index, port in enumerate(ports):
+                wiring.connect(m, getattr(loader, f"bank_{index}"), port)
         return m
+
+
+def check_memories(banks: list[Rom], memories: Mapping[str, str]) -> None:
+    """Refuse names that are no bank's, and backings that a bank cannot have."""
+    for name, backing in memories.items():
+        there = [bank.name for bank in banks if bank.backing != "registers"]
+        if name not in there:
+            raise InputError(
+                f"memories: '{name}' is no bank that can be loaded; there are {', '.join(there) or 'none'}"
+            )
+        if backing not in ("block", "spram"):
+            raise InputError(f"memories: '{name}' can be in 'block' or 'spram', not {backing!r}")
 
 
 def _any(bits):

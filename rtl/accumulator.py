@@ -21,8 +21,8 @@ from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
 from .events import current_layout, row_layout
-from .memory import Ram, RegisterFile
 from .layout import address_bits
+from .memory import Ram, RegisterFile
 from .plan import REGISTER_GROUPS, ArrayPlan
 
 
@@ -49,7 +49,9 @@ def products(m: Module, array: ArrayPlan, row: Any, weights: Any) -> Any:
     if array.value_bits == 1:
         return weights
     value = delay(m, row.value, 1, "value")
-    return Cat((weights[lane] * value)[: product_shape(array).elem_shape.width] for lane in range(array.lanes))
+    return Cat(
+        (weights[lane] * value)[: product_shape(array).elem_shape.width] for lane in range(array.lanes)
+    )
 
 
 class Accumulator(wiring.Component):
@@ -186,7 +188,7 @@ class Accumulator(wiring.Component):
             words = RegisterFile(width=bits, depth=array.groups)
             m.d.sync += words.address.eq(address)
         else:
-            words = Ram(width=bits, depth=array.groups)
+            words = Ram(width=bits, depth=array.groups, zeros=False)
             m.d.comb += [words.en.eq(1), words.address.eq(address)]
         m.submodules.words = words
         m.d.comb += [

@@ -11,7 +11,7 @@ fewer than `TICKS` ticks are on their way out.  From there on nothing can stall,
 needs no handshake.
 """
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,6 +22,7 @@ from .encoder import SpikeEncoder
 from .events import event_layout, row_layout, trace_layout
 from .memory import Rom
 from .plan import TICKS, ArrayPlan
+from .port import LoadPort
 from .update import NeuronUpdate
 
 
@@ -42,6 +43,8 @@ class NeuronArray(wiring.Component):
         What each group did; a tap that cannot push back, and so changes no timing.
     busy : Out(1)
         Being cleared, after a reset.
+    load_0, load_1, … : In(LoadPort)
+        With ``array.load``, of the update's memories.  A request waits for the end of a sweep, and no other begins.
 
     Latency: the first event or marker of a tick leaves ``latency(array)`` cycles after the tick's marker
     has come in, if the array was idle.  Throughput: one row a cycle; a tick at most every
@@ -59,6 +62,11 @@ class NeuronArray(wiring.Component):
                 "o": Out(stream.Signature(event_layout(array.population.size))),
                 "trace": Out(stream.Signature(trace_layout(array), always_ready=True)),
                 "busy": Out(1),
+            }
+            | {
+                f"load_{n}": In(LoadPort(rom))
+                for n, rom in enumerate(self.update.roms.values())
+                if array.load
             }
         )
 
@@ -101,10 +109,17 @@ class NeuronArray(wiring.Component):
         left = self.o.valid & self.o.ready & self.o.payload.marker
         # A register, since `start` reaches every sum: no sweep is under way, and there is room for its tick.
         may_start = Signal(init=1)
+        held = Const(0)
+        if self.array.load:
+            held = Signal()  # the loader waits for a memory
+            ports = [getattr(self, f"load_{n}") for n in range(len(update.roms))]
+            m.d.comb += held.eq(Cat(port.write | port.read for port in ports).any())
+            for n, port in enumerate(ports):
+                wiring.connect(m, wiring.flipped(port), getattr(update, f"load_{n}"))
         m.d.comb += sums.start.eq(sums.waiting & may_start)
         m.d.sync += [
             on_their_way.eq(on_their_way + sums.start - left),
-            may_start.eq(~sums.start & (pause <= 1) & ((on_their_way != TICKS) | left)),
+            may_start.eq(~sums.start & (pause <= 1) & ((on_their_way != TICKS) | left) & ~held),
         ]
         with m.If(sums.start):
             m.d.sync += pause.eq(self.interval(self.array) - 1)

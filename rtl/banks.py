@@ -68,7 +68,7 @@ class BankedAccumulator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        array, row = self.array, self.i.payload
+        row = self.i.payload
         accept = Signal()
         bank = Signal()  # into which rows go
         m.d.comb += [

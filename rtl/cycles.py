@@ -2,8 +2,8 @@
 
 The gateware decides nothing by arrival, and lets a tick start only where all of it has room.  So a tick is
 described by a few times, each the latest of the times that it waits for, plus a latency: a recurrence in
-max and plus.  Within a tick rows follow each other without gaps, and counting them is enough: of a dense projection each
-event takes as many as there are groups; of others that follows from which neurons fired.
+max and plus.  Within a tick rows follow each other without gaps, and counting them is enough: of a dense projection
+each event takes as many as there are groups; of others that follows from which neurons fired.
 
 For one array, where F is the cycle in which a source sends its tick's first event or marker, n the number
 of its events, r that of their rows, p the stages of the address generators (0 in dense arrays) and b the cycle in
@@ -18,6 +18,7 @@ which the sums take rows again::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ from .synapses import RowMemory
 _NEVER = -(1 << 60)  # the time of what has always been
 
 
-def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
+def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int | np.ndarray:
     """Clock cycles that a sample takes in the gateware when nothing outside stalls.
 
     Counted from the cycle in which the sample's first event (or marker) is accepted to the one in which
@@ -91,6 +92,28 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> Any:
             sources[name].send(np.maximum.reduce([ready, *room]), counts[name][:, t])
     total = sources[network.output].marker[-1] - sources[INPUT].first[0] + 1
     return total if batched else int(total[0])
+
+
+def mean_rows(array: ArrayPlan, activity: Mapping[str, np.ndarray]) -> float:
+    """Rows that an array takes in a tick, on average.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+    activity : mapping of array
+        For each source its spikes, (samples, ticks, size), or its events in each tick, (ticks,).
+    """
+    total = 0.0
+    for channel in array.channels:
+        if channel.rows is not None:
+            events, taken = activity[channel.source], channel.rows.taken
+            if events.ndim == 3:
+                total += float(np.count_nonzero(events, axis=(0, 1)) @ taken) / math.prod(
+                    events.shape[:2]
+                )
+            else:
+                total += float(events.mean() * taken.mean())
+    return total
 
 
 class _Source:
@@ -189,10 +212,8 @@ def _rows(array: ArrayPlan, activity: Mapping[str, np.ndarray], spikes: bool) ->
     return result
 
 
-def _checked(
-    network: Network, activity: Mapping[str, Any]
-) -> tuple[dict[str, np.ndarray], bool, bool]:
-    """Spikes (samples, ticks, size) or their numbers (samples, ticks); whether there was an axis of samples; whether spikes."""
+def _checked(network: Network, activity: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], bool, bool]:
+    """Spikes (samples, ticks, size) or numbers (samples, ticks); if there was an axis of samples; if it is spikes."""
     names = [INPUT, *(population.name for population in network.populations)]
     missing = [name for name in names if name not in activity]
     if missing:

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ from lifline.network import Network
 from lifline.neurons import Neuron
 
 from .accelerator import Accelerator
+from .kit import Names, Vectors, kit_files
+from .load import load_layout
 from .memory import Rom
 from .plan import Lanes, check_size
+from .port import PART_BITS
+from .ports import ports_of, ports_text
 from .verilog import (
     PREFIX,
     memory_files,
@@ -39,7 +44,11 @@ def export(
     trace: bool = False,
     block_bits: int | None = None,
     *,
+    load: bool = False,
+    any_weights: bool = False,
+    memories: Mapping[str, str] | None = None,
     prefix: str = PREFIX,
+    vectors: Vectors | None = None,
 ) -> dict[str, Any]:
     """Write `network` to `directory`: ``*.v``, ``mem/*.mem`` and ``manifest.json``.
 
@@ -51,11 +60,14 @@ def export(
     network : Network
     directory : path
         Made if it does not exist.  What an earlier export wrote there is replaced, other files stay.
-    lanes, trace, block_bits
+    lanes, trace, block_bits, load, any_weights, memories
         As for :class:`lifline.rtl.Accelerator`.
     prefix : str
         What the names of all modules and Verilog files start with, and those of the memory files where it is not
         the usual one: designs with prefixes of their own can be compiled together.
+    vectors : Vectors, optional
+        Samples and what the network answers: with them there are a test bench, a wrapper with AXI4-Stream's
+        names, a list of files, a FuseSoC core file, and ``ports.md``; see :mod:`lifline.rtl.kit`.
 
     Returns
     -------
@@ -68,10 +80,18 @@ def export(
         If the folder cannot be written, `lanes` do not fit the network, or `prefix` cannot start a name.
     """
     check_size(network)
-    accelerator = Accelerator(network, lanes, trace, block_bits)
+    accelerator = Accelerator(network, lanes, trace, block_bits, load, any_weights, memories)
     text = verilog_text(accelerator, prefix)
     files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)
+    sources = sorted(name for name in files if name.endswith(".v"))
+    ports = ports_of(accelerator)
+    if vectors is not None:
+        memory_names = sorted(name for name in files if name.endswith(".mem"))
+        names = Names(prefix, top_name(prefix), sources, memory_names)
+        files |= kit_files(accelerator, vectors, ports, names)
+        files["ports.md"] = ports_text(top_name(prefix), ports)
     manifest = _manifest(accelerator, files, prefix=prefix, yosys=yosys_version(text))
+    manifest |= {"sources": sources, "ports": ports}
     files["manifest.json"] = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     _write(Path(directory), files)
     return manifest
@@ -81,17 +101,23 @@ def _manifest(
     accelerator: Accelerator, files: dict[str, str], *, prefix: str, yosys: str
 ) -> dict[str, Any]:
     network = accelerator.network
+    banks = [bank for name in accelerator.arrays for bank in _banks(accelerator, name, prefix)]
+    if accelerator.load_port:  # in the order of their numbers, what cannot be loaded behind
+        banks.sort(key=lambda bank: not bank["loadable"])
     return {
+        **_load(accelerator),
         "lifline": __version__,
         "tools": {"amaranth": amaranth_version, "yosys": yosys},
         "top": top_name(prefix),
+        "clock": {"port": "clk", "edge": "rising"},
+        "reset": {"port": "rst", "active": "high", "synchronous": True},
+        "lane_order": "lane 0 in the lowest bits",
         "name": network.name,
         "inputs": network.inputs,
         "input_bits": network.input_bits,
         "output": network.output,
         "trace": accelerator.trace,
         "block_bits": accelerator.block_bits,
-        "sources": sorted(name for name in files if name.endswith(".v")),
         "populations": [
             {
                 "name": name,
@@ -119,10 +145,26 @@ def _manifest(
             }
             for name, array in accelerator.arrays.items()
         ],
-        "banks": [bank for name in accelerator.arrays for bank in _banks(accelerator, name, prefix)],
+        "banks": banks,
         "sha256": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
         },
+    }
+
+
+def _load(accelerator: Accelerator) -> dict[str, Any]:
+    """What the manifest says of the load port: the fields of a request, from the lowest bit up."""
+    if not accelerator.load_port:
+        return {}
+    fields = load_layout(accelerator.banks)
+    return {
+        "load": {
+            "any_weights": accelerator.any_weights,
+            "part_bits": PART_BITS,
+            "fields": [
+                {"name": name, "low": field.offset, "bits": field.width} for name, field in fields
+            ],
+        }
     }
 
 
@@ -131,7 +173,9 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
     array = accelerator.arrays[name]
 
     def bank(rom: Rom, lanes: int = array.lanes, **content: Any) -> dict[str, Any]:
+        more = {"loadable": loadable and content["word"] != "entry", "backing": rom.backing}
         return {
+            **(more if loadable else {}),
             "files": [
                 memory_path(path, prefix) for path in rom.files
             ],  # a slice each, the lowest bits first
@@ -144,6 +188,7 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
             **content,
         }
 
+    loadable = accelerator.load_port
     banks = []
     for synapses in accelerator.synapses[name].banks:
         channel = array.channels[synapses.channel]
@@ -160,7 +205,16 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
         )
     update = accelerator.neurons[name].update
     for field, rom in update.roms.items():
-        banks.append(bank(rom, content=field, signed=array.stored[field].signed, word="group"))
+        one = field in array.shared  # one number for all neurons
+        banks.append(
+            bank(
+                rom,
+                1 if one else array.lanes,
+                content=field,
+                signed=array.stored[field].signed,
+                word="population" if one else "group",
+            )
+        )
     for field, rom in update.tables.items():  # every lane reads the same file
         banks.append(bank(rom, 1, content=field, signed=True, word="entry"))
     return banks
@@ -182,7 +236,8 @@ def _exported(directory: Path) -> set[str]:
     for manifest in ("manifest.json", put_aside("manifest.json")):
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             names |= set(json.loads((directory / manifest).read_text())["sha256"])
-    files = [*directory.glob("*.v"), *directory.glob("mem/*.mem")]
+    kinds = ("*.v", "*.f", "*.core", "ports.md", "mem/*.mem", "vectors/*.mem")
+    files = [file for kind in kinds for file in directory.glob(kind)]
     return names & {path.relative_to(directory).as_posix() for path in files}
 
 

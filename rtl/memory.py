@@ -6,7 +6,8 @@ Under Amaranth's own simulator (platform ``None``) it is an :class:`amaranth.lib
 """
 
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from amaranth.hdl import Cat, ClockSignal, Instance, Module
@@ -20,9 +21,14 @@ from .plan import Memory
 VERILOG_NAME = "lifline_memory.v"
 
 
+def text_of(name: str) -> str:
+    """The text of a Verilog file beside this one."""
+    return importlib.resources.files(__package__).joinpath(name).read_text()
+
+
 def verilog() -> str:
     """The text of ``lifline_memory.v``."""
-    return importlib.resources.files(__package__).joinpath(VERILOG_NAME).read_text()
+    return text_of(VERILOG_NAME)
 
 
 class Rom(wiring.Component):
@@ -48,28 +54,43 @@ class Rom(wiring.Component):
         The word, one cycle later; it stays until the next read.
     """
 
+    #: How it is kept; one of :mod:`lifline.rtl.store` can be written.
+    backing = "rom"
+
+    # Whoever only asks what a memory holds makes no gateware of it, and is not to be warned of that.
+    _MustUse__silence = True
+
     def __init__(
-        self, *, name: str, width: int, words: Sequence[int], block_bits: int | None = None
+        self,
+        *,
+        name: str,
+        width: int,
+        words: Sequence[int],
+        block_bits: int | None = None,
+        more: Mapping[str, wiring.Member] | None = None,
     ) -> None:
         self.name = name
         self.width = width
         self.words = [int(word) for word in words]
         #: From the lowest bits up; empty where the memory is whole.
-        self.slices: list[Rom] = []
+        self.slices: list[Self] = []
         parts = Memory("rom", name, width, len(self.words)).sliced(block_bits)
         if len(parts) > 1:
             low = 0
             for part in parts:
                 mask = (1 << part.width) - 1
                 words = [word >> low & mask for word in self.words]
-                self.slices.append(Rom(name=part.name, width=part.width, words=words))
+                self.slices.append(type(self)(name=part.name, width=part.width, words=words))
                 low += part.width
         super().__init__(
             {"en": In(1), "address": In(address_bits(len(self.words))), "data": Out(width)}
+            | dict(more or {})
         )
 
     @classmethod
-    def of_rows(cls, name: str, rows: np.ndarray, bits: int, block_bits: int | None = None) -> "Rom":
+    def of_rows(
+        cls, name: str, rows: np.ndarray, bits: int, block_bits: int | None = None, **options: Any
+    ) -> Self:
         """A memory of `rows` (depth, lanes), two's complement of `bits`, lane 0 in the lowest bits."""
         depth, lanes = rows.shape
         ones = (rows[..., None] >> np.arange(bits)) & 1
@@ -77,7 +98,7 @@ class Rom(wiring.Component):
             ones.reshape(depth, lanes * bits).astype(np.uint8), axis=1, bitorder="little"
         )
         words = [int.from_bytes(row.tobytes(), "little") for row in packed]
-        return cls(name=name, width=lanes * bits, words=words, block_bits=block_bits)
+        return cls(name=name, width=lanes * bits, words=words, block_bits=block_bits, **options)
 
     @property
     def path(self) -> str:
@@ -124,12 +145,14 @@ class Rom(wiring.Component):
 
 
 class Ram(wiring.Component):
-    """A memory with one read and one write port, zeros at first; a read sees the writes of earlier cycles.
+    """A memory with one read and one write port; a read sees the writes of earlier cycles.
 
     Parameters
     ----------
     width, depth : int
         Bits of a word, number of words.
+    zeros : bool
+        Whether it starts as zeros; else as anything, for a memory that is read only where it has been written.
 
     Members
     -------
@@ -141,7 +164,8 @@ class Ram(wiring.Component):
         Write a word.
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, zeros: bool = True) -> None:
+        self.zeros = zeros
         self.width = width
         self.depth = depth
         super().__init__(
@@ -174,6 +198,7 @@ class Ram(wiring.Component):
                 p_WIDTH=self.width,
                 p_DEPTH=self.depth,
                 p_ADDRESS=address_bits(self.depth),
+                **({} if self.zeros else {"p_ZEROS": 0}),
                 i_clk=ClockSignal(),
                 i_en=self.en,
                 i_address=self.address,

@@ -21,6 +21,14 @@ class Parameter:
     values: np.ndarray  #: int64 (size,)
     bits: int
     signed: bool
+    #: Worth a register where all neurons share it and it can be loaded: a summand, in all its range.
+    loadable: bool = False
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The numbers that so many bits hold."""
+        half = 1 << (self.bits - 1)
+        return (-half, half - 1) if self.signed else (0, 2 * half - 1)
 
     @property
     def uniform(self) -> bool:
@@ -59,9 +67,11 @@ def parameters_of(neuron: Neuron) -> dict[str, Parameter]:
         owner = functools.reduce(getattr, name.split(".")[:-1], neuron)
         low, high = bound(field.low, owner), bound(field.high, owner)
         signed = low < 0
-        if _bits(low, high, signed) > widest:
+        whole = _bits(low, high, signed) <= widest
+        if not whole:
             low, high = int(values.min()), int(values.max())
-        result[name] = Parameter(values, _bits(low, high, signed), signed)
+        loadable = whole and not field.unit  # in 1/256 and the like, it is a factor
+        result[name] = Parameter(values, _bits(low, high, signed), signed, loadable)
     return result
 
 

@@ -51,7 +51,9 @@ class SpikeMerge(wiring.Component):
         self.array = array
         super().__init__(
             {
-                f"i_{index}": In(stream.Signature(event_layout(channel.source_size, channel.value_bits)))
+                f"i_{index}": In(
+                    stream.Signature(event_layout(channel.source_size, channel.value_bits))
+                )
                 for index, channel in enumerate(array.channels)
             }
             | {"o": Out(stream.Signature(merged_layout(array)))}
@@ -114,10 +116,7 @@ class SpikeRouter(wiring.Component):
         self.arrays = arrays
         self.sources = [INPUT, *arrays]
         super().__init__(
-            {
-                f"i_{source}": In(stream.Signature(self._layout(source)))
-                for source in self.sources
-            }
+            {f"i_{source}": In(stream.Signature(self._layout(source))) for source in self.sources}
             | {
                 f"taken_{name}": In(len(array.channels))
                 for name, array in arrays.items()

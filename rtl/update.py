@@ -20,12 +20,14 @@ from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
 from .events import current_layout, trace_layout
+from .layout import address_bits
 from .memory import Ram, RegisterFile, Rom
 from .neurons import Lane, lane
 from .neurons.lane import member_name
 from .parameters import Parameter
-from .layout import address_bits
 from .plan import REGISTER_GROUPS, ArrayPlan
+from .port import LoadPort, share
+from .store import bank
 
 
 class NeuronUpdate(wiring.Component):
@@ -43,6 +45,8 @@ class NeuronUpdate(wiring.Component):
         Groups in order; the first one again after `interval(array)` cycles or more.
     o : Out(stream of trace_layout(array), always ready)
         The same groups, `latency(array)` cycles later.
+    load_0, load_1, … : In(LoadPort)
+        With ``array.load``, of each of `roms`.  A request waits until no group is `coming`.
 
     Latency: the lane's, and one cycle for the output's register.  Throughput: a group a cycle.
     """
@@ -51,11 +55,8 @@ class NeuronUpdate(wiring.Component):
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
-        #: With a word a group, by name.
-        self.roms: dict[str, Rom] = {}
-        for name, parameter in array.stored.items():
-            rows = array.by_group(parameter.values)
-            self.roms[name] = Rom.of_rows(f"{array.population.name}.{name}", rows, parameter.bits)
+        #: With a word a group, or one for all, by name.
+        self.roms = stored_banks(array)
         circuit = lane(array.population.neuron)
         self.lanes: list[Lane] = [
             circuit(array, self._constants(index)) for index in range(array.lanes)
@@ -66,6 +67,7 @@ class NeuronUpdate(wiring.Component):
                 "i": In(stream.Signature(current_layout(array), always_ready=True)),
                 "o": Out(stream.Signature(trace_layout(array), always_ready=True)),
             }
+            | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms.values()) if array.load}
         )
 
     @staticmethod
@@ -99,10 +101,21 @@ class NeuronUpdate(wiring.Component):
         with m.If(coming_valid & (coming_group == last_group)):
             m.d.sync += started.eq(1)
         words = {}
-        for name, rom in self.roms.items():
+        for index, (name, rom) in enumerate(self.roms.items()):
             m.submodules[member_name(name)] = rom
-            m.d.comb += [rom.en.eq(1), rom.address.eq(self.coming.payload)]
-            words[name] = delay(m, rom.data, 1, f"{member_name(name)}_word")
+            address, free = self.coming.payload, ~self.coming.valid
+            if rom.backing == "registers":
+                address, free = coming_group, ~coming_valid
+            if len(rom.words) == 1:
+                address, free = Const(0), Const(1)
+            if array.load:
+                port = getattr(self, f"load_{index}")
+                share(m, rom, port, member_name(name), address=address, en=Const(1), free=free)
+            else:
+                m.d.comb += [rom.en.eq(1), rom.address.eq(address)]
+            words[name] = rom.data
+            if len(rom.words) > 1:
+                words[name] = delay(m, rom.data, 1, f"{member_name(name)}_word")
 
         # The lanes, and what goes out of them.
         old = Signal(self._state_layout())
@@ -148,7 +161,7 @@ class NeuronUpdate(wiring.Component):
             states = RegisterFile(width=len(kept.as_value()), depth=array.groups)
             m.d.comb += states.address.eq(coming_group)
         else:
-            states = Ram(width=len(kept.as_value()), depth=array.groups)
+            states = Ram(width=len(kept.as_value()), depth=array.groups, zeros=False)
             m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
         m.submodules.states = states
         fetched = Signal(old.shape(), reset_less=True)
@@ -194,6 +207,8 @@ class NeuronUpdate(wiring.Component):
         constants = {}
         for name, parameter in self.array.parameters.items():
             column = self.array.by_group(parameter.values)[:, index]
+            if self.array.load and name in self.array.stored:
+                continue
             if parameter.uniform:
                 constants[name] = int(parameter.values[0])
             elif name not in self.array.stored and (column == column[0]).all():
@@ -207,12 +222,22 @@ class NeuronUpdate(wiring.Component):
             if name in self.lanes[index].constants:
                 continue
             if name in words:
-                chosen[name] = words[name].word_select(index, parameter.bits)
+                place = 0 if name in self.array.shared else index
+                chosen[name] = words[name].word_select(place, parameter.bits)
             else:
                 shape = Shape(parameter.bits, parameter.signed)
                 column = self.array.by_group(parameter.values)[:, index]
                 chosen[name] = Array(Const(int(value), shape) for value in column)[group]
         return chosen
+
+
+def stored_banks(array: ArrayPlan) -> dict[str, Rom]:
+    """The memories of what is ``array.stored``, by name."""
+    name = array.population.name
+    return {
+        field: bank(array, f"{name}.{field}", array.stored_rows(field), parameter.bits)
+        for field, parameter in array.stored.items()
+    }
 
 
 def _word(parameter: Parameter, values: Iterable[int]) -> int:

@@ -79,16 +79,21 @@ def check_prefix(prefix: str) -> None:
         )
 
 
-def verilog_text(accelerator: Accelerator, prefix: str = PREFIX) -> str:
-    """The accelerator's Verilog without its memories, in one text, as yosys writes it."""
-    check_prefix(prefix)
+def netlist_text(accelerator: Accelerator) -> str:
+    """The accelerator as Amaranth's netlist, from which its Verilog is made; the contents of memories are not in it."""
     ports = [
         value
         for _, _, member in accelerator.signature.flatten(accelerator)
         if isinstance(value := Value.cast(member), Signal)  # not the constant `ready` of a trace
     ]
-    netlist = rtlil.convert(accelerator, name=_DESIGN, platform="verilog", ports=ports, emit_src=False)
-    for module in ("rom", "ram", "register_file"):
+    return rtlil.convert(accelerator, name=_DESIGN, platform="verilog", ports=ports, emit_src=False)
+
+
+def verilog_text(accelerator: Accelerator, prefix: str = PREFIX) -> str:
+    """The accelerator's Verilog without its memories, in one text, as yosys writes it."""
+    check_prefix(prefix)
+    netlist = netlist_text(accelerator)
+    for module in ("rom", "ram", "register_file", "store", "spram", "registers"):
         netlist = netlist.replace(f"cell \\lifline_{module} ", f"cell \\{prefix}{module} ")
     netlist = netlist.replace('"mem/', f'"{memory_path("mem/", prefix)}')
     ports_of = {match[1]: _port_names(match[0]) for match in _RTLIL_MODULE.finditer(netlist)}
@@ -174,12 +179,14 @@ def _port_names(module: str) -> dict[str, str]:
     ports = [name for kind, name in _RTLIL_WIRE.findall(module) if re.search("input|output", kind)]
     plain = [name.split("$")[0] for name in ports]
     inner = _submodule_names(module)
-    return {
-        port: name
-        if plain.count(name) == 1 or port == name
-        else inner.get(port, port.replace("$", "_"))
-        for port, name in zip(ports, plain, strict=True)
-    }
+    given: dict[str, str] = {}
+    for port, name in zip(ports, plain, strict=True):
+        if plain.count(name) > 1 and port != name:
+            name = inner.get(port, port.replace("$", "_"))
+        while name in given.values():
+            name += "_"
+        given[port] = name
+    return given
 
 
 def _submodule_names(module: str) -> dict[str, str]:

@@ -68,25 +68,25 @@ def explain(network: Network, spikes: np.ndarray, expected: Recording, divergenc
 def _events(
     network: Network, history: dict[str, np.ndarray], divergence: Divergence
 ) -> list[tuple[str, int, str, int, int, int, int]]:
-    """(projection, source, "spiked" or its value, tick of it, delay, weight, their product) of each spike that arrived."""
+    """(projection, source, "spiked" or its value, tick of it, delay, weight, product) of each spike that arrived."""
     i, t = divergence.neuron, divergence.tick
     events = []
     for projection in network.incoming(divergence.population):
-        weights, delays = (matrix[:, i] for matrix in projection.synapses.dense())
+        sources, weights, delays = projection.synapses.into(i)
         ticks = t - delays
-        sent = history[projection.source][np.maximum(ticks, 0), np.arange(len(ticks))].astype(np.int64)
+        sent = history[projection.source][np.maximum(ticks, 0), sources].astype(np.int64)
         graded = network.input_bits > 1 and projection.source == INPUT
         events += [
             (
                 str(projection),
-                int(j),
-                f"was {sent[j]}" if graded else "spiked",
-                int(ticks[j]),
-                int(delays[j]),
-                int(weights[j]),
-                int(weights[j] * sent[j]),
+                int(sources[n]),
+                f"was {sent[n]}" if graded else "spiked",
+                int(ticks[n]),
+                int(delays[n]),
+                int(weights[n]),
+                int(weights[n] * sent[n]),
             )
-            for j in np.flatnonzero((ticks >= 0) & (sent != 0) & (weights != 0))
+            for n in np.flatnonzero((ticks >= 0) & (sent != 0) & (weights != 0))
         ]
     return events
 

@@ -264,6 +264,7 @@ def simulate(
     workdir: Path_ | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
+    time_first: bool = False,
 ) -> Recording:
     """Run a network's RTL in a simulator.
 
@@ -284,6 +285,8 @@ def simulate(
         Samples are split over so many simulations; by default as many as there are cores.
     progress : callable, optional
         Called with (samples done, samples, text).
+    time_first : bool
+        Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
 
     Returns
     -------
@@ -299,7 +302,7 @@ def simulate(
     SimulationError
         If the RTL locks up or breaks the rules of its streams.
     """
-    spikes = check_spikes(spikes, network.inputs, network.input_bits)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
     samples = spikes if spikes.ndim == 3 else spikes[None]
     tell = teller(progress, len(samples))
     with work_folder(workdir) as directory:

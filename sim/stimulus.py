@@ -55,9 +55,9 @@ def ticks_to_reach(projection: Projection, sent: np.ndarray) -> int | None:
     None if no neuron ever spikes that has one.
     """
     least, longest = projection.synapses.delay_range
-    if least < longest:  # else every source has it, and no matrix needs to be made
-        _, delays = projection.synapses.dense()
-        sent = sent[:, :, (delays == longest).any(axis=1)]
+    if least < longest:  # else every source has it
+        _, delays = projection.synapses.stored()
+        sent = sent[:, :, projection.synapses.per_source(delays == longest) > 0]
     train = sent.any(axis=(0, 2))
     return int(train.argmax()) + longest + 1 if train.any() else None
 

@@ -205,7 +205,11 @@ def _lif(rng: np.random.Generator, size: int, scale: int, membrane_bits: tuple[i
         jump = rng.integers(-scale // 4, scale + 1, size=size)
         if rng.random() < _EXTREME:
             jump = rng.choice(np.array([-(2**23), 2**23 - 1]), size=size)
-        parts["adaptation"] = Adaptation(own(_fractions(rng, size)), own(jump), bits=width)
+        high = 2 ** (width - 1)
+        initial = rng.integers(-high, high, size=size) if rng.random() < 0.3 else 0
+        parts["adaptation"] = Adaptation(
+            own(_fractions(rng, size)), own(jump), width, initial, keep=bool(rng.integers(2))
+        )
     if rng.random() < 0.35:
         entries = 2 ** int(rng.integers(0, 9))
         table = rng.integers(-scale, scale + 1, size=entries)

@@ -12,7 +12,9 @@ import pytest
 
 from lifline import (
     LIF,
+    STDP,
     Adaptation,
+    Convolution,
     Dense,
     Izhikevich,
     Network,
@@ -20,6 +22,7 @@ from lifline import (
     Noise,
     Population,
     Projection,
+    Sparse,
     golden,
 )
 from lifline.fields import Kind, table
@@ -149,7 +152,7 @@ def rows(kind: type[Kind]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in table(kind)]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Dense])
+@pytest.mark.parametrize("kind", [*KINDS, Dense, Convolution, Sparse, STDP])
 def test_the_docs_tables_are_the_fields(kind: type[Kind]) -> None:
     text = (ROOT / "docs" / "contract.md").read_text()
     assert "\n".join(rows(kind)) in text, "docs/contract.md needs the rows\n" + "\n".join(rows(kind))

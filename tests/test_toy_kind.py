@@ -20,6 +20,7 @@ from lifline.train import integer_forward
 
 from .networks import random_network, random_spikes
 from .toy_kind import Refractory
+from .toy_synapses import Diagonal
 
 
 def test_its_fields_are_read_by_everything(tmp_path: Path) -> None:
@@ -98,3 +99,38 @@ def test_it_is_the_same_in_the_gateware(lanes: int) -> None:
     assert report.passed, report.text
     spikes = random_spikes(rng, network, 4, 40)
     assert golden.simulate(network, spikes).spikes["second"].any()
+
+
+def diagonal_network(rng: np.random.Generator) -> Network:
+    """A kind of synapses of its own between dense ones, and beside them."""
+    synapses = Diagonal(rng.integers(0, 128, 7))
+    return Network(
+        7,
+        [Population("first", 7, LIF(200, 60)), Population("second", 7, LIF(220, 90))],
+        [
+            Projection(INPUT, "first", synapses),
+            Projection("first", "second", Diagonal(rng.integers(0, 128, 7))),
+            Projection(INPUT, "second", rng.integers(-40, 60, (7, 7))),
+        ],
+        "second",
+    )
+
+
+def test_synapses_of_its_own_are_the_same_in_numpy_and_torch() -> None:
+    rng = np.random.default_rng(0)
+    network = diagonal_network(rng)
+    spikes = random_spikes(rng, network, 2, 20)
+    expected = golden.reference.simulate(network, spikes)
+    assert expected.spikes["second"].any()
+    for actual in (golden.simulate(network, spikes), integer_forward(network, spikes)):
+        divergence = expected.compare(actual, network)
+        assert divergence is None, str(divergence)
+
+
+@pytest.mark.slow
+@pytest.mark.icarus
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_synapses_of_its_own_are_the_same_in_the_gateware(lanes: int) -> None:
+    network = diagonal_network(np.random.default_rng(lanes))
+    report = sim.verify(network, backend="icarus", lanes=lanes, samples=2, ticks=20, seed=lanes)
+    assert report.passed, report.text

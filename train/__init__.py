@@ -1,12 +1,18 @@
 """Training in PyTorch: what is trained is the integer network that the gateware runs."""
 
-from lifline.errors import MissingExtra
+from lifline.errors import MissingExtra, ToolError
 from lifline.recording import Recording
 
 try:
-    import torch  # noqa: F401
+    import torch
 except ModuleNotFoundError:
     raise MissingExtra("torch", "train") from None
+
+if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 4):
+    raise ToolError(
+        f"PyTorch {torch.__version__} is installed, lifline.train needs 2.4 or later: install one for your machine, "
+        "see pytorch.org"
+    )
 
 from lifline import encoders
 

@@ -166,6 +166,11 @@ class _Run:
         for name, part in (("training", self.data.training), ("validation", self.data.validation)):
             labels = part.labels
             if len(labels) != len(part.values):
+                if part.values.shape[1:2] == (len(labels),):
+                    raise InputError(
+                        f"{name} data: {len(labels)} labels are as many as axis 1 of the values {part.values.shape}, "
+                        "which must be samples first: give values.swapaxes(0, 1)"
+                    )
                 raise InputError(
                     f"{name} data: {len(part.values)} samples have {len(labels)} labels; give each one"
                 )

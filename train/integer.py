@@ -32,6 +32,7 @@ def integer_forward(
     *,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
+    time_first: bool = False,
 ) -> Recording:
     """Run `network` on input `spikes` in torch, every sample from rest; exact.
 
@@ -42,6 +43,8 @@ def integer_forward(
     dtype : torch.float64 or torch.float32
         Floating-point numbers that hold the integers; see :func:`check_exact`.
     device : torch.device or str
+    time_first : bool
+        Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def integer_forward(
         If `dtype` cannot hold the network's integers exactly.
     """
     check_exact(network, dtype)
-    spikes = check_spikes(spikes, network.inputs, network.input_bits)
+    spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
     neurons = sum(population.size for population in network.populations)
@@ -148,7 +151,7 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
     for population in network.populations:
         drive = np.zeros(population.size, np.int64)
         for projection in network.incoming(population.name):
-            low, high = projection.synapses.current_range()
+            low, high = projection.current_range()
             drive += (high - low) * network.largest_value(projection.source)
         largest = largest_integer(population.neuron, drive)
         if largest > 2**bits:

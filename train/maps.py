@@ -91,11 +91,17 @@ class Geometry:
         """Currents (…, target size) of spikes (…, source size), both channels last."""
         height, width, channels = self.source
         maps = spikes.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        stride, padding = self.stride, self.padding
+        if self.target[1] == 1 and stride[1] > 1:
+            # Wrong in torch 2.13's oneDNN, of one channel; what one place sees needs no stride.
+            extent = self.dilation[1] * (self.kernel[1] - 1) + 1
+            maps = torch.nn.functional.pad(maps, (padding[1], extent - width - padding[1]))
+            stride, padding = (stride[0], 1), (padding[0], 0)
         kernels = weights.permute(3, 2, 0, 1)
         if weights.shape[2] > 1:
             kernels = kernels.contiguous(memory_format=torch.channels_last)
         result = torch.nn.functional.conv2d(
-            maps, kernels, None, self.stride, self.padding, self.dilation, self.groups
+            maps, kernels, None, stride, padding, self.dilation, self.groups
         )
         return result.permute(0, 2, 3, 1).reshape(*spikes.shape[:-1], self.sizes[1])
 

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lifline.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Surrogate:
@@ -96,6 +98,43 @@ def straight_through() -> Surrogate:
     for Conditional Computation", arXiv:1308.3432, 2013.
     """
     return Surrogate("straight_through()", torch.ones_like)
+
+
+def of(function: Any) -> Surrogate:
+    """`function` as a surrogate: one of ours, or another library's, such as ``snntorch.surrogate.atan()``.
+
+    Parameters
+    ----------
+    function : Surrogate or callable
+        From a tensor to 1 where it is greater than 0, else 0, with a gradient of its own.
+
+    Raises
+    ------
+    InputError
+        If it is nothing of the kind.
+    """
+    if isinstance(function, Surrogate):
+        return function
+    name = getattr(function, "__qualname__", type(function).__name__).removesuffix(".<locals>.inner")
+    named = f"{getattr(function, '__module__', '')}.{name}".lstrip(".")
+    hint = "give one of lifline.train.surrogate, such as atan(), or a step function such as snntorch.surrogate.atan()"
+    if not callable(function) or isinstance(function, type):
+        raise InputError(f"spike_grad must be a surrogate, not {function!r}: {hint}")
+
+    def derivative(x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            at = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(function(at).sum(), at)
+        return gradient
+
+    x = torch.tensor([-1.0, -0.25, 0.0, 0.25, 1.0])
+    try:
+        steps, slope = function(x.clone().requires_grad_()), derivative(x)
+    except Exception as error:  # whatever another library's function meets
+        raise InputError(f"spike_grad: {named} is no surrogate: {error}; {hint}") from None
+    if not torch.equal(torch.as_tensor(steps).detach(), (x > 0).float()) or not slope.isfinite().all():
+        raise InputError(f"spike_grad: {named} does not give 1 above 0 and 0 elsewhere: {hint}")
+    return Surrogate(f"{named}()", derivative)
 
 
 #: Those that have a sharpness, by name; it is their first parameter.

@@ -45,12 +45,26 @@ module EHXPLLL #(
     parameter CLKOP_DIV = 8,
     parameter CLKOP_ENABLE = "ENABLED",
     parameter CLKOP_CPHASE = 0,
-    parameter CLKOP_FPHASE = 0
+    parameter CLKOP_FPHASE = 0,
+    parameter PLLRST_ENA = "DISABLED",
+    parameter INTFB_WAKE = "DISABLED",
+    parameter STDBY_ENABLE = "DISABLED",
+    parameter DPHASE_SOURCE = "DISABLED",
+    parameter OUTDIVIDER_MUXA = "DIVA",
+    parameter OUTDIVIDER_MUXB = "DIVB",
+    parameter OUTDIVIDER_MUXC = "DIVC",
+    parameter OUTDIVIDER_MUXD = "DIVD"
 ) (
     input wire CLKI,
     input wire CLKFB,
     input wire RST,
     input wire STDBY,
+    input wire PHASESEL0,
+    input wire PHASESEL1,
+    input wire PHASEDIR,
+    input wire PHASESTEP,
+    input wire PHASELOADREG,
+    input wire PLLWAKESYNC,
     input wire ENCLKOP,
     output wire CLKOP,
     output wire LOCK

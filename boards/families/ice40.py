@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .family import PLL, TOLERANCE, Area, Family
+import numpy as np
+
+from .family import PLL, TOLERANCE, Area, BlockRAMs, Family, bits_of, drive_reset
 
 if TYPE_CHECKING:
     from ..board import Board
@@ -47,7 +51,7 @@ class ICE40PLL(PLL):
 
     def drive_sync(self, m: Any, board: Board, clock_mhz: float, pin: Any) -> None:
         """Add the PLL; the reset lasts 15 µs longer, since block RAMs read as zeros for some 3 µs at first."""
-        from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, ResetSignal, Signal
+        from amaranth.hdl import Const, Instance, Signal
         from amaranth.lib import io
 
         clock = Signal()
@@ -70,20 +74,73 @@ class ICE40PLL(PLL):
             o_LOCK=locked,
             **reference,
         )
-        ready = Signal()
-        timer = Signal(range(int(15 * clock_mhz)), init=int(15 * clock_mhz) - 1)
-        m.domains.por = por = ClockDomain(reset_less=True, local=True)
-        m.d.comb += [ClockSignal().eq(clock), por.clk.eq(clock), ResetSignal().eq(~ready)]
-        with m.If(timer != 0):
-            m.d.por += timer.eq(timer - locked)
-        with m.Else():
-            m.d.por += ready.eq(1)
+        drive_reset(m, clock, locked, cycles=int(15 * clock_mhz))
+
+
+class ICE40BlockRAMs(BlockRAMs):
+    """An ``.asc`` file has ``.ram_data X Y`` and 16 lines of 256 bits, which are INIT_0 … INIT_F.
+
+    yosys numbers the 16 bits of a row in a mixed order, so that word a of w bits is bits a · w … a · w + w − 1 of 4,096
+    at every width: bit b of a row is at b with its four bits reversed (``ice40/brams_map.v``).
+    """
+
+    cells = ("SB_RAM40_4K", "SB_RAM40_4KNR", "SB_RAM40_4KNW", "SB_RAM40_4KNRNW")
+    bits = 4096
+    unpack = "iceunpack"
+
+    def unpack_arguments(self, bitstream: str, routed: str) -> list[str]:
+        return [bitstream, routed]
+
+    _reversed = np.array([int(f"{bit:04b}"[::-1], 2) for bit in range(16)])
+
+    def widths(self, parameters: Mapping[str, str]) -> set[int]:
+        return {16 >> int(parameters["READ_MODE"], 2)}
+
+    def positions(self, width: int, words: int) -> np.ndarray:
+        linear = np.arange(words * width).reshape(words, width)
+        return linear // 16 * 16 + self._reversed[linear % 16]
+
+    def contents(self, parameters: Mapping[str, str]) -> np.ndarray:
+        return np.concatenate([bits_of(parameters[f"INIT_{row:X}"], 256) for row in range(16)])
+
+    def location(self, name: str, placed: Mapping[str, Any]) -> str | None:
+        cell = placed.get(f"{name}_RAM")
+        match = re.match(r"X(\d+)/Y(\d+)/", cell["attributes"]["NEXTPNR_BEL"]) if cell else None
+        return f"{match[1]} {match[2]}" if match else None
+
+    def read(self, routed: str) -> dict[str, np.ndarray]:
+        return {
+            match[1]: np.concatenate([_row_bits(row) for row in match[2].split()])
+            for match in self._BLOCK.finditer(routed)
+        }
+
+    def write(self, routed: str, contents: Mapping[str, np.ndarray]) -> str:
+        def block(match: re.Match[str]) -> str:
+            if match[1] not in contents:
+                return match[0]
+            rows = (_row_text(row) for row in contents[match[1]].reshape(16, 256))
+            return f".ram_data {match[1]}\n" + "".join(f"{row}\n" for row in rows)
+
+        return self._BLOCK.sub(block, routed)
+
+    _BLOCK = re.compile(r"^\.ram_data (\d+ \d+)\n((?:[0-9a-f]{64}\n){16})", re.MULTILINE)
+
+
+def _row_bits(text: str) -> np.ndarray:
+    """256 bits, the lowest first, of 64 hexadecimal digits."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[::-1]
+
+
+def _row_text(bits: np.ndarray) -> str:
+    """64 hexadecimal digits of 256 bits, the lowest first."""
+    return np.packbits(bits[::-1]).tobytes().hex()
 
 
 ICE40 = Family(
     name="ice40",
     nextpnr="nextpnr-ice40",
     routed="--asc",
+    block_rams=ICE40BlockRAMs(),
     placers=("heap",),
     pack="icepack",
     suffix=".bin",

@@ -30,7 +30,7 @@ class LIFNeurons:
         if neuron.adaptation is not None:
             self.rho = spread(neuron.adaptation.rho, shape, np.int64)
             self.jump = spread(neuron.adaptation.jump, shape, np.int64)
-            self.adaptation = np.zeros(shape, np.int64)
+            self.adaptation = spread(neuron.adaptation.initial, shape, np.int64)
         if neuron.noise is not None:
             self.random = np.broadcast_to(neuron.noise.seed, shape).astype(np.uint16)
 

@@ -27,9 +27,9 @@ from .operator import Operator, operators, split_by_delay
 # Work in nanoseconds, measured on one core.
 
 #: Of events: a call, a run of them, an event in a run, and a byte of its row of the table.
-CALL, RUN, ENTRY, BYTE = 3e5, 20, 20, 0.06
+CALL, RUN, ENTRY, BYTE = 3e5, 16, 6, 0.022
 #: Of patches: an entry, and a multiplication of a byte.
-COPIED, PRODUCT = 1.2, 0.006
+COPIED, PRODUCT = 1.0, 0.003
 
 #: Widths of tiles to choose from, beside the map's.
 TILES = (4, 8, 16, 32)
@@ -51,28 +51,33 @@ class Kernel:
         self.tables: dict[tuple[int, np.dtype], np.ndarray] = {}
 
     def times(self, spikes: Spikes, dtype: type[np.floating]) -> np.ndarray:
-        tile = None if scipy_sparse() is None else self._tile(spikes, np.dtype(dtype).itemsize)
+        tile = None if scipy_sparse() is None else self._tile(spikes, np.dtype(dtype))
         product = (
             self._of_patches(spikes, dtype) if tile is None else self._of_events(spikes, dtype, tile)
         )
         return spikes.of_rows(product, math.prod(self.target))
 
-    def _tile(self, spikes: Spikes, size: int) -> int | None:
+    def _exact(self, spikes: Spikes, dtype: np.dtype) -> np.dtype:
+        """Integers of 16 bits where sums cannot overflow, which take half the time."""
+        most = min(self.most, spikes.most_in_a_row * self.largest) * spikes.peak
+        return np.dtype(np.int16) if most < 2**15 else dtype
+
+    def _tile(self, spikes: Spikes, dtype: np.dtype) -> int | None:
         """The width of the tiles of targets with the least work, or None if patches are less."""
         kernel_rows, kernel_columns = self.weights.shape[:2]
         height, width, channels = self.target
         rows, step = len(spikes.rows), self.stride[1]
         extent = self.dilation[1] * (kernel_columns - 1) + 1
         entries = spikes.count * kernel_rows / self.stride[0]
-        bytes_ = 2 if self.most * spikes.peak < 2**15 else size
+        size = self._exact(spikes, dtype).itemsize
         work: dict[int | None, float] = {}
         for tile in {width, *(tile for tile in TILES if tile < width)}:
             whole = tile == width
             runs = rows * height * -(-width // tile) * (kernel_rows if self._apart(tile) else 1)
             seen = entries * (1 if whole else max(1.0, (extent - step) / (tile * step) + 1))
-            work[tile] = CALL + runs * RUN + seen * (ENTRY + BYTE * bytes_ * tile * channels)
+            work[tile] = CALL + runs * RUN + seen * (ENTRY + BYTE * size * tile * channels)
         patches = rows * height * width * kernel_rows * kernel_columns * self.source[2]
-        work[None] = patches * (COPIED + PRODUCT * size * channels)
+        work[None] = patches * (COPIED + PRODUCT * dtype.itemsize * channels)
         return min(work, key=work.__getitem__)
 
     def _apart(self, tile: int) -> bool:
@@ -80,10 +85,12 @@ class Kernel:
         return tile != self.target[1] or self.dilation[0] > 1
 
     def _of_events(self, spikes: Spikes, dtype: type[np.floating], tile: int) -> np.ndarray:
-        """(rows, targets), of int16 where sums of it cannot overflow, which takes half the time."""
-        rows, size = len(spikes.rows), math.prod(self.source)
-        most = min(self.most, spikes.most_in_a_row * self.largest) * spikes.peak
-        exact = np.dtype(np.int16 if most < 2**15 else dtype)
+        """(rows, height, width, channels) of the targets."""
+        rows, size, exact = (
+            len(spikes.rows),
+            math.prod(self.source),
+            self._exact(spikes, np.dtype(dtype)),
+        )
         product = np.empty((rows, *self.target), exact)
         step = max(1, AT_ONCE * rows // max(1, len(spikes.flat) * len(self.weights)))
         for first in range(0, rows, step):
@@ -169,6 +176,7 @@ class Kernel:
         return self.tables[tile, exact]
 
     def _of_patches(self, spikes: Spikes, dtype: type[np.floating]) -> np.ndarray:
+        """As :meth:`_of_events`."""
         rows, (height, width, channels) = len(spikes.rows), self.source
         product = np.empty((rows, *self.target), dtype)
         kernel = self.weights.astype(dtype)

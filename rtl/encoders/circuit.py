@@ -14,8 +14,8 @@ from amaranth.lib.wiring import In, Out
 from lifline.encoders.integer import Encoder
 
 from ..events import event_layout
+from ..layout import address_bits
 from ..memory import Ram
-from ..plan import address_bits
 from .encoder import FrameEncoder, frame_encoder, value_layout
 
 

@@ -19,8 +19,8 @@ from amaranth.lib.wiring import In, Out
 from lifline.encoders.integer import Encoder
 
 from ..events import event_layout
+from ..layout import address_bits
 from ..memory import Rom
-from ..plan import address_bits
 
 
 def value_layout(encoder: Encoder) -> data.StructLayout:

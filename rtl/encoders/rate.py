@@ -12,8 +12,8 @@ from amaranth.hdl import Module, Mux, Signal
 from lifline.encoders import Rate
 from lifline.encoders.integer.rate import STEP
 
+from ..layout import address_bits
 from ..memory import Ram
-from ..plan import address_bits
 from .encoder import FrameEncoder, Slot, frame_encoder
 
 

@@ -11,8 +11,8 @@ from amaranth.hdl import Module, Mux, Signal
 
 from lifline.encoders import SendOnDelta
 
+from ..layout import address_bits
 from ..memory import Ram, Rom
-from ..plan import address_bits
 from .encoder import FrameEncoder, Slot, frame_encoder, per_channel, read
 
 

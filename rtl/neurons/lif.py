@@ -74,12 +74,12 @@ class LIFLane(Lane):
 
     def _current(self, m, taken):
         """I[t], less what a late reset takes off; a cycle later, as wide as it can become."""
-        neuron = self.neuron
         low, high = self.array.accumulator_range
-        low += int(neuron.bias.min())
-        high += int(neuron.bias.max())
+        least, most = self.array.parameter_range("bias")
+        low += least
+        high += most
         if not isinstance(taken, Const):
-            low -= int(neuron.threshold.max())
+            low -= self.array.parameter_range("threshold")[1]
         current = Signal(signed(signed_bits(low, high)), reset_less=True)
         m.d.sync += current.eq(self.total + self.parameter("bias") - taken)
         return current

@@ -127,9 +127,7 @@ class ConvolutionRows(Rows):
     def contents(self) -> dict[str, Content]:
         synapses, layout = self.synapses, self.layout
         depth = math.prod(synapses.weights.shape[:3]) * layout.groups_per_block
-        word = (
-            "((kernel_y * kernel_width + kernel_x) * channels_in + channel_in) * groups_per_position + group"
-        )
+        word = "((kernel_y * kernel_width + kernel_x) * channels_in + channel_in) * groups_per_position + group"
         result = {
             "weights": Content(
                 depth,

@@ -13,7 +13,7 @@ from .rows import Content, Rows, rows
 
 
 class DenseRows(Rows):
-    """A word for each source and group; those of a group lie together, so that a source is the address to begin with."""
+    """A word for each source and group; those of a group lie together, so that a source is its first address."""
 
     in_order = True
 

@@ -51,12 +51,15 @@ class Rows:
         Of the target.
     lag : int
         Ticks of every delay that the channel's queue takes over.
+    delay_bits : int, optional
+        Bits of a delay in the design that the synapses are loaded into; by default as many as they need.
     """
 
     #: Whether each event takes the groups 0 … groups − 1, one after the other.
     in_order: ClassVar[bool] = False
 
-    def __init__(self, synapses: Any, layout: Layout, lag: int) -> None:
+    def __init__(self, synapses: Any, layout: Layout, lag: int, delay_bits: int | None = None) -> None:
+        self._delay_bits = delay_bits
         self.synapses = synapses
         self.layout = layout
         self.lag = lag
@@ -84,6 +87,8 @@ class Rows:
     @property
     def delay_bits(self) -> int:
         """Bits of a synapse's delay in memory; 0 where all synapses share one."""
+        if self._delay_bits is not None:
+            return self._delay_bits
         least, most = self.synapses.delay_range
         return 0 if least == most else int(most - self.lag).bit_length()
 

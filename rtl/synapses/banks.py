@@ -5,6 +5,7 @@ import dataclasses
 from ..memory import Rom
 from ..plan import ArrayPlan
 from ..rows import Content
+from ..store import bank
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +29,8 @@ def banks_of(array: ArrayPlan, block_bits: int | None = None) -> list[Bank]:
     """
     banks = []
     for index, channel in enumerate(array.channels):
-        if channel.rows is None:
-            continue
-        for name, content in channel.rows.contents.items():
+        for name, content in channel.contents.items():
             path = f"{array.population.name}.{index}.from_{channel.source}.{name}"
-            rom = Rom.of_rows(path, content.values(), content.bits, block_bits)
+            rom = bank(array, path, content.values(), content.bits, block_bits)
             banks.append(Bank(index, name, content, rom))
     return banks

@@ -7,7 +7,7 @@
                                                                                       ▼ then x, then y
 
 A walk adds constants: from a group of channels to the next, from a position to the next in its line, from a
-line to the next.  The tables have an entry for each line, each column and each channel of the source, so they are small.
+line to the next.  The tables are small: an entry for each line, each column and each channel of the source.
 """
 
 import dataclasses
@@ -192,7 +192,9 @@ class _Turn:
     def __init__(self, generator: Generator, name: str, most: int) -> None:
         address = generator.roms["weights"].address
         self.group = Signal.like(generator.group, name=f"{name}_at_group", reset_less=True)
-        self.word = Signal.like(address, name=f"{name}_at_word", reset_less=True)  #: both of its first row
+        self.word = Signal.like(
+            address, name=f"{name}_at_word", reset_less=True
+        )  #: both of its first row
         self.left = Signal(range(most), name=f"{name}_left", reset_less=True)  #: turns after this one
         self.end = Signal(name=f"{name}_end", reset_less=True)  #: there are none
         self.all = Signal(range(most), name=f"{name}_all", reset_less=True)  #: turns after the first

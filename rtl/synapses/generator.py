@@ -22,7 +22,9 @@ from amaranth.lib.wiring import In, Out
 from lifline.errors import NetworkError
 
 from ..layout import address_bits
+from ..memory import Rom
 from ..plan import ArrayPlan, Channel
+from ..port import LoadPort, share
 from ..rows import Rows
 from .banks import Bank
 
@@ -52,6 +54,8 @@ class Generator(wiring.Component):
     group, weights, delays : Out
         Of the row that was read last, one cycle later; `delays` only with a ring.  A row of an event
         that touches no neuron has only zeros.
+    free : In(1), load_<bank> : In(LoadPort)
+        With ``array.load``: no event is on its way, so that the loader may take the memories' ports.
     """
 
     def __init__(self, array: ArrayPlan, channel: Channel, banks: list[Bank]) -> None:
@@ -71,12 +75,26 @@ class Generator(wiring.Component):
         if array.ring_ticks > 1:
             bits = unsigned(address_bits(array.ring_ticks))
             members["delays"] = Out(data.ArrayLayout(bits, array.lanes))
+        if array.load:
+            members["free"] = In(1)
+            members |= {f"load_{name}": In(LoadPort(rom)) for name, rom in self.roms.items()}
         super().__init__(members)
 
     @staticmethod
     def stages(rows: Any) -> int:
         """Cycles from an event's address to its first row, 1 or more."""
         raise NotImplementedError
+
+    def read_memory(self, m: Module, name: str, *, en: Any, address: Any) -> Rom:
+        """One of the memories, read at `address` where `en`; the loader has its port in between."""
+        rom = self.roms[name]
+        m.submodules[f"{name}_memory"] = rom
+        if self.array.load:
+            port = getattr(self, f"load_{name}")
+            share(m, rom, port, name, address=address, en=en, free=self.free)
+        else:
+            m.d.comb += [rom.en.eq(en), rom.address.eq(address)]
+        return rom
 
     def add_memories(self, m: Module, word: Any, mask: Any = None) -> None:
         """The channel's weights and delays, of the word that is read.
@@ -92,8 +110,7 @@ class Generator(wiring.Component):
         lanes = self.array.lanes
         for name in ("weights", "delays"):
             if name in self.roms:
-                m.submodules[name] = rom = self.roms[name]
-                m.d.comb += [rom.en.eq(self.read), rom.address.eq(word)]
+                self.read_memory(m, name, en=self.read, address=word)
         weights = self.roms["weights"]
         for lane in range(lanes):
             weight = weights.data.word_select(lane, weights.width // lanes)

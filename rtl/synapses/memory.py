@@ -16,6 +16,7 @@ from amaranth.lib.wiring import In, Out
 from ..events import merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
+from ..port import LoadPort
 from .banks import banks_of
 from .generator import Generator, generator
 
@@ -37,6 +38,9 @@ class RowMemory(wiring.Component):
         For an event, its rows, one or more; for the marker of the last channel, a marker.
     taken : Out(channels)
         A bit a channel: its marker has been taken, and with it all rows of its tick before.
+    load_0, load_1, … : In(LoadPort)
+        With ``array.load``, of each of `roms`.  A request waits until the events that have come in have left, and
+        no other comes in.
 
     Latency: `stages(array)` + 1 cycles.  Throughput: one row, or marker of a channel, a cycle.
 
@@ -60,6 +64,7 @@ class RowMemory(wiring.Component):
                 "o": Out(stream.Signature(row_layout(array))),
                 "taken": Out(len(array.channels)),
             }
+            | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms) if array.load}
         )
 
     @staticmethod
@@ -81,20 +86,28 @@ class RowMemory(wiring.Component):
         last_channel = len(array.channels) - 1
 
         # The stages: stage 0 is the input, the last one is walked.
-        valid = [self.i.valid] + [Signal(name=f"valid_{s}") for s in range(1, stages + 1)]
+        come = self.i.valid
+        if array.load:
+            asked = Signal()  # the loader takes the memories' ports, as soon as the stages are empty
+            ports = [getattr(self, f"load_{n}") for n in range(len(self.roms))]
+            m.d.comb += asked.eq(Cat(port.write | port.read for port in ports).any())
+            come = come & ~asked
+        valid = [come] + [Signal(name=f"valid_{s}") for s in range(1, stages + 1)]
         items = [self.i.payload]
-        items += [Signal.like(items[0], name=f"item_{s}", reset_less=True) for s in range(1, stages + 1)]
+        items += [
+            Signal.like(items[0], name=f"item_{s}", reset_less=True) for s in range(1, stages + 1)
+        ]
         move = [Signal(name=f"move_{s}") for s in range(stages)]  # from stage s to the next
         leave = Signal()
-        ready = leave | ~valid[stages]
+        ready = leave
         for s in reversed(range(stages)):
+            ready = ready | ~valid[s + 1]  # stage s + 1 is empty, or can move on
             m.d.comb += move[s].eq(valid[s] & ready)
             with m.If(ready):
                 m.d.sync += valid[s + 1].eq(valid[s])
             with m.If(move[s]):
                 m.d.sync += items[s + 1].eq(items[s])
-            ready = ready | ~valid[s]
-        m.d.comb += self.i.ready.eq(ready)
+        m.d.comb += self.i.ready.eq(ready & ~asked if array.load else ready)
 
         # The walk.
         item = items[stages]
@@ -137,6 +150,12 @@ class RowMemory(wiring.Component):
             ]
             with m.If(own):
                 m.d.comb += last.eq(rows.last)
+        if array.load:
+            for port, bank in zip(ports, self.banks, strict=True):
+                rows = self.generators[bank.channel]
+                wiring.connect(m, wiring.flipped(port), getattr(rows, f"load_{bank.name}"))
+            for rows in self.generators.values():
+                m.d.comb += rows.free.eq(advance & ~Cat(valid[1:]).any())
         with m.Switch(channel):
             for index, rows in self.generators.items():
                 with m.Case(index) if index < max(self.generators) else m.Default():

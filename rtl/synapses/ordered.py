@@ -6,13 +6,14 @@
               (`groups` cycles an event)                                 (group 0, 1, …)
 """
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..events import merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
+from ..port import LoadPort, share
 from .banks import banks_of
 
 
@@ -30,6 +31,9 @@ class OrderedMemory(wiring.Component):
     i : In(stream of merged_layout(array))
     o : Out(stream of row_layout(array))
         For an event, rows of group 0 … groups − 1; for a marker, a marker.
+    load_0, load_1, … : In(LoadPort)
+        With ``array.load``, of each of `roms`.  A request waits while a row waits in `o`, then takes the place
+        of one.
 
     Latency: 1 cycle.  Throughput: one row a cycle, hence an event every `groups` cycles, a marker in one.
     """
@@ -46,6 +50,7 @@ class OrderedMemory(wiring.Component):
                 "i": In(stream.Signature(merged_layout(array))),
                 "o": Out(stream.Signature(row_layout(array))),
             }
+            | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms) if array.load}
         )
 
     @property
@@ -63,15 +68,24 @@ class OrderedMemory(wiring.Component):
         last_row = Signal()
         issue = Signal()  # a row, or a marker, goes into the output stage
         advance = Signal()
+        come = self.i.valid
+        take = advance
+        ports = {}
+        if array.load:
+            ports = {rom.name: getattr(self, f"load_{n}") for n, rom in enumerate(self.roms)}
+            asked = Signal()  # the loader takes the memories' ports, as soon as no row waits
+            m.d.comb += asked.eq(Cat(port.write | port.read for port in ports.values()).any())
+            come = come & ~asked
+            take = take & ~asked
 
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            issue.eq(self.i.valid & advance),
+            issue.eq(come & advance),
             last_row.eq(event.marker | (group == array.groups - 1)),
-            self.i.ready.eq(advance & last_row),
+            self.i.ready.eq(take & last_row),
         ]
         with m.If(advance):
-            m.d.sync += self.o.valid.eq(self.i.valid)
+            m.d.sync += self.o.valid.eq(come)
         with m.If(issue):
             m.d.sync += [
                 group.eq(Mux(last_row, 0, group + 1)),
@@ -97,8 +111,14 @@ class OrderedMemory(wiring.Component):
                 address = Mux(group == 0, event.address, following)
                 with m.If(issue):
                     m.d.sync += following.eq(address + sources)
-            for rom in (weights, self.delays.get(index)):
-                if rom is not None:
+            for member, roms in (("weights", self.weights), ("delays", self.delays)):
+                rom = roms.get(index)
+                if rom is None:
+                    continue
+                if array.load:
+                    port = ports[rom.name]
+                    share(m, rom, port, f"{member}_{index}", address=address, en=issue, free=advance)
+                else:
                     m.d.comb += [rom.address.eq(address), rom.en.eq(issue)]
             if index in self.delays:
                 m.submodules[f"delays_{index}"] = self.delays[index]

@@ -20,17 +20,13 @@ class SparseGenerator(Generator):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.pointers = pointers = self.roms["pointers"]
-        m.submodules.targets = targets = self.roms["targets"]
         row_bits = self.rows.row_bits
         row = Signal(row_bits, reset_less=True)
         more = Signal(self.rows.more_bits, reset_less=True)  # rows after this one
         last = Signal(reset_less=True)
+        pointers = self.read_memory(m, "pointers", en=self.move[0], address=self.address)
+        targets = self.read_memory(m, "targets", en=self.read, address=row)
         m.d.comb += [
-            pointers.en.eq(self.move[0]),
-            pointers.address.eq(self.address),
-            targets.en.eq(self.read),
-            targets.address.eq(row),
             self.last.eq(last),
             self.group.eq(targets.data),
         ]

@@ -194,9 +194,11 @@ class Part(Field):
         return unpack(self.of, value, name, arrays)
 
 
-def integer(meaning: str, *, low: Bound, high: Bound, default: Any = _MISSING) -> Any:
-    """A field: one integer for all neurons of a population, or all synapses of a projection."""
-    return _field(Integer(meaning, low=low, high=high), default)
+def integer(
+    meaning: str, *, low: Bound, high: Bound, default: Any = _MISSING, optional: bool = False
+) -> Any:
+    """A field: one integer for all neurons of a population, or all synapses of a projection; None where `optional`."""
+    return _field(Integer(meaning, optional, low, high), default)
 
 
 def pair(meaning: str, *, low: Bound, high: Bound, default: Any = _MISSING) -> Any:

@@ -17,9 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,22 +25,25 @@ import numpy as np
 
 from . import summary
 from .errors import LiflineError, NetworkError
-from .files import read_npz, write_npz
-from .neurons import LIF, Adaptation, Izhikevich, Neuron, Noise, Reset
-from .plasticity import Plasticity
+from .files import MAX_NETWORK_BYTES, read_npz, write_npz
+from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
+from .plasticity import STDP, Pairing, Plasticity
+from .population import INPUT, Population, size_and_shape
 from .synapses import Convolution, Dense, Sparse, Synapses, average_pool, fuse, sum_pool
-from .values import brief, check_integer, equal
+from .values import check_integer, equal
 
 #: The contract in one place: networks, and the kinds that they are made of.
 __all__ = [
     "INPUT",
     "LIF",
+    "STDP",
     "Adaptation",
     "Convolution",
     "Dense",
     "Izhikevich",
     "Network",
     "Noise",
+    "Pairing",
     "Population",
     "Projection",
     "Reset",
@@ -51,63 +52,6 @@ __all__ = [
     "fuse",
     "sum_pool",
 ]
-
-#: The name by which a projection calls the network's inputs.
-INPUT = "input"
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")  # files and Verilog modules are named after it
-_INT32 = 2**31
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Population:
-    """A group of neurons of one kind.
-
-    Parameters
-    ----------
-    name : str
-        A letter, then up to 99 letters, digits or ``_``; not ``"input"``.
-    size : int or (height, width, channels)
-        Number of neurons, ≥ 1.  Of a shape, neuron (y, x, c) has the index (y · width + x) · channels
-        + c.
-    neuron : Neuron
-        Its kind and parameters; each parameter per neuron is one integer for all, or has the shape
-        (size,).  Afterwards all of them are int64[size], read-only.
-    shape : (height, width, channels), optional
-        The shape, where `size` does not say it.
-
-    Raises
-    ------
-    NetworkError
-        If a value is outside of what is said above.
-    """
-
-    name: str
-    size: Any  # after __post_init__: int
-    neuron: Neuron
-    shape: Any = None  # after __post_init__: (size,), or (height, width, channels)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            raise NetworkError(
-                f"population name must be a letter followed by up to 99 letters, digits or '_', not {brief(self.name)}"
-            )
-        if self.name == INPUT:
-            raise NetworkError(f"population name '{INPUT}' is taken by the network's inputs; rename it")
-        where = f"population '{self.name}'"
-        size, shape = _size(f"{where}: size", self.size, self.shape)
-        if not isinstance(self.neuron, Neuron):
-            raise NetworkError(f"{where}: neuron must be a neuron such as LIF(…), not {self.neuron!r}")
-        _set(self, size=size, shape=shape, neuron=self.neuron.sized(size, where))
-
-    def __eq__(self, other: object) -> bool:
-        return equal(self, other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        size = self.size if len(self.shape) == 1 else self.shape
-        return f"Population({self.name!r}, {size}, {self.neuron!r})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -163,9 +107,16 @@ class Projection:
         """
         try:
             synapses = self.synapses.bound(shapes[self.source], shapes[self.target])
+            plasticity = None if self.plasticity is None else self.plasticity.bound(synapses)
         except NetworkError as error:
             raise NetworkError(f"projection '{self}': {error}") from None
-        return dataclasses.replace(self, synapses=synapses)
+        return dataclasses.replace(self, synapses=synapses, plasticity=plasticity)
+
+    def current_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`lifline.synapses.Synapses.current_range`, whatever the weights learn."""
+        if self.plasticity is None:
+            return self.synapses.current_range()
+        return self.plasticity.current_range(self.synapses)
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
@@ -214,7 +165,7 @@ class Network:
     input_shape: Any = None  # after __post_init__, as Population.shape
 
     def __post_init__(self) -> None:
-        inputs, input_shape = _size("network: inputs", self.inputs, self.input_shape)
+        inputs, input_shape = size_and_shape("network: inputs", self.inputs, self.input_shape)
         _set(
             self,
             inputs=inputs,
@@ -238,6 +189,12 @@ class Network:
                         f"which has {known}"
                     )
         _set(self, projections=tuple(projection.bound(shapes) for projection in self.projections))
+        for projection in self.projections:
+            if projection.plasticity is not None and self.largest_value(projection.source) > 1:
+                raise NetworkError(
+                    f"projection '{projection}': synapses of graded inputs cannot learn; "
+                    f"input_bits must be 1, not {self.input_bits}"
+                )
         if not isinstance(self.output, str) or self.output not in shapes or self.output == INPUT:
             raise NetworkError(
                 f"network: output must be the name of a population, not {self.output!r}; "
@@ -278,7 +235,7 @@ class Network:
         lowest, highest = (np.zeros(self.size(name), np.int64) for _ in range(2))
         for projection in self.incoming(name):
             value = self.largest_value(projection.source)
-            for total, end in zip((lowest, highest), projection.synapses.current_range(), strict=True):
+            for total, end in zip((lowest, highest), projection.current_range(), strict=True):
                 total += value * end
         return lowest, highest
 
@@ -351,28 +308,9 @@ class Network:
         from . import storage
 
         try:
-            return storage.from_arrays(read_npz(path, item_bytes=8))  # int64 in memory
+            return storage.from_arrays(read_npz(path, item_bytes=8, most=MAX_NETWORK_BYTES))
         except LiflineError as error:
             raise NetworkError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-
-
-def _size(where: str, value: Any, shape: Any) -> tuple[int, tuple[int, ...]]:
-    """A number of neurons and their shape, of either."""
-    if shape is None and not isinstance(value, tuple | list):
-        size = check_integer(where, value, 1, _INT32 - 1)
-        return size, (size,)
-    given = value if shape is None else shape
-    if not isinstance(given, tuple | list) or len(given) not in (1, 3):
-        raise NetworkError(f"{where} must be an integer or (height, width, channels), not {given!r}")
-    names = ("height", "width", "channels") if len(given) == 3 else ("size",)
-    dimensions = tuple(
-        check_integer(f"{where}: {name}", number, 1, _INT32 - 1)
-        for name, number in zip(names, given, strict=True)
-    )
-    size = check_integer(where, math.prod(dimensions), 1, _INT32 - 1)
-    if not isinstance(value, tuple | list) and value != size:
-        raise NetworkError(f"{where} is {value}, but the shape {dimensions} has {size}")
-    return size, dimensions
 
 
 def _set(instance: object, **values: Any) -> None:

@@ -57,12 +57,19 @@ class Recording:
     cycles : int64 (samples,), optional
         Of the gateware: from the clock cycle in which a sample's first event (or marker) is accepted to
         the one in which the output's last marker is, both counted.
+    weights : dict of int to int32 (samples, source size, target size), optional
+        Where the network has learned: w after each sample, fraction included, of each projection that
+        learns, by its index in the network.
+    network : Network, optional
+        Likewise: the network after the last sample.
     """
 
     spikes: dict[str, np.ndarray]
     states: States
     classes: np.ndarray
     cycles: np.ndarray | None = None
+    weights: dict[int, np.ndarray] | None = None
+    network: Network | None = None
 
     @classmethod
     def of(
@@ -91,10 +98,15 @@ class Recording:
             },
             self.classes[samples],
             None if self.cycles is None else self.cycles[samples],
+            None if self.weights is None else {i: w[samples] for i, w in self.weights.items()},
+            self.network,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write ``OUT.npz``: ``NAME.spikes``, ``NAME.STATE``, ``classes`` and, of the gateware, ``cycles``."""
+        """Write ``OUT.npz``: ``NAME.spikes``, ``NAME.STATE``, ``classes`` and, where there are, ``cycles`` and weights.
+
+        The weights of projection INDEX are ``weights:INDEX``; the network itself needs a file of its own.
+        """
         arrays: dict[str, np.ndarray] = {}
         for name, spikes in self.spikes.items():
             arrays[f"{name}.spikes"] = spikes.astype(np.uint8)
@@ -103,6 +115,8 @@ class Recording:
         arrays["classes"] = np.asarray(self.classes, np.int64)
         if self.cycles is not None:
             arrays["cycles"] = np.asarray(self.cycles, np.int64)
+        for index, w in (self.weights or {}).items():
+            arrays[f"weights:{index}"] = w.astype(np.int32)
         write_npz(path, arrays)
 
     @classmethod
@@ -117,7 +131,11 @@ class Recording:
         arrays = read_npz(path)
         spikes: dict[str, np.ndarray] = {}
         states: States = {}
+        weights: dict[int, np.ndarray] = {}
         for name, values in arrays.items():
+            if name.startswith("weights:") and name[8:].isdecimal():
+                weights[int(name[8:])] = values
+                continue
             population, dot, what = name.rpartition(".")
             if dot and what == "spikes":
                 spikes[population] = values
@@ -128,7 +146,7 @@ class Recording:
             raise InputError(
                 f"{path}: not a recording: give a file that 'lifline simulate' has written"
             )
-        return cls(spikes, states, arrays["classes"], arrays.get("cycles"))
+        return cls(spikes, states, arrays["classes"], arrays.get("cycles"), weights or None)
 
     def compare(self, other: Recording, network: Network | None = None) -> Divergence | None:
         """The first difference of `other` from this recording: by sample, tick, population, neuron.
@@ -167,17 +185,20 @@ class Recording:
         return min(firsts, key=lambda first: first[:3])[-1] if firsts else None
 
     def differing(self, other: Recording) -> dict[str, int]:
-        """How many spikes, states and classes of `other` are not the same."""
+        """How many spikes, states, classes and, where both have learned, weights of `other` are not the same."""
         states = (
             (values, other.states[name][state])
             for name, of in self.states.items()
             for state, values in of.items()
         )
-        return {
+        counts = {
             "spikes": sum(int((other.spikes[n] != s).sum()) for n, s in self.spikes.items()),
             "states": sum(int((one != two).sum()) for one, two in states),
             "classes": int((other.classes != self.classes).sum()),
         }
+        if self.weights is not None and other.weights is not None:
+            counts["weights"] = sum(int((other.weights[i] != w).sum()) for i, w in self.weights.items())
+        return counts
 
 
 def check_memory(network: Network, samples: int, ticks: int) -> None:

@@ -42,25 +42,23 @@ def run_scenario(array, spikes, membranes, *, rng, max_ticks=4095, stall=0.0):
                     ctx.set(dut.trace.valid, 1)
                     await ctx.tick()
                     ctx.set(dut.trace.valid, 0)
-                assert ctx.get(dut.ticks) == tick + 1
             await pause(ctx)
-            ctx.set(dut.finish, 1)
-            latency = 0
-            while not ctx.get(dut.o.valid):
+            scores = []
+            while not ctx.get(dut.done):
+                await pause(ctx)
+                scores.append(ctx.get(dut.score))
+                ctx.set(dut.step, 1)
                 await ctx.tick()
-                latency += 1
-            assert latency == array.population.size + 1
+                ctx.set(dut.step, 0)
+            counted = (v if array.population.neuron.readout else s)[:, : array.population.size]
+            assert scores == counted.sum(axis=0).tolist()
             await pause(ctx)
-            classes.append(ctx.get(dut.o.payload))
-            ctx.set(dut.o.ready, 1)
-            await ctx.tick()
-            ctx.set(dut.o.ready, 0)
-            ctx.set(dut.finish, 0)
+            classes.append(ctx.get(dut.o))
             await pause(ctx)
             ctx.set(dut.clear, 1)
             await ctx.tick()
             ctx.set(dut.clear, 0)
-            assert ctx.get(dut.ticks) == 0
+            assert not ctx.get(dut.done)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)

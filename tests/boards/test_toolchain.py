@@ -9,7 +9,17 @@ import pytest
 from lifline import ToolError
 from lifline.boards.toolchain import find, run, tools
 
-NAMES = ["yosys", "nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"]
+NAMES = [
+    "yosys",
+    "nextpnr-ice40",
+    "icepack",
+    "iceunpack",
+    "nextpnr-ecp5",
+    "ecppack",
+    "ecpunpack",
+    "nextpnr-himbaechel-gowin",
+    "gowin_pack",
+]
 
 
 @pytest.fixture
@@ -24,7 +34,9 @@ def empty_path(tmp_path, monkeypatch):
 def no_yowasp(monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name.startswith("yowasp") else found(name)
+        importlib.util,
+        "find_spec",
+        lambda name: None if name.startswith(("yowasp", "apycula")) else found(name),
     )
 
 
@@ -48,7 +60,7 @@ def test_yowasp_needs_no_path(empty_path):
     for name in NAMES:
         found = find(name)
         assert found.command[0] == sys.executable
-        assert found.origin == "YoWASP"
+        assert found.origin == ("PyPI" if name == "gowin_pack" else "YoWASP")
         assert found.version[0].isdigit()
     assert [tool.name for tool in tools()] == NAMES
 

@@ -68,7 +68,7 @@ def test_rate_of_spikes() -> None:
 @pytest.mark.parametrize(
     ("values", "ticks", "message"),
     [
-        (np.zeros(3), 4, r"shape is \(3,\), must be \(samples, inputs\)"),
+        (np.array(0.5), 4, r"shape is \(\), must be \(samples, inputs\)"),
         (np.array([[16.0]]), 4, "values are in 16 … 16, must be in 0 … 1; scale them first"),
         (np.array([[np.nan]]), 4, "must be in 0 … 1"),
         (np.zeros((1, 3)), 0, "ticks must be 1 or more, not 0"),

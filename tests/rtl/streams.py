@@ -19,6 +19,7 @@ def exchange(
     cycles: int,
     stall: int | None = None,
     each_cycle: Callable[[Any, int], None] | None = None,
+    after: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, list[int]], dict[str, list[tuple[int, dict[str, Any]]]]]:
     """Run `dut` for some cycles.
 
@@ -33,6 +34,8 @@ def exchange(
         Seed of random stalls on all streams; None: send and take whenever possible.
     each_cycle : callable or None
         Called as ``each_cycle(ctx, cycle)`` before the clock edge of each cycle.
+    after : mapping or None
+        Streams that wait until all of another has been accepted, and ten cycles more.
 
     Returns
     -------
@@ -53,6 +56,12 @@ def exchange(
             for name, payloads in send.items():
                 port = getattr(dut, name)
                 done = len(accepted[name])
+                first = (after or {}).get(name)
+                if first is not None and len(accepted[first]) < len(send[first]):
+                    ctx.set(port.valid, 0)
+                    continue
+                if first is not None and accepted[first] and cycle < accepted[first][-1] + 10:
+                    continue
                 offered[name] = done < len(payloads) and (offered[name] or go())
                 ctx.set(port.valid, offered[name])
                 if offered[name]:

@@ -239,9 +239,9 @@ def two_designs(directory: Path) -> list[str]:
     (directory / "both.v").write_text(
         "module both(input clk, input rst, output left, output right);\n"
         "  left_top l(.clk(clk), .rst(rst), .clear(1'b0), .i__payload(4'b0), .i__valid(1'b0),\n"
-        "    .i__ready(left), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
+        "    .i__ready(left), .fault(), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
         "  right_top r(.clk(clk), .rst(rst), .clear(1'b0), .i__payload(4'b0), .i__valid(1'b0),\n"
-        "    .i__ready(right), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
+        "    .i__ready(right), .fault(), .o__payload(), .o__valid(), .o__ready(1'b1));\n"
         "endmodule\n"
     )
     sources = sorted(path.name for path in directory.glob("*.v"))

@@ -12,8 +12,8 @@ from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF
 from lifline.rtl.encoder import SpikeEncoder
 from lifline.rtl.events import event_layout
-from lifline.rtl.memory import RegisterFile, Rom
 from lifline.rtl.layout import address_bits
+from lifline.rtl.memory import RegisterFile, Rom
 from lifline.rtl.plan import plan
 from lifline.rtl.queue import Queue, SpikeQueue
 from lifline.rtl.router import SpikeMerge

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF
 from lifline.rtl.accumulator import Accumulator
+from lifline.rtl.array import NeuronArray
+from lifline.rtl.banks import BankedAccumulator
 from lifline.rtl.delays import DelayLine
 from lifline.rtl.plan import plan
-from lifline.synapses import Dense
+from lifline.synapses import Dense, Sparse
 
 from .streams import exchange
 
@@ -59,7 +62,7 @@ def run(dut, array, rows, ticks, *, stall, late):
     starts: list[int] = []
 
     def sweep(ctx, cycle):
-        allowed = not starts or cycle - starts[-1] >= max(array.groups, 3)
+        allowed = not starts or cycle - starts[-1] >= max(type(dut).interval(array), 3)
         start = bool(ctx.get(dut.waiting)) and allowed and (not late or rng.random() < 0.2)
         ctx.set(dut.start, start)
         if start:
@@ -102,6 +105,97 @@ def test_sums(size, lanes, longest, stall, late):
         assert current["group"] == group
         inside = [n for n in range(group * lanes, (group + 1) * lanes) if n < size]
         assert current["values"][: len(inside)] == expected[t, inside].tolist()
+
+
+def unordered(size, lanes, longest):
+    """An array of lanes that need not be touched in order, and random rows for it, which often return to a group."""
+    rng = np.random.default_rng(size * 8 + lanes)
+    weights, delays = np.ones(size, int) * 100, np.zeros(size, int)
+    delays[0] = longest
+    everything = np.zeros(size, int), np.arange(size)
+    network = Network(
+        1,
+        [Population("p", size, LIF(256, 5))],
+        [Projection("input", "p", Sparse(*everything, weights, delays))] * 40,
+        "p",
+    )
+    array = plan(network, lanes)["p"]
+    rows = []
+    for count in (4, 0, 30, 1, 0, 12, 25):
+        group = 0
+        for _ in range(count):
+            if rng.random() < 0.7:
+                group = int(rng.integers(array.groups))
+            row = {"group": group, "marker": 0, "weights": rng.integers(-100, 101, lanes).tolist()}
+            if longest:
+                row["delays"] = rng.integers(0, longest + 1, lanes).tolist()
+            rows.append(row)
+        rows.append({"marker": 1})
+    return array, rows
+
+
+def sums_of(array, rows):
+    """Σ of the rows' weights for each tick and lane, (ticks, groups, lanes)."""
+    sums = np.zeros((sum(row["marker"] for row in rows) + 10, array.groups, array.lanes), int)
+    tick = 0
+    for row in rows:
+        if row["marker"]:
+            tick += 1
+            continue
+        for lane, weight in enumerate(row["weights"]):
+            sums[tick + row.get("delays", [0] * array.lanes)[lane], row["group"], lane] += weight
+    return sums
+
+
+@pytest.mark.parametrize(("stall", "late"), [(None, False), (1, False), (2, True)])
+@pytest.mark.parametrize("longest", [0, 3])
+@pytest.mark.parametrize(("size", "lanes"), [(4, 2), (5, 2), (6, 2), (9, 1), (7, 1)])
+def test_sums_of_groups_in_any_order(size, lanes, longest, stall, late):
+    array, rows = unordered(size, lanes, longest)
+    kind = DelayLine if longest else BankedAccumulator
+    assert NeuronArray.sums_of(array) is kind
+    ticks = sum(row["marker"] for row in rows)
+    starts, accepted, taken = run(kind(array), array, rows, ticks, stall=stall, late=late)
+    assert len(accepted) == len(rows)
+    expected = sums_of(array, rows)
+    for index, (cycle, current) in enumerate(taken):
+        t, group = divmod(index, array.groups)
+        assert cycle == starts[t] + kind.LATENCY + group
+        assert current["group"] == group
+        assert current["values"] == expected[t, group].tolist()
+    assert len(taken) == ticks * array.groups
+
+
+def test_banks_take_rows_while_they_are_swept():
+    array, rows = unordered(9, 1, 0)
+    rows = [*(row for row in rows if not row["marker"]), {"marker": 1}]
+    _, accepted, _ = run(BankedAccumulator(array), array, rows * 4, 4, stall=None, late=False)
+    assert accepted == list(range(4 * len(rows)))  # a row, or a marker, every cycle
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 20, 60])
+def test_banks_are_cleared_only_after_what_no_sweep_took(cut):
+    """A sample that ends with a marker leaves nothing; another leaves zeros to be written, and then nothing."""
+    array, rows = unordered(9, 1, 0)
+    dut = BankedAccumulator(array)
+    reset = Signal()
+    inside = ResetInserter(reset)(dut)
+    inside.i, inside.o = dut.i, dut.o
+    started: list[int] = []
+    busy: list[int] = []
+
+    def each_cycle(ctx, cycle):
+        ctx.set(reset, cycle in (200, 250))
+        busy.append(ctx.get(dut.busy))
+        start = bool(ctx.get(dut.waiting)) and (not started or cycle - started[-1] >= 12)
+        ctx.set(dut.start, start)
+        if start:
+            started.append(cycle)
+
+    exchange(inside, send={"i": rows[:cut]}, receive=["o"], cycles=300, each_cycle=each_cycle)
+    broken_off = cut and not rows[cut - 1]["marker"]
+    assert sum(busy[:201]) == sum(busy[251:]) == 0
+    assert sum(busy[201:250]) == (array.groups if broken_off else 0)
 
 
 def test_accumulator_takes_rows_while_it_sweeps():

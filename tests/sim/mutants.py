@@ -12,6 +12,7 @@ from lifline.network import Network
 from lifline.neurons import LIF, Izhikevich
 
 from ..networks import network_at_ends, random_network
+from ..rtl.structures import mixed_network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,13 @@ def _random(**limits: Any) -> Callable[[np.random.Generator], Network]:
     )
 
 
+def _maps(**limits: Any) -> Callable[[np.random.Generator], Network]:
+    """Maps on which a kernel meets several positions in each direction."""
+    return lambda rng: mixed_network(
+        rng, sizes=(4, 5), channels=3, least_kernel=3, most_stride=2, **limits
+    )
+
+
 #: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.
 NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "any": (_random(), "any"),
@@ -39,6 +47,11 @@ NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "LIF in registers": (_random(kinds=(LIF,), max_delay=0), "all"),
     "Izhikevich": (_random(kinds=(Izhikevich,)), "any"),
     "at the ends": (network_at_ends, "any"),
+    "maps": (_maps(), "any"),
+    "maps with a bias": (_maps(bias=90), "any"),
+    "maps with delays": (_maps(longest=3), "any"),
+    "graded": (_maps(input_bits=3), "any"),
+    "graded with delays": (_maps(longest=3, input_bits=3), "any"),
     "wide": (_random(max_populations=1, max_size=40, max_delay=0), "all"),
 }
 
@@ -113,18 +126,101 @@ MUTANTS: dict[str, Mutant] = {
     ),
     # Synapses
     "synapses: the next group's row": Mutant(
-        "rtl/synapses.py", "following.eq(address + sources)", "following.eq(address + 1)"
+        "rtl/synapses/ordered.py", "following.eq(address + sources)", "following.eq(address + 1)"
     ),
-    "synapses: rows held back": Mutant("rtl/synapses.py", "rom.en.eq(issue)", "rom.en.eq(1)"),
+    "synapses: rows held back": Mutant("rtl/synapses/ordered.py", "rom.en.eq(issue)", "rom.en.eq(1)"),
     "synapses: which projection": Mutant(
-        "rtl/synapses.py", "channel.eq(event.channel),\n", "channel.eq(0),\n", seed=1
+        "rtl/synapses/ordered.py", "channel.eq(event.channel),\n", "channel.eq(0),\n", seed=1
+    ),
+    # Rows of maps and lists
+    "convolution: the step to the next line": Mutant(
+        "rtl/synapses/convolution.py",
+        "axis_y.position_step * rows.map_width * of_map",
+        "axis_y.position_step * of_map",
+        "maps",
+    ),
+    "convolution: the step to the next position": Mutant(
+        "rtl/synapses/convolution.py", "axis_x.kernel_step * of_position", "of_position", "maps"
+    ),
+    "convolution: the columns of a new line": Mutant(
+        "rtl/synapses/convolution.py", "m.d.sync += [one.left.eq(one.all) for one in within]", "pass", "maps"
+    ),
+    "convolution: where a new line begins": Mutant(
+        "rtl/synapses/convolution.py",
+        "[one.group.eq(to_group) for one in (*within, turn)]",
+        "[one.group.eq(to_group) for one in [*within, turn][:1]]",
+        "maps",
+    ),
+    "convolution: the last lane of a group of channels": Mutant(
+        "rtl/synapses/convolution.py", "(lane > last_lane)", "(lane >= last_lane)", "maps"
+    ),
+    "convolution: the first lane of a group of channels": Mutant(
+        "rtl/synapses/convolution.py", "(lane < first_lane)", "(lane <= first_lane)", "maps"
+    ),
+    "convolution: an event that touches nothing": Mutant(
+        "rtl/synapses/convolution.py", "(axis.count == 0).astype(int)", "(axis.count < 0).astype(int)", "maps"
+    ),
+    "convolution: the quotient of an address": Mutant(
+        "rtl/arithmetic.py", "factor, shift = min(exact,", "factor, shift = min(choices,", "maps"
+    ),
+    "sparse: the last row of a source": Mutant(
+        "rtl/synapses/sparse.py", "last.eq(pointed == 0)", "last.eq(pointed <= 1)", "maps"
+    ),
+    "sparse: a source without synapses": Mutant(
+        "rtl/rows/sparse.py", "np.where(empty, self.depth - 1,", "np.where(empty, 0,", "maps"
+    ),
+    "rows: dense ones beside others": Mutant(
+        "rtl/synapses/dense.py", "word.eq(word + self.channel.source_size)", "word.eq(word + 1)", "maps"
+    ),
+    "rows: a channel's marker as one of the array": Mutant(
+        "rtl/synapses/memory.py", "passes.eq(item.marker & (item.channel != last_channel))", "passes.eq(0)", "maps"
+    ),
+    "rows: an event is lost while the one before is walked": Mutant(
+        "rtl/synapses/memory.py", "ready = ready | ~valid[s + 1]", "ready = ready | valid[s + 1]", "maps"
+    ),
+    # Sums of groups in any order
+    "banks: the row before has the same group": Mutant(
+        "rtl/banks.py", "Mux(near, total, Mux(far, written, word))", "Mux(far, written, word)", "maps"
+    ),
+    "banks: the row before that has the same group": Mutant(
+        "rtl/banks.py", "Mux(near, total, Mux(far, written, word))", "Mux(near, total, word)", "maps"
+    ),
+    "banks: zeros behind a sweep": Mutant(
+        "rtl/banks.py", "word.write.eq(clearing | zeros |", "word.write.eq(clearing |", "maps"
+    ),
+    "banks: the tick that comes in": Mutant(
+        "rtl/banks.py", "swept.eq(~bank)", "swept.eq(bank)", "maps"
+    ),
+    "banks: a sweep too early": Mutant(
+        "rtl/banks.py", "return array.groups + 2", "return array.groups", "maps"
+    ),
+    "delays: sums close together in any order": Mutant(
+        "rtl/delays.py", "array.groups < 3 or not array.in_order", "array.groups < 3", "maps with delays"
+    ),
+    # Layout and values
+    "encoder: lanes without a neuron amid a map": Mutant(
+        "rtl/encoder.py", "first.eq(first + last_lanes)", "first.eq(first + layout.lanes)", "maps"
+    ),
+    "update: lanes without a neuron amid a map": Mutant(
+        "rtl/update.py", "return lambda: ~last", "return lambda: Const(1)", "maps with a bias"
+    ),
+    "values: of the row before": Mutant(
+        "rtl/accumulator.py", 'delay(m, row.value, 1, "value")', "row.value", "graded"
+    ),
+    "values: of the row before, with delays": Mutant(
+        "rtl/delays.py", 'delay(m, row.value, 2, "value")', 'delay(m, row.value, 1, "value")', "graded with delays"
+    ),
+    "values: of what has none": Mutant(
+        "rtl/router.py", "i.payload.value if graded else 1", "i.payload.value if graded else 2", "graded"
     ),
     # The plan
     "plan: width of the sums": Mutant(
-        "rtl/plan.py", "return signed_bits(*self.accumulator_range)", "return signed_bits(*self.accumulator_range) - 1"
+        "rtl/shapes.py",
+        "return signed_bits(*self.accumulator_range)",
+        "return signed_bits(*self.accumulator_range) - 1",
     ),
     "plan: the queue of a delay": Mutant(
-        "rtl/plan.py", "return (self.lag + 2) * (events + 1)", "return events + 1"
+        "rtl/shapes.py", "return (self.lag + 2) * (events + 1)", "return events + 1"
     ),
     "plan: the sign of a parameter": Mutant(
         "rtl/parameters.py", "signed = low < 0", "signed = False"

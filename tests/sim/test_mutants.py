@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import lifline
+from lifline.rtl.plan import block_of
 
 from .mutants import MUTANTS, NETWORKS
 
@@ -45,7 +46,7 @@ def check(package: Path, sort: str, seeds: range) -> subprocess.CompletedProcess
     for seed in seeds:
         rng = np.random.default_rng(seed)
         network = make(rng)
-        most = {population.name: population.size for population in network.populations}
+        most = {p.name: block_of(network, p) for p in network.populations}
         lanes = {
             name: {"any": int(rng.integers(1, size + 1)), "one": 1, "all": size}[lanes_of]
             for name, size in most.items()

@@ -1,8 +1,9 @@
 """The gateware against the golden model and the cycle model, over random networks.
 
 Every network gets lanes of its own for each population, and is run twice: with random stalls at both ends,
-then without, when the simulated cycles must be those of the model.  Every tenth has up to 40 lanes, for which the
-encoder needs a second level.
+then without, when the simulated cycles must be those of the model.  Every second network is one of maps:
+convolutions, pools, sparse synapses and graded inputs.  Every tenth has up to 40 lanes, for which the encoder
+needs a second level.
 """
 
 from __future__ import annotations
@@ -13,25 +14,38 @@ import numpy as np
 import pytest
 
 from lifline import golden, rtl
+from lifline.network import Network
+from lifline.rtl.plan import block_of
 from lifline.sim import Simulator, explain
 
 from ..networks import random_network, random_spikes
+from ..shaped_networks import random_shaped_network
 
 pytestmark = pytest.mark.slow
 
 NETWORKS = {"verilator": 80, "icarus": 20}
 SAMPLES = 2
-TICKS = 48  # more than the longest delay
+DENSE_TICKS, SHAPED_TICKS = 48, 24  # more than the longest delay
+
+
+def drawn(rng: np.random.Generator, seed: int) -> tuple[Network, dict[str, int], int]:
+    """The network of a seed, its lanes and the ticks of its samples."""
+    if seed % 2:
+        network = random_shaped_network(rng)
+        most = {p.name: block_of(network, p) for p in network.populations}
+        return network, {n: int(rng.integers(1, m + 1)) for n, m in most.items()}, SHAPED_TICKS
+    wide = seed % 10 == 8
+    network = random_network(rng, max_size=40 if wide else 12)
+    lanes = {p.name: p.size if wide else int(rng.integers(1, p.size + 1)) for p in network.populations}
+    return network, lanes, DENSE_TICKS
 
 
 def run_scenario(backend: str, seed: int, directory: Path) -> None:
     """Simulate the network of a seed on a backend, both ways."""
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
-    wide = seed % 10 == 9
-    network = random_network(rng, max_size=40 if wide else 12)
-    spikes = random_spikes(rng, network, SAMPLES, TICKS)
-    lanes = {p.name: p.size if wide else int(rng.integers(1, p.size + 1)) for p in network.populations}
+    network, lanes, ticks = drawn(rng, seed)
+    spikes = random_spikes(rng, network, SAMPLES, ticks)
     print(f"lanes {lanes}")
     expected = golden.simulate(network, spikes)
     simulator = Simulator(network, directory, backend=backend, lanes=lanes)

@@ -12,12 +12,16 @@ from lifline import Convolution, Network, NetworkError
 from lifline.golden import reference, simulate
 from lifline.network import INPUT
 from lifline.train import integer_forward
+from lifline.train.maps import Geometry
 
 from ..networks import random_spikes
 from ..shaped_networks import random_shaped_network
 from .test_integer import assert_equal
 
 SEEDS = range(420)
+
+Shape = tuple[int, int, int]
+Pair = tuple[int, int]
 
 
 def drawn(seed: int) -> tuple[Network, np.ndarray]:
@@ -41,6 +45,27 @@ def test_three_witnesses_agree(start: int) -> None:
             assert "up to which torch.float32 is exact" in str(error)  # noqa: PT017 -- most are too wide
         else:
             assert_equal(expected, narrow, network)
+
+
+@pytest.mark.parametrize(
+    ("source", "kernel", "stride", "padding", "dilation"),
+    [
+        ((4, 3, 1), (3, 2), (1, 2), (0, 0), (1, 1)),
+        ((6, 3, 1), (2, 3), (1, 3), (0, 1), (2, 1)),
+        ((8, 1, 1), (1, 2), (1, 3), (0, 1), (2, 1)),
+        ((3, 4, 1), (3, 3), (1, 3), (2, 0), (1, 1)),
+    ],
+)
+def test_maps_of_width_one(
+    source: Shape, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> None:
+    """Of these, oneDNN's convolution in float32, as of torch 2.13, is wrong by far more than a rounding."""
+    rng = np.random.default_rng(1)
+    geometry = Geometry(source, 5, kernel, stride, padding, dilation)
+    weights = torch.from_numpy(rng.integers(-100, 100, geometry.weights)).float()
+    spikes = torch.from_numpy(rng.integers(0, 2, (28, geometry.sizes[0]))).float()
+    expected = geometry.convolve(spikes.double(), weights.double())
+    assert torch.equal(geometry.convolve(spikes, weights).double(), expected)
 
 
 def test_these_networks_are_not_trivial() -> None:

@@ -48,6 +48,7 @@ class LIFCell(Cell):
     rho: Tensor | None = None
     jump: Tensor | None = None
     adaptation_high: float = torch.inf
+    adaptation: Tensor | None = None  #: before the first tick, where it is not 0
     noise: RandomThreshold | None = None
 
     def start(self, like: Tensor) -> States:
@@ -55,7 +56,7 @@ class LIFCell(Cell):
         if self.alpha is not None:
             states["current"] = like
         if self.rho is not None:
-            states["adaptation"] = like
+            states["adaptation"] = like if self.adaptation is None else like + self.adaptation
         if self.noise is not None and (r := self.noise.start(like)) is not None:
             states["noise"] = r
         return states
@@ -79,6 +80,8 @@ class LIFCell(Cell):
         return after, spikes
 
     def scan(self, currents: Tensor) -> tuple[States, Tensor]:
+        if self.adaptation is not None:
+            return super().scan(currents)
         states: States = {}
         if self.alpha is not None:
             currents = states["current"] = _Filter.apply(currents, self.alpha, self)  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from lifline.errors import InputError, NetworkError
 from lifline.neurons import Neuron
 
 from ..surrogate import Surrogate, atan
+from ..surrogate import of as surrogate
 from .cell import Cell, Elementwise
 
 Scale = float | Literal["free", "power_of_two", "per_neuron"]
@@ -34,8 +36,8 @@ class Trainable(nn.Module):
     bias : float or Tensor (size,) or (channels,)
         A constant input current.
     learn_bias : bool
-    spike_grad : Surrogate, optional
-        By default :func:`~lifline.train.surrogate.atan`.
+    spike_grad : Surrogate or callable, optional
+        By default :func:`~lifline.train.surrogate.atan`; of another library, see :func:`~lifline.train.surrogate.of`.
     scale : "free", "power_of_two", "per_neuron" or float
         The contract's units to one of the model's.
     batch_norm : bool
@@ -56,7 +58,7 @@ class Trainable(nn.Module):
         *,
         bias: float | Tensor = 0.0,
         learn_bias: bool = False,
-        spike_grad: Surrogate | None = None,
+        spike_grad: Surrogate | Callable[[Tensor], Tensor] | None = None,
         scale: Scale = "free",
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -70,7 +72,7 @@ class Trainable(nn.Module):
         self.shape = (size,) if isinstance(size, int) else tuple(size)
         self.size = math.prod(self.shape)
         self.channels = self.shape[-1]
-        self.spike_grad = spike_grad or atan()
+        self.spike_grad = atan() if spike_grad is None else surrogate(spike_grad)
         self.scale: Scale = scale
         self.dropout = dropout
         self.norm = nn.BatchNorm1d(self.channels) if batch_norm else None

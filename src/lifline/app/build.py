@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lifline.encoders import Encoder
 from lifline.errors import MissingExtra
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
+from lifline.progress import Progress, silent
 
 from . import options, output
+from .builds import build_all
 from .parts import part
 
 if TYPE_CHECKING:
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.network_argument
-@click.option("--board", required=True, help="icebreaker, ulx3s, …")
+@click.option(
+    "--board", required=True, help="icebreaker, ulx3s, … (`lifline boards` lists them), or all."
+)
 @options.folder_option(required=True)
 @options.lanes_option(
     type=options.LanesOrAuto(),
@@ -56,6 +61,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Simulate the synthesised netlist, and compare its classes with golden's.",
 )
+@click.option(
+    "--patchable",
+    is_flag=True,
+    help="Keep small memories in block RAM, too, so that `lifline patch` can change them.",
+)
+@options.encoder_option
 @options.force_option
 @options.json_option
 def build(
@@ -69,20 +80,41 @@ def build(
     tries: int,
     input_file: Path | None,
     check: bool,
+    patchable: bool,
+    encoder: Encoder | None,
     force: bool,
     as_json: bool,
-) -> None:
-    """Build the bitstream of NETWORK for BOARD, and report.json."""
+) -> int:
+    """Build the bitstream of NETWORK for BOARD, and report.json.
+
+    With --board all, for every board, one at a time, each into a folder of its own, and boards.json.
+    """
     if target_us is not None and lanes != "auto":
         raise click.UsageError("--target-us needs --lanes auto, which chooses lanes by it")
+    if board == "all" and (lanes == "auto" or clock is not None):
+        raise click.UsageError(
+            "--board all takes neither --lanes auto nor --clock: boards differ in both"
+        )
     net = Network.load(network)
     boards = part("boards")
-    found = boards.find_board(board)
-    options.check_finished(directory / "report.json", force)
-    activity = None
+    found = None if board == "all" else boards.find_board(board)
+    if found is not None:
+        options.check_finished(directory / "report.json", force)
+    activity = spikes = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
+
+    def make(name: str, folder: Path, progress: Progress = silent) -> dict[str, Any]:
+        report: dict[str, Any] = boards.build(
+            net, name, folder, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
+            activity=activity, check=part("golden").simulate if check else None, patchable=patchable,
+            encoder=encoder,
+        )  # fmt: skip
+        return report
+
+    if found is None:
+        return build_all(net, directory, spikes, make, force=force, as_json=as_json)
     mapping: dict[str, Any] = {}
     if lanes == "auto":
         mapper = part("boards.mapper")
@@ -96,10 +128,7 @@ def build(
             output.show(_table(mapping))
             output.say(f"activity {known}; ► chosen, ✗ does not fit; area is an estimate")
     with output.progress_bar(not as_json) as progress:
-        report = boards.build(
-            net, board, directory, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
-            activity=activity, check=part("golden").simulate if check else None,
-        )  # fmt: skip
+        report = make(board, directory, progress)
     if mapping:
         report["mapping"] = mapping
         try:
@@ -108,6 +137,7 @@ def build(
             click.echo(f"lifline: no pareto.svg: {error}", err=True)
     lines = [f"{name}: {value}" for name, value in report.items() if not isinstance(value, dict | list)]
     output.result(as_json, report, "\n".join(lines))
+    return 0
 
 
 def _mapping(board: Any, chosen: Any, front: list[Any], activity: str) -> dict[str, Any]:

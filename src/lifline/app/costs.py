@@ -111,7 +111,7 @@ class Costs:
     def _fan_out(self) -> dict[int, np.ndarray]:
         """Weights other than 0 of each source neuron, by projection."""
         return {
-            id(projection): np.count_nonzero(projection.synapses.dense()[0], axis=1)
+            id(projection): projection.synapses.per_source(projection.synapses.stored()[0] != 0)
             for projection in self.network.projections
         }
 
@@ -125,7 +125,7 @@ def footprint_bits(network: Network) -> int:
 
 def stored_weights(projection: Projection) -> tuple[int, int]:
     """How many of the weights that are stored are 0, and how many there are; of a list of synapses none is absent."""
-    weights = np.asarray(getattr(projection.synapses, "weights", projection.synapses.dense()[0]))
+    weights, _ = projection.synapses.stored()
     return int(weights.size - np.count_nonzero(weights)), int(weights.size)
 
 
@@ -200,15 +200,27 @@ def on_board(
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:
-    """Words that a sample reads of the synapse memories, on average: for each row one of weights, and one of delays."""
+    """Words that a sample reads of the synapse memories, on average: for each row one of each; for an event a pointer.
+
+    Parameters
+    ----------
+    arrays : mapping
+        As :func:`lifline.rtl.plan` gives it.
+    activity : mapping
+        Spikes of the input and every population, (ticks, size) or (samples, ticks, size).
+    """
     reads = 0.0
     for array in arrays.values():
         for channel in array.channels:
-            if channel.projection is not None:
-                events = activity[channel.source]
-                words = array.groups * (2 if channel.ring_delay_bits else 1)
-                per_sample = events.sum() if events.ndim < 3 else np.count_nonzero(events) / len(events)
-                reads += float(per_sample) * words
+            if channel.rows is not None:
+                events = np.asarray(activity[channel.source])
+                samples = len(events) if events.ndim == 3 else 1
+                of_each = np.count_nonzero(events.reshape(-1, events.shape[-1]), axis=0)
+                contents = channel.rows.contents
+                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + (
+                    "pointers" in contents
+                )
+                reads += float(of_each @ words) / samples
     return reads
 
 

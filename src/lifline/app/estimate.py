@@ -50,7 +50,7 @@ def estimate(
     names = costs.board_names(boards)
     activity = None
     if input_file is not None:
-        spikes, _ = read_spikes(input_file, net.inputs)
+        spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
     rows = [
         costs.on_board(net, name, lanes=lanes, clock_mhz=clock, activity=activity) for name in names

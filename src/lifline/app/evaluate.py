@@ -70,7 +70,7 @@ def evaluate(
     """Run NETWORK on spikes: accuracy, confusion, spikes and states, cost; DIR/report.html."""
     report = part("app.report")
     net = Network.load(network)
-    spikes, labels = read_spikes(input_file, net.inputs)
+    spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     options.check_finished(directory / "evaluation.json", force)
     with output.progress_bar(not as_json) as progress:
         found = part("app.evaluation").evaluate(

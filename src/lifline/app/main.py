@@ -22,12 +22,17 @@ from lifline import __version__
 from lifline.errors import LiflineError, MissingExtra
 
 from . import output
+from .boards import boards
 from .build import build
 from .demo import demo
 from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .flash import flash
+from .import_ import command as import_
+from .monitor import monitor
+from .patch import patch
 from .run import run
 from .simulate import simulate
 from .train import train
@@ -61,8 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         return _refuse(str(MissingExtra(error.name or str(error), "all")))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{where}{error.strerror or error}")
+        return _refuse(f"{_place(error)}{error.strerror or error}")
     except UnicodeEncodeError as error:
         return _refuse(f"{error.object!a} is not text that can be encoded: use another name")
     except MemoryError:
@@ -75,6 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"a mistake in lifline itself, at {Path(place.filename).name}:{place.lineno}: "
             f"{type(error).__name__}: {error}; LIFLINE_TRACEBACK=1 shows where"
         )
+
+
+def _place(error: OSError) -> str:
+    """What could not be read or written: a file, or standard output, to which click itself writes help."""
+    if error.filename:
+        return f"{error.filename}: "
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if Path(last.filename).parent.name == "click":
+        output.silence()
+        return "standard output cannot be written: "
+    return ""
 
 
 class _Ended(BaseException):
@@ -128,9 +143,14 @@ class _Commands(click.Group):
         "simulate": "sim",
         "verify": "sim",
         "build": "boards",
+        "patch": "boards",
+        "flash": "boards",
+        "boards": "boards",
         "run": "boards",
+        "monitor": "monitor",
         "estimate": "boards",
         "evaluate": "report",
+        "import": "convert",
         "demo": "all",
     }
 
@@ -147,13 +167,17 @@ class _Commands(click.Group):
     commands=[
         demo,
         train,
+        import_,
         simulate,
         evaluate,
         verify,
         export,
         estimate,
         build,
-        run,
+        flash,
+        patch,
+        boards,
+        run, monitor,
         doctor,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from lifline.encoders import parse
 from lifline.errors import InputError
 
 from .parts import part
@@ -100,17 +101,50 @@ board_option = click.option(
 
 
 port_option = click.option(
-    "--port", required=True, help="/dev/ttyUSB1, auto (the board that is plugged in), or virtual (a simulated one)."
+    "--port",
+    required=True,
+    help="/dev/ttyUSB1, auto (the board that is plugged in), or virtual (a simulated one).",
+)
+
+
+class EncoderText(click.ParamType):  # type: ignore[type-arg]
+    """``rate:ticks=20,seed=7``: an encoder of :mod:`lifline.encoders`."""
+
+    name = "KIND:FIELD=N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the encoder."""
+        return parse(value) if isinstance(value, str) else value
+
+
+encoder_option = click.option(
+    "--encoder",
+    type=EncoderText(),
+    default=None,
+    help="An encoder in front of the network, such as rate:ticks=20: the board takes raw values, see docs/encoders.md.",
 )
 
 
 def virtual_options(command: Any) -> Any:
     """The options of the line to a board, and of the virtual one."""
     for option in (
-        click.option("--timeout", type=Positive(), default=2.0, show_default=True, help="Seconds without an answer."),
-        click.option("--baud", type=click.IntRange(1), default=None, help="[default: the board's, else 3000000]"),
-        click.option("--board", default=None, help="With a virtual board: be like this one.  [default: like none]"),
+        click.option(
+            "--timeout",
+            type=Positive(),
+            default=2.0,
+            show_default=True,
+            help="Seconds without an answer.",
+        ),
+        click.option(
+            "--baud", type=click.IntRange(1), default=None, help="[default: the board's, else 3000000]"
+        ),
+        click.option(
+            "--board",
+            default=None,
+            help="With a virtual board: be like this one.  [default: like none]",
+        ),
         lanes_option(show_default="as a build for it"),
+        encoder_option,
         click.option(
             "--faults",
             default=None,
@@ -126,11 +160,15 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
     """The device at `port`, with what the options of `virtual_options` say."""
     if port != "virtual" and line["lanes"] is not None:
         raise click.UsageError("--lanes is for --port virtual: a board has the lanes of its bitstream")
+    if port != "virtual" and line["encoder"] is not None:
+        raise click.UsageError("--encoder is for --port virtual: a board has that of its bitstream")
     if port == "virtual" and line["baud"] is not None:
         raise click.UsageError("--baud is for a board: the virtual one has that of --board")
     device, boards = part("boards.device"), part("boards.line")
     if line["baud"] is None:
-        line["baud"] = device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
+        line["baud"] = (
+            device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
+        )
     faults = None if line["faults"] is None else boards.Faults.parse(line["faults"])
     return device.connect(port, network, progress=progress, **{**line, "faults": faults})
 

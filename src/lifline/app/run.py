@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from lifline.encoders import Encoder, read_values
 from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
+from lifline.progress import Progress
 
 from . import options, output
 from .parts import part
@@ -22,10 +24,27 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.network_argument
-@click.option("--input", "input_file", required=True, type=options.file(), help="SPIKES.npz, see docs/formats.md.")
+@click.option(
+    "--input",
+    "input_file",
+    required=True,
+    type=options.file(),
+    help="SPIKES.npz, or of a board with an encoder VALUES.npz; see docs/formats.md.",
+)
 @options.port_option
 @click.option("--output", "output_file", type=options.file(), default=None, help="OUT.npz to write.")
-@click.option("--check", is_flag=True, help="Compare classes, output spikes and cycles with golden's and the cycle model's.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
+)
+@click.option(
+    "--load",
+    "weights",
+    type=options.file(),
+    default=None,
+    help="OTHER.npz: first load the weights of this network, of NETWORK's shape, into the board built of NETWORK.",
+)
 @options.virtual_options
 @options.force_option
 @options.json_option
@@ -35,6 +54,7 @@ def run(
     port: str,
     output_file: Path | None,
     check: bool,
+    weights: Path | None,
     force: bool,
     as_json: bool,
     **line: Any,
@@ -44,18 +64,26 @@ def run(
     The board must have been built of NETWORK.
     """
     net = Network.load(network)
-    spikes, labels = read_spikes(input_file, net.inputs)
+    other = None if weights is None else Network.load(weights)
     if output_file is not None:
         options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
         options.check_finished(output_file, force)
-    with output.progress_bar(not as_json) as progress, options.connected(port, net, progress, line) as device:
+    samples = _Samples(net, input_file, line["encoder"]) if port == "virtual" else None
+    with (
+        output.progress_bar(not as_json) as progress,
+        options.connected(port, net, progress, {**line, "load": other is not None}) as device,
+    ):
+        if other is not None:
+            device.load(other, progress)
+            net = other
+        samples = samples or _Samples(net, input_file, device.encoder)
         started = time.monotonic()
-        recording = device.run(spikes, progress=progress)
+        recording = samples.run(device, progress)
         seconds = time.monotonic() - started
         counters = device.counters()
     if output_file is not None:
         recording.save(output_file)
-    values, text = _summary(recording, labels, seconds, device, port)
+    values, text = _summary(recording, samples.labels, seconds, device, port)
     values["line"] = {
         "frames": counters.host.frames,
         "resent": counters.host.resent,
@@ -71,16 +99,35 @@ def run(
         text.append(f"wrote {output_file}")
     passed = True
     if check:
-        values["check"] = found = _compare(net, spikes, recording, device)
+        values["check"] = found = _compare(net, samples.spikes, recording, device)
         passed = not any(found.values())
         text.append(
             "check: classes, output spikes and cycles are golden's"
             if passed
-            else "check FAILED: " + ", ".join(f"{count} {name} differ" for name, count in found.items() if count)
+            else "check FAILED: "
+            + ", ".join(f"{count} {name} differ" for name, count in found.items() if count)
         )
     values["passed"] = passed
     output.result(as_json, values, "\n".join(text))
     return 0 if passed else 1
+
+
+class _Samples:
+    """What a file holds for a board: spikes, or raw values for its encoder."""
+
+    def __init__(self, net: Network, file: Path, encoder: Encoder | None) -> None:
+        self._values = None
+        if encoder is None:
+            self.spikes, self.labels = read_spikes(file, net.inputs, net.input_bits)
+        else:
+            self._values, self.labels = read_values(file, encoder, net.inputs)
+            self.spikes = encoder.encode(self._values)
+
+    def run(self, device: Device, progress: Progress) -> BoardRecording:
+        """Run them."""
+        if self._values is None:
+            return device.run(self.spikes, progress=progress)
+        return device.run_values(self._values, progress=progress)
 
 
 def _summary(
@@ -111,7 +158,7 @@ def _summary(
     ]
     if recording.stalled.any():
         text.append(
-            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits for the line"
+            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits"
         )
     if labels is not None:
         values["correct"] = correct = int((recording.classes == labels).sum())
@@ -120,12 +167,17 @@ def _summary(
     return values, text
 
 
-def _compare(net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device) -> dict[str, int]:
+def _compare(
+    net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device
+) -> dict[str, int]:
     """How many classes, output spikes and cycles are not golden's, or the cycle model's where nothing stalled."""
     if device.identity.populations and len(device.identity.populations) < len(net.populations):
         raise InputError("--check: the board does not tell the lanes of all its populations")
     golden = part("golden").simulate(net, spikes)
-    lanes = {p.name: lanes for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)}
+    lanes = {
+        p.name: lanes
+        for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)
+    }
     cycles = part("rtl").cycles(net, lanes, {INPUT: spikes, **golden.spikes})
     return {
         "classes": int((recording.classes != golden.classes).sum()),

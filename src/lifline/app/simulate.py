@@ -12,6 +12,7 @@ from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import Network
 from lifline.recording import Recording, check_memory
+from lifline.teaching import learners
 
 from . import options, output
 from .parts import part
@@ -33,6 +34,18 @@ BACKENDS = ("golden", "icarus", "verilator")
     default=None,
     help="Write waveforms (.vcd or .fst); icarus or verilator.",
 )
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="Let the synapses that can learn do so, from sample to sample; golden only.",
+)
+@click.option(
+    "--learned",
+    "learned_file",
+    type=options.file(),
+    default=None,
+    help="With --learn: where to write the network after the last sample.",
+)
 @options.force_option
 @options.json_option
 def simulate(
@@ -42,10 +55,16 @@ def simulate(
     backend: str,
     lanes: int | dict[str, int] | None,
     waves: Path | None,
+    learn: bool,
+    learned_file: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Run NETWORK on spikes; write every spike, state and class."""
+    if learned_file is not None and not learn:
+        raise click.UsageError("--learned needs --learn: without it the network stays as it is")
+    if learn and backend != "golden":
+        raise click.UsageError("--learn needs --backend golden: the gateware does not learn")
     if backend == "golden" and waves:
         raise click.UsageError(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
@@ -59,17 +78,28 @@ def simulate(
         if waves.exists() and not waves.is_file():
             raise InputError(f"{waves}: not a regular file; waves need one of their own")
         options.check_finished(waves, force)
+    if learned_file is not None:
+        options.check_output(learned_file, **inputs, **{"--output": output_file})
+        options.check_finished(learned_file, force)
+    if learn and not learners(net):
+        raise InputError(
+            f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
+        )
     options.check_finished(output_file, force)
     check_memory(net, *spikes.shape[:2])
     with output.progress_bar(not as_json) as progress:
         if backend == "golden":
-            recording = part("golden").simulate(net, spikes)
+            recording = part("golden").simulate(net, spikes, learn)
         else:
             recording = part("sim").simulate(
                 net, spikes, backend=backend, lanes=lanes or 1, waves=waves, progress=progress
             )
     recording.save(output_file)
     values: dict[str, Any] = {"output": str(output_file), "backend": backend}
+    if learned_file is not None:
+        assert recording.network is not None
+        recording.network.save(learned_file)
+        values["learned"] = str(learned_file)
     output.result(as_json, *_summary(values, net, recording, labels))
 
 
@@ -80,6 +110,8 @@ def _summary(
     samples, ticks, _ = recording.spikes[network.output].shape
     values |= {"samples": samples, "ticks": ticks, "spikes": {}}
     text = [f"{samples} samples of {ticks} ticks on {values['backend']}: wrote {values['output']}"]
+    if "learned" in values:
+        text.append(f"the network after the last sample: {values['learned']}")
     for population in network.populations:
         spikes = int(recording.spikes[population.name].sum(dtype=np.int64))
         values["spikes"][population.name] = spikes

@@ -20,19 +20,40 @@ from lifline.errors import MissingExtra
 
 if TYPE_CHECKING:
     from .conversion import Conversion, convert
-    from .graph import ConversionError
+    from .maps import ConversionError
     from .nir_reader import from_nir
+    from .nir_writer import to_nir
+    from .norse_reader import from_norse
     from .report import Report
+    from .snntorch_reader import from_snntorch
+    from .snntorch_writer import to_snntorch
+    from .tuning import finetune
 
 _MODULES = {
     "Conversion": "conversion",
-    "ConversionError": "graph",
+    "ConversionError": "maps",
     "Report": "report",
     "convert": "conversion",
+    "finetune": "tuning",
     "from_nir": "nir_reader",
+    "from_norse": "norse_reader",
+    "from_snntorch": "snntorch_reader",
+    "to_nir": "nir_writer",
+    "to_snntorch": "snntorch_writer",
 }
 
-__all__ = ["Conversion", "ConversionError", "Report", "convert", "from_nir"]
+__all__ = [
+    "Conversion",
+    "ConversionError",
+    "Report",
+    "convert",
+    "finetune",
+    "from_nir",
+    "from_norse",
+    "from_snntorch",
+    "to_nir",
+    "to_snntorch",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,6 @@ later one, and every one after a differing spike has arrived, follows from one t
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +34,7 @@ from .floats import (
     arriving,
     channels_last,
 )
-from .graph import Conv
+from .maps import Conv
 
 
 @dataclasses.dataclass
@@ -48,7 +47,9 @@ class Agreement:
     float_spikes: int
     integer_spikes: int
     differing: int
-    explained: int  #: differing spikes whose float membrane lay within the rounding bound of the threshold
+    explained: (
+        int  #: differing spikes whose float membrane lay within the rounding bound of the threshold
+    )
     following: int  #: differing spikes after one of the neuron's own, or of a neuron that it hears
     unexplained: int  #: none, unless a state saturated
     first: tuple[int, int, int] | None  #: (sample, tick, neuron) of the earliest difference
@@ -56,6 +57,21 @@ class Agreement:
     bound: float | None  #: there, the rounding bound, likewise
     largest_bound: float  #: over all neurons and ticks, in thresholds
     membrane_error: float  #: mean |V / s − v| over the greatest |v|
+
+    def joined(self, other: Agreement, samples: int, more: int) -> Agreement:
+        """With that of `more` samples that come after these `samples`."""
+        counts = (
+            "compared", "float_spikes", "integer_spikes", "differing", "explained", "following", "unexplained",
+        )  # fmt: skip
+        summed = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        later = None if other.first is None else (other.first[0] + samples, *other.first[1:])
+        ours = other.first is None or (self.first is not None and self.first[1] <= other.first[1])
+        return dataclasses.replace(
+            self if ours else other, **summed,
+            first=self.first if ours else later,
+            largest_bound=max(self.largest_bound, other.largest_bound),
+            membrane_error=(self.membrane_error * samples + other.membrane_error * more) / (samples + more),
+        )  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -70,6 +86,26 @@ class Comparison:
     integer_classes: np.ndarray
     float_correct: int | None = None
     integer_correct: int | None = None
+
+    def joined(self, other: Comparison) -> Comparison:
+        """With that of other samples, which come after these."""
+
+        def both(one: int | None, two: int | None) -> int | None:
+            return None if one is None or two is None else one + two
+
+        return Comparison(
+            [
+                one.joined(two, self.samples, other.samples)
+                for one, two in zip(self.populations, other.populations, strict=True)
+            ],
+            self.samples + other.samples,
+            self.ticks,
+            self.same_classes + other.same_classes,
+            np.concatenate([self.float_classes, other.float_classes]),
+            np.concatenate([self.integer_classes, other.integer_classes]),
+            both(self.float_correct, other.float_correct),
+            both(self.integer_correct, other.integer_correct),
+        )
 
     @property
     def spike_agreement(self) -> float:
@@ -184,13 +220,21 @@ def rounding_bound(
         if alpha is not None:
             assert real.alpha is not None
             e_c_new = (
-                e_c_new + alpha * e_c + np.abs(alpha - real.alpha) * scale * np.abs(c) + _floor(integer.alpha)
+                e_c_new
+                + alpha * e_c
+                + np.abs(alpha - real.alpha) * scale * np.abs(c)
+                + _floor(integer.alpha)
             )
         e_c = e_c_new
         before, e_before = v, e_v
         if integer.reset_delay and zero:
             before, e_before = v * (1 - s), e_v * (1 - s)
-        e_x = e_c + beta * e_before + np.abs(beta - real.beta) * scale * np.abs(before) + _floor(integer.beta)
+        e_x = (
+            e_c
+            + beta * e_before
+            + np.abs(beta - real.beta) * scale * np.abs(before)
+            + _floor(integer.beta)
+        )
         if integer.reset_delay and subtract:
             e_x = e_x + rounded * s
         e_threshold: Any = rounded
@@ -219,9 +263,7 @@ def _floor(decay: np.ndarray) -> np.ndarray:
     return 1 - np.gcd(decay, 256) / 256
 
 
-def integer_weights(
-    network: FloatNetwork, projection: FloatProjection, integer: Projection
-) -> Matrix:
+def integer_weights(network: FloatNetwork, projection: FloatProjection, integer: Projection) -> Matrix:
     """The integers in the form of `projection.weights`: float64 (sources, targets), dense or CSR."""
     synapses = integer.synapses
     if projection.conv is not None:
@@ -294,6 +336,4 @@ def _agreement(
     result.first = at
     result.margin = float(distance[at] / unit[neuron])
     result.bound = float(relative[at])
-    if not math.isfinite(result.largest_bound):
-        result.largest_bound = math.inf
     return result

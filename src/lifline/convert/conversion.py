@@ -8,23 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from lifline import golden
-from lifline.files import check_spikes
 from lifline.network import INPUT, Network
-from lifline.recording import Recording
 
-from .agreement import Comparison, compare
-from .floats import FloatNetwork, Trace, channels_last, simulate
-from .graph import Cell, ConversionError, Graph, Map, Output, Shape, Source, kind_of
-from .quantise import Choices, Quantised, quantise
+from .agreement import Comparison
+from .calibration import Calibration, numbered
+from .floats import FloatNetwork
+from .graph import Cell, Graph, Output, Source, kind_of
+from .maps import ConversionError, Map, Shape
+from .quantise import Quantised, quantise
 from .report import NodeReport, Report
+from .scales import MAX_STATE_BITS, Choices, Reach
 from .simplify import simplify
 
 #: Bits that "auto" tries, fewest first.
 AUTO_BITS = tuple(range(2, 17))
-
-#: Samples that are simulated at once, so many states at most.
-_AT_ONCE = 1 << 25
 
 
 @dataclasses.dataclass
@@ -46,8 +43,8 @@ class Conversion:
     floats: FloatNetwork
 
     def inputs(self, values: Any) -> np.ndarray:
-        """The producer's input values, (samples, ticks, *input_shape), numbered as lifline does: (samples, ticks, inputs)."""
-        return to_lifline(np.asarray(values), self.floats)
+        """Input values in the producer's shape, (samples, ticks, *input_shape), as (samples, ticks, inputs)."""
+        return numbered(np.asarray(values), self.floats)
 
     def evaluate(self, values: Any, labels: Any = None) -> Comparison:
         """Float against integer on other data.
@@ -57,12 +54,9 @@ class Conversion:
         values : integers (samples, ticks, *input_shape) or (samples, ticks, inputs)
         labels : int (samples,), optional
         """
-        spikes = _checked(values, self.floats, self.network.input_bits)
+        calibration = Calibration(self.floats, values, labels, self.network.input_bits)
         scales = {name: q.scale for name, q in self.report.populations.items()}
-        traces = _simulated(self.floats, spikes)
-        recording = golden.simulate(self.network, spikes)
-        labels = None if labels is None else _labels(labels, len(spikes))
-        return compare(self.floats, self.network, scales, spikes, traces, recording, labels)
+        return calibration.compared(self.network, scales)[0]
 
 
 def convert(
@@ -114,41 +108,40 @@ def convert(
     """
     if not math.isfinite(input_unit) or input_unit <= 0:
         raise ConversionError(f"input_unit must be a number above 0, not {input_unit!r}")
+    graph = graph.ordered()
     floats, names = simplify(graph, output)
     if input_unit != 1:
         floats.projections = [
             p.scaled(np.full(floats[p.target].size, input_unit)) if p.source == INPUT else p
             for p in floats.projections
         ]
-    spikes = traces = None
+    calibration = None
     if calibrate is not None:
-        spikes = _checked(calibrate, floats, input_bits or 8)
-        if input_bits is None:
-            input_bits = max(1, int(spikes.max(initial=0)).bit_length())
-        traces = _simulated(floats, spikes)
-        labels = None if labels is None else _labels(labels, len(spikes))
+        calibration = Calibration(floats, calibrate, labels, input_bits or 8)
+        input_bits = calibration.input_bits if input_bits is None else input_bits
+    elif labels is not None:
+        raise ConversionError("labels are those of the calibration data: give calibrate=, too")
     bits = [weight_bits]
     if isinstance(weight_bits, str):
         if weight_bits != "auto":
             raise ConversionError(f"weight_bits must be in 2 … 16, or 'auto', not {weight_bits!r}")
-        if spikes is None:
+        if calibration is None:
             raise ConversionError("weight_bits='auto' measures a loss: give spikes with calibrate=")
         bits = list(AUTO_BITS)
-    metadata = {"converted_from": graph.producer}
+    reach = None if calibration is None else calibration.reach()
     for tried in bits:
-        choices = Choices(scale, tried, margin)
-        network, populations, recording = _quantised(
-            floats, choices, traces, spikes, input_bits or 1, name, metadata
-        )
-        comparison = None
-        if spikes is not None and traces is not None and recording is not None:
-            scales = {n: q.scale for n, q in populations.items()}
-            comparison = compare(floats, network, scales, spikes, traces, recording, labels)
-            if len(bits) > 1 and _loss(comparison) <= max_loss:
-                break
+        network, populations, comparison = _quantised(
+            floats, Choices(scale, tried, margin), reach, calibration,
+            input_bits=input_bits or 1, name=name, metadata={"converted_from": graph.producer},
+        )  # fmt: skip
+        if comparison is not None and len(bits) > 1 and _loss(comparison) <= max_loss:
+            graph.note("", f"{tried} bits are the fewest that lose no more than {max_loss:.2%}")
+            break
     else:
         if len(bits) > 1 and comparison is not None:
-            graph.note("", f"even {bits[-1]} bits lose {_loss(comparison):.2%}, more than {max_loss:.2%}")
+            graph.note(
+                "", f"even {bits[-1]} bits lose {_loss(comparison):.2%}, more than {max_loss:.2%}"
+            )
     report = Report(
         producer=graph.producer,
         name=name,
@@ -159,7 +152,6 @@ def convert(
         inputs=_input_text(floats.producer_inputs),
         input_bits=network.input_bits,
         comparison=comparison,
-        labels=None if labels is None or comparison is None else np.asarray(labels),
     )
     return Conversion(network, report, floats)
 
@@ -167,35 +159,24 @@ def convert(
 def _quantised(
     floats: FloatNetwork,
     choices: Choices,
-    traces: dict[str, Trace] | None,
-    spikes: np.ndarray | None,
-    input_bits: int,
-    name: str,
-    metadata: dict[str, Any],
-) -> tuple[Network, dict[str, Quantised], Recording | None]:
+    reach: dict[str, Reach] | None,
+    calibration: Calibration | None,
+    **named: Any,
+) -> tuple[Network, dict[str, Quantised], Comparison | None]:
     """The integer network, its states widened until none saturates on the calibration data."""
     widen: dict[str, int] = {}
     while True:
-        network, populations = quantise(
-            floats, choices, traces, input_bits=input_bits, name=name, metadata=metadata, widen=widen
-        )
-        if spikes is None:
+        network, populations = quantise(floats, choices, reach, widen=widen, **named)
+        if calibration is None:
             return network, populations, None
-        recording = golden.simulate(network, spikes)
-        full = [p.name for p in network.populations if _saturates(p, recording)]
-        grown = [n for n in full if widen.get(n, 0) < 16 and populations[n].membrane_bits < 24]
+        scales = {n: q.scale for n, q in populations.items()}
+        comparison, full = calibration.compared(network, scales)
+        grown = {
+            n for n in full if widen.get(n, 0) < 16 and populations[n].membrane_bits < MAX_STATE_BITS
+        }
         if not grown:
-            return network, populations, recording
+            return network, populations, comparison
         widen |= {n: widen.get(n, 0) + 1 for n in grown}
-
-
-def _saturates(population: Any, recording: Recording) -> bool:
-    for state in population.neuron.states:
-        low, high = state.range
-        values = recording.states[population.name][state.name]
-        if state.signed and ((values <= low) | (values >= high)).any():
-            return True
-    return False
 
 
 def _loss(comparison: Comparison) -> float:
@@ -203,46 +184,6 @@ def _loss(comparison: Comparison) -> float:
     if comparison.float_correct is not None and comparison.integer_correct is not None:
         return (comparison.float_correct - comparison.integer_correct) / samples
     return 1 - comparison.same_classes / samples
-
-
-def _simulated(floats: FloatNetwork, spikes: np.ndarray) -> dict[str, Trace]:
-    """The float network on all samples, a few at a time."""
-    size = sum(p.size for p in floats.populations)
-    step = max(1, _AT_ONCE // max(1, spikes.shape[1] * size))
-    parts = [simulate(floats, spikes[i : i + step]) for i in range(0, max(1, len(spikes)), step)]
-    if len(parts) == 1:
-        return parts[0]
-    fields = [field.name for field in dataclasses.fields(Trace)]
-    return {
-        name: Trace(**{f: np.concatenate([getattr(p[name], f) for p in parts]) for f in fields})
-        for name in parts[0]
-    }
-
-
-def _checked(values: Any, floats: FloatNetwork, input_bits: int) -> np.ndarray:
-    """Calibration data as (samples, ticks, inputs), numbered as lifline does."""
-    array = to_lifline(np.asarray(values), floats)
-    if array.dtype.kind == "f" and (array == np.rint(array)).all():
-        array = array.astype(np.int64)
-    checked = check_spikes(array, math.prod(floats.inputs))
-    return checked if checked.ndim == 3 else checked[None]
-
-
-def to_lifline(values: np.ndarray, floats: FloatNetwork) -> np.ndarray:
-    """Values in the producer's shape as (…, inputs) in lifline's order."""
-    shape, size = floats.producer_inputs, math.prod(floats.inputs)
-    lead = values.ndim - len(shape)
-    if len(shape) > 1 and lead >= 1 and values.shape[lead:] == shape:
-        _, order = channels_last(shape)
-        return values.reshape(*values.shape[:lead], size)[..., order]
-    return values
-
-
-def _labels(labels: Any, samples: int) -> np.ndarray:
-    array = np.asarray(labels)
-    if array.shape != (samples,):
-        raise ConversionError(f"labels have the shape {array.shape}, must be ({samples},), one a sample")
-    return array.astype(np.int64)
 
 
 def _input_text(shape: Shape) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -17,9 +17,9 @@ from scipy import sparse
 from lifline.network import INPUT
 from lifline.neurons import Reset
 
-from .graph import Conv, Shape
+from .maps import Conv, Shape
 
-Matrix = np.ndarray | sparse.csr_array
+Matrix: TypeAlias = Any  #: a dense array, or one of SciPy's in CSR form
 
 
 @dataclasses.dataclass(eq=False)
@@ -95,6 +95,7 @@ class FloatProjection:
         weights = self.weights * scale  # of either kind, by column
         if sparse.issparse(weights):
             weights = sparse.csr_array(weights)
+            weights.sort_indices()
         return dataclasses.replace(self, weights=weights, conv=conv)
 
     def by_delay(self) -> Iterator[tuple[int, Matrix]]:
@@ -127,9 +128,7 @@ class FloatNetwork:
     def groups(self) -> list[list[str]]:
         """The populations in the order of their evaluation; those of a loop are in one group, ordered within a tick."""
         names = [p.name for p in self.populations]
-        reach = {
-            name: {p.source for p in self.incoming(name)} - {INPUT} for name in names
-        }
+        reach = {name: {p.source for p in self.incoming(name)} - {INPUT} for name in names}
         for middle in names:
             for name in names:
                 if middle in reach[name]:
@@ -139,7 +138,10 @@ class FloatNetwork:
         while left:
             group = next(
                 g
-                for g in ([n for n in left if n == name or (name in reach[n] and n in reach[name])] for name in left)
+                for g in (
+                    [n for n in left if n == name or (name in reach[n] and n in reach[name])]
+                    for name in left
+                )
                 if all(s in g or s not in left for n in g for s in reach[n])
             )
             done.append(self._within_tick(group))
@@ -148,9 +150,7 @@ class FloatNetwork:
 
     def _within_tick(self, group: list[str]) -> list[str]:
         waits = {
-            name: {
-                p.source for p in self.incoming(name) if p.source in group and p.least_delay == 0
-            }
+            name: {p.source for p in self.incoming(name) if p.source in group and p.least_delay == 0}
             for name in group
         }
         order: list[str] = []
@@ -201,9 +201,7 @@ def simulate(network: FloatNetwork, values: np.ndarray) -> dict[str, Trace]:
         states = {}
         for name in group:
             population = network[name]
-            drive = np.broadcast_to(
-                population.neuron.bias, (samples, ticks, population.size)
-            ).copy()
+            drive = np.broadcast_to(population.neuron.bias, (samples, ticks, population.size)).copy()
             inner = []
             for projection in network.incoming(name):
                 for delay, weights in projection.by_delay():
@@ -231,7 +229,8 @@ class _Stepper:
     def __init__(self, neuron: FloatNeuron, trace: Trace) -> None:
         self.neuron, self.trace = neuron, trace
         size = trace.drive[:, 0].shape if trace.drive.shape[1] else (0, 0)
-        self.v, self.c, self.a, self.s = (np.zeros(size) for _ in range(4))
+        self.v: np.ndarray = np.zeros(size)
+        self.c = self.a = self.s = self.v
 
     def step(self, t: int) -> None:
         neuron, trace = self.neuron, self.trace

@@ -16,61 +16,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from lifline import synapses
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Adaptation, Reset
-from lifline.synapses import Dense
+from lifline.synapses import Convolution, Dense, Sparse, Synapses
 
-from .floats import FloatNetwork, FloatPopulation, FloatProjection, Trace
-from .graph import ConversionError
-
-MAX_STATE_BITS = 24
-
-#: How far beyond max|w| · scale = greatest weight a scale is tried, clipping the largest weights.
-_FACTORS = np.geomspace(1.0, 4.0, 13)
-
-#: Decays and products that lie this close to an integer are meant to be it (they come from float32).
-_SNAP = 1e-5
-
-
-@dataclasses.dataclass(frozen=True)
-class Choices:
-    """How integers are chosen.
-
-    Parameters
-    ----------
-    scale : "population", "neuron" or float
-        Chosen for each population, for each neuron (of a convolution: channel), or given for all.
-    weight_bits : int, or mapping of population to int
-        Of the weights that end in a population.
-    margin : float
-        States get room for (1 + margin) times the range that calibration shows.
-    """
-
-    scale: Any = "population"
-    weight_bits: Any = 8
-    margin: float = 0.5
-
-    def __post_init__(self) -> None:
-        if isinstance(self.scale, str):
-            if self.scale not in ("population", "neuron"):
-                raise ConversionError(
-                    f"scale must be 'population', 'neuron' or a number above 0, not {self.scale!r}"
-                )
-        elif not (np.isscalar(self.scale) and 0 < float(self.scale) < math.inf):  # type: ignore[arg-type]
-            raise ConversionError(
-                f"scale must be 'population', 'neuron' or a number above 0, not {self.scale!r}"
-            )
-        if not 0 <= self.margin <= 100:
-            raise ConversionError(f"margin must be in 0 … 100, not {self.margin!r}")
-
-    def bits(self, name: str) -> int:
-        """The weight_bits of a population."""
-        bits = self.weight_bits
-        bits = bits.get(name, 8) if isinstance(bits, Mapping) else bits
-        if not isinstance(bits, int | np.integer) or not 2 <= bits <= 16:
-            raise ConversionError(f"weight_bits must be in 2 … 16, or 'auto', not {bits!r}")
-        return int(bits)
+from .floats import FloatNetwork, FloatNeuron, FloatPopulation, FloatProjection
+from .maps import ConversionError
+from .scales import MAX_STATE_BITS, SNAP, Choices, Reach, drive_of, scale_of, stored_weights, targets_of
 
 
 @dataclasses.dataclass
@@ -93,7 +45,7 @@ class Quantised:
 def quantise(
     network: FloatNetwork,
     choices: Choices,
-    traces: Mapping[str, Trace] | None = None,
+    reach: Mapping[str, Reach] | None = None,
     *,
     input_bits: int = 1,
     name: str = "",
@@ -106,8 +58,8 @@ def quantise(
     ----------
     network : FloatNetwork
     choices : Choices
-    traces : mapping of str to Trace, optional
-        What the float network does on calibration data; without it states are as wide as the worst case needs.
+    reach : mapping of str to Reach, optional
+        How far the float network gets on calibration data; without it states are as wide as the worst case needs.
     widen : mapping of str to int, optional
         Bits to add to the states of a population.
     """
@@ -115,10 +67,10 @@ def quantise(
     for population in network.populations:
         incoming = network.incoming(population.name)
         bits = choices.bits(population.name)
-        scale = _scale(network, population, incoming, choices, traces)
+        scale = scale_of(network, population, incoming, choices, reach)
         stored = [_weights(p, scale, bits) for p in incoming]
         neuron, states = _neuron(
-            population, incoming, scale, choices.margin, traces, (widen or {}).get(population.name, 0),
+            population, incoming, scale, choices.margin, reach, (widen or {}).get(population.name, 0),
             2**input_bits - 1,
         )  # fmt: skip
         populations.append(Population(population.name, _size(population.shape), neuron))
@@ -126,7 +78,7 @@ def quantise(
             projections[id(projection)] = Projection(
                 projection.source, projection.target, _synapses(projection, integers, bits)
             )
-        reports[population.name] = _report(population, incoming, scale, stored, bits, states, traces)
+        reports[population.name] = _report(population, incoming, scale, stored, bits, states, reach)
     return (
         Network(
             inputs=_size(network.inputs),
@@ -145,144 +97,29 @@ def _size(shape: tuple[int, ...]) -> Any:
     return shape if len(shape) == 3 else shape[0]
 
 
-def stored_weights(projection: FloatProjection) -> np.ndarray:
-    """The real numbers that a projection stores: of a convolution its kernels, of a sparse matrix what is not 0."""
-    if projection.conv is not None:
-        return projection.conv.weight
-    if sparse.issparse(projection.weights):
-        return np.asarray(projection.weights.data)
-    return projection.weights
-
-
-def _targets(projection: FloatProjection, values: np.ndarray) -> np.ndarray:
-    """A value for each neuron, as one for each stored weight of `projection`."""
-    if projection.conv is not None:
-        channels = values.reshape(-1, len(projection.conv.weight))[0]
-        return np.broadcast_to(channels[:, None, None, None], projection.conv.weight.shape)
-    if sparse.issparse(projection.weights):
-        return np.asarray(values[projection.weights.indices])
-    return np.broadcast_to(values, projection.weights.shape)
-
-
-def _scale(
-    network: FloatNetwork,
-    population: FloatPopulation,
-    incoming: list[FloatProjection],
-    choices: Choices,
-    traces: Mapping[str, Trace] | None,
-) -> np.ndarray:
-    size = population.size
-    if not isinstance(choices.scale, str):
-        return np.full(size, float(choices.scale))
-    limit = 2 ** (choices.bits(population.name) - 1) - 1
-    neuron = population.neuron
-    highest = _highest_scale(population, incoming, traces)
-    exact = _exact_scale(population, incoming, limit, highest)
-    if exact is not None:
-        return np.full(size, exact)
-    readout = population.name == network.output and neuron.reset is Reset.NONE
-    if choices.scale == "neuron" and not readout:
-        groups = np.arange(size)
-        if any(p.conv is not None for p in incoming):
-            groups %= population.shape[-1]
-    else:
-        groups = np.zeros(size, int)
-    best = _least_error([(stored_weights(p).ravel(), _targets(p, groups).ravel()) for p in incoming], limit)
-    return np.minimum(best, highest)[groups] if len(best) else np.full(size, min(float(limit), highest))
-
-
-def _least_error(parts: list[tuple[np.ndarray, np.ndarray]], limit: int) -> np.ndarray:
-    """For each group the scale with the least squared error of its weights, clipping included."""
-    if not parts:
-        return np.zeros(0)
-    weights = np.concatenate([w for w, _ in parts])
-    group = np.concatenate([g for _, g in parts])
-    groups = int(group.max(initial=-1)) + 1
-    largest = np.zeros(groups)
-    np.maximum.at(largest, group, np.abs(weights))
-    base = limit / np.where(largest > 0, largest, limit)
-    errors = []
-    for factor in _FACTORS:
-        scale = (base * factor)[group]
-        integers = np.clip(np.rint(weights * scale), -limit - 1, limit)
-        errors.append(np.bincount(group, (integers / scale - weights) ** 2, minlength=groups))
-    best: np.ndarray = base * _FACTORS[np.argmin(errors, axis=0)]
-    return best
-
-
-def _exact_scale(
-    population: FloatPopulation, incoming: list[FloatProjection], limit: int, highest: float
-) -> float | None:
-    """A power of two by which every number becomes an integer that fits, or None.
-
-    Where something leaks, the greatest one: the floors of the contract then take the least off.
-    """
-    neuron = population.neuron
-    weights = [stored_weights(p).ravel() for p in incoming]
-    other = [neuron.bias] if neuron.analog else [neuron.bias, neuron.threshold]
-    if neuron.adaptation is not None:
-        other.append(neuron.adaptation[1])
-    found = None
-    leaks = any(not np.isin(d, (0.0, 1.0)).all() for d in (neuron.beta, neuron.alpha) if d is not None)
-    for power in range(-6, 16):
-        scale = 2.0**power
-        if scale > highest or any(np.abs(w * scale).max(initial=0) > limit for w in weights):
-            break
-        if all((np.rint(v * scale) == v * scale).all() for v in (*weights, *other)):
-            found = scale
-            if not leaks:
-                break
-    return found
-
-
-def _highest_scale(
-    population: FloatPopulation,
-    incoming: list[FloatProjection],
-    traces: Mapping[str, Trace] | None,
-) -> float:
-    """The scale with which states still fit 24 bits, a bit to spare."""
-    reach = float(population.neuron.threshold.max(initial=0.0)) * (not population.neuron.analog)
-    if traces is not None:
-        trace = traces[population.name]
-        reach = max(reach, _reach(trace.reached), _reach(trace.current))
-    else:
-        reach = max(reach, float(_drive(incoming, population).max(initial=0.0)))
-    return float(2 ** (MAX_STATE_BITS - 2) / reach) if reach else math.inf
-
-
-def _reach(values: np.ndarray) -> float:
-    return float(np.abs(values).max(initial=0.0))
-
-
-def _drive(incoming: list[FloatProjection], population: FloatPopulation, most: int = 1) -> np.ndarray:
-    """The greatest |bias + Σ w · s| of a tick, (size,)."""
-    total = np.abs(population.neuron.bias)
-    for projection in incoming:
-        factor = most if projection.source == "input" else 1
-        total = total + factor * np.asarray(abs(projection.weights).sum(axis=0)).ravel()
-    return total
-
-
 def _weights(projection: FloatProjection, scale: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     """The stored integers, and how many of them were clipped."""
     limit = 2 ** (bits - 1)
-    values = np.rint(stored_weights(projection) * _targets(projection, scale)).astype(np.int64)
+    values = np.rint(stored_weights(projection) * targets_of(projection, scale)).astype(np.int64)
     integers = values.clip(-limit, limit - 1)
     return integers, int((integers != values).sum())
 
 
-def _synapses(projection: FloatProjection, integers: np.ndarray, bits: int) -> synapses.Synapses:
+def _synapses(projection: FloatProjection, integers: np.ndarray, bits: int) -> Synapses:
     conv = projection.conv
     if conv is not None:
-        return synapses.Convolution(  # type: ignore[attr-defined]
+        return Convolution(
             integers.transpose(2, 3, 1, 0), stride=conv.stride, padding=conv.padding,
             dilation=conv.dilation, groups=conv.groups, delays=projection.delays, weight_bits=bits,
         )  # fmt: skip
     if sparse.issparse(projection.weights):
         sources, targets = projection.weights.tocoo().coords
-        return synapses.Sparse(  # type: ignore[attr-defined]
-            sources, targets, integers, delays=projection.delays, weight_bits=bits
+        delays = (
+            projection.delays
+            if np.ndim(projection.delays) == 0
+            else projection.delays[sources, targets]
         )
+        return Sparse(sources, targets, integers, delays=delays, weight_bits=bits)
     return Dense(integers, delays=projection.delays, weight_bits=bits)
 
 
@@ -291,17 +128,16 @@ def _neuron(
     incoming: list[FloatProjection],
     scale: np.ndarray,
     margin: float,
-    traces: Mapping[str, Trace] | None,
+    reach: Mapping[str, Reach] | None,
     widen: int,
     most: int,
 ) -> tuple[LIF, tuple[int, int | None]]:
     neuron, name = population.neuron, population.name
-    if traces is not None:
-        trace = traces[name]
-        membrane = (1 + margin) * np.abs(trace.reached).max(axis=(0, 1), initial=0) * scale
-        current = (1 + margin) * np.abs(trace.current).max(axis=(0, 1), initial=0) * scale
+    if reach is not None:
+        membrane = (1 + margin) * reach[name].membrane * scale
+        current = (1 + margin) * reach[name].current * scale
     else:
-        drive = _drive(incoming, population, most) * scale
+        drive = drive_of(incoming, population, most) * scale
         beta = np.rint(neuron.beta * 256) / 256
         alpha = 0.0 if neuron.alpha is None else np.rint(neuron.alpha * 256) / 256
         current = _settled(drive, alpha)
@@ -322,14 +158,14 @@ def _neuron(
     if neuron.adaptation is not None:
         rho, jump = neuron.adaptation
         jumps = np.rint(jump * scale).astype(np.int64)
-        reach = np.abs(jumps) / np.maximum(1 - np.rint(rho * 256) / 256, 1 / 512)
-        adaptation = Adaptation(fraction(rho), jumps, bits=max(2, _bits(reach, 0)))
+        most_jumps = np.abs(jumps) / np.maximum(1 - np.rint(rho * 256) / 256, 1 / 512)
+        adaptation = Adaptation(fraction(rho), jumps, bits=_bits(most_jumps, 0))
     lif = LIF(
         beta=fraction(neuron.beta),
         threshold=threshold,
         reset=neuron.reset,
         reset_delay=neuron.reset_delay,
-        bias=np.rint(neuron.bias * scale).astype(np.int64),
+        bias=_bias(neuron, incoming, scale),
         membrane_bits=membrane_bits,
         alpha=None if neuron.alpha is None else fraction(neuron.alpha),
         current_bits=current_bits or 16,
@@ -338,12 +174,27 @@ def _neuron(
     return lif, (membrane_bits, current_bits)
 
 
+def _bias(neuron: FloatNeuron, incoming: list[FloatProjection], scale: np.ndarray) -> np.ndarray:
+    """The bias, and what makes up for the floors after decays, which take half a unit off each, on average.
+
+    Where every number is whole as it is, nothing is made up for.
+    """
+    exact = neuron.bias * scale
+    weights = [stored_weights(p) * targets_of(p, scale) for p in incoming]
+    if all((np.rint(v) == v).all() for v in (exact, neuron.threshold * scale, *weights)):
+        return np.rint(exact).astype(np.int64)
+    lost = (1 - np.gcd(fraction(neuron.beta), 256) / 256) / 2
+    if neuron.alpha is not None:
+        lost = lost * (1 - neuron.alpha) + (1 - np.gcd(fraction(neuron.alpha), 256) / 256) / 2
+    return np.rint(exact + lost).astype(np.int64)
+
+
 def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:
     """Integers that x > threshold or, not strict, x ≥ threshold is asked of."""
     neuron = population.neuron
     exact = neuron.threshold * scale
     near = np.rint(exact)
-    exact = np.where(np.abs(exact - near) < _SNAP * np.maximum(1, near), near, exact)
+    exact = np.where(np.abs(exact - near) < SNAP * np.maximum(1, near), near, exact)
     if not neuron.strict:
         threshold = np.ceil(exact) - 1
     elif neuron.reset is Reset.SUBTRACT:
@@ -352,7 +203,7 @@ def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:
         threshold = np.floor(exact)
     if not neuron.analog and (threshold < 0).any():
         raise ConversionError(
-            f"population '{population.name}' spikes at a membrane of {neuron.threshold.min():g} or more, and so at rest: "
+            f"population '{population.name}' spikes from {neuron.threshold.min():g} on, and so at rest: "
             "the contract's neurons spike above 0: raise its threshold"
         )
     return threshold.astype(np.int64)
@@ -374,7 +225,7 @@ def _settled(drive: np.ndarray, decay: Any) -> np.ndarray:
 
 def _bits(reach: np.ndarray, widen: int) -> int:
     """The width of a signed field for −reach … reach, 8 … 24."""
-    needed = int(math.ceil(float(np.max(reach, initial=0.0)) + 1)).bit_length() + 1
+    needed = math.ceil(float(np.max(reach, initial=0.0)) + 1).bit_length() + 1
     return min(max(needed + widen, 8), MAX_STATE_BITS)
 
 
@@ -385,14 +236,14 @@ def _report(
     stored: list[tuple[np.ndarray, int]],
     bits: int,
     states: tuple[int, int | None],
-    traces: Mapping[str, Trace] | None,
+    reach: Mapping[str, Reach] | None,
 ) -> Quantised:
     neuron = population.neuron
     squares = errors = 0.0
     for projection, (integers, _) in zip(incoming, stored, strict=True):
         values = stored_weights(projection)
         squares += float((values**2).sum())
-        errors += float(((integers / _targets(projection, scale) - values) ** 2).sum())
+        errors += float(((integers / targets_of(projection, scale) - values) ** 2).sum())
     decays = [neuron.beta] + ([] if neuron.alpha is None else [neuron.alpha])
     if neuron.adaptation is not None:
         decays.append(neuron.adaptation[0])
@@ -406,5 +257,5 @@ def _report(
         weight_error=math.sqrt(errors / squares) if squares else 0.0,
         decay_error=decay_error,
         exact=errors == 0 and decay_error == 0 and whole,
-        observed=traces is not None,
+        observed=reach is not None,
     )  # fmt: skip

@@ -57,7 +57,6 @@ class Report:
     inputs: str
     input_bits: int
     comparison: Comparison | None = None
-    labels: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in JSON's types."""
@@ -103,7 +102,9 @@ class Report:
         from lifline.files import atomic_write
 
         source = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
-        template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+        template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+            source
+        )
         comparison = self.comparison
         page = template.render(
             report=self,
@@ -155,7 +156,14 @@ def agreement_rows(comparison: Comparison) -> list[list[str]]:
     rows = []
     for a in comparison.populations:
         first = "" if a.first is None else ", ".join(map(str, a.first))
-        counts = [a.float_spikes, a.integer_spikes, a.differing, a.explained, a.following, a.unexplained]
+        counts = [
+            a.float_spikes,
+            a.integer_spikes,
+            a.differing,
+            a.explained,
+            a.following,
+            a.unexplained,
+        ]
         rows.append(
             [
                 a.population,
@@ -236,6 +244,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
     widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
     lines = []
     for row in [columns, *rows]:
-        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            c.ljust(w) if i < left else c.rjust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  ".join(cells).rstrip())
     return lines

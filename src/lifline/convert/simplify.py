@@ -14,21 +14,9 @@ from lifline.neurons import Reset
 from lifline.synapses import MAX_DELAY
 
 from .floats import FloatNetwork, FloatNeuron, FloatPopulation, FloatProjection, channels_last
-from .graph import (
-    Affine,
-    Cell,
-    ConversionError,
-    Conv,
-    Delay,
-    Edge,
-    Elementwise,
-    Graph,
-    Map,
-    Output,
-    Pool,
-    Shape,
-    Source,
-)
+from .folding import folded, matrix_of
+from .graph import Cell, Edge, Graph, Output, Source
+from .maps import Affine, Conv, ConversionError, Delay, Elementwise, Map, Pool, Shape
 
 #: A matrix of which less than this is not 0 becomes a list of synapses.
 SPARSE_BELOW = 0.25
@@ -43,7 +31,12 @@ class _Path:
 
     source: str
     maps: tuple[str, ...]
-    ticks: int
+    edges: tuple[int, ...]  #: the ticks of each edge, from the source's to the neuron's
+
+    @property
+    def ticks(self) -> int:
+        """Of all edges."""
+        return sum(self.edges)
 
 
 def simplify(graph: Graph, output: str | None = None) -> tuple[FloatNetwork, dict[str, str]]:
@@ -86,7 +79,11 @@ def simplify(graph: Graph, output: str | None = None) -> tuple[FloatNetwork, dic
     source = graph.nodes[sources[0]]
     assert isinstance(source, Source)
     inputs, _ = channels_last(source.shape)
-    return FloatNetwork(inputs, source.shape, populations, projections, names[answer]), names
+    network = FloatNetwork(inputs, source.shape, populations, projections, names[answer])
+    order = [name for group in network.groups() for name in group]
+    populations.sort(key=lambda population: order.index(population.name))
+    projections.sort(key=lambda projection: order.index(projection.target))
+    return network, names
 
 
 def _with_readouts(graph: Graph) -> Graph:
@@ -142,7 +139,9 @@ def _answer(graph: Graph, names: dict[str, str], output: str | None) -> str:
         found = [n for n, name in names.items() if output in (n, name) and name != INPUT]
         if not found:
             known = ", ".join(f"'{name}'" for name in names.values() if name != INPUT)
-            raise ConversionError(f"output '{output}' is no neuron node of the graph, which has {known}")
+            raise ConversionError(
+                f"output '{output}' is no neuron node of the graph, which has {known}"
+            )
         return found[0]
     ends: list[str] = []
     waiting = [n for n, node in graph.nodes.items() if isinstance(node, Output)]
@@ -172,19 +171,16 @@ def _population(
     neuron, gain, shift = _neuron(name, cell, shapes[name], order)
     projections = []
     for path in _paths(graph, name):
-        bias = _constant(graph, path, shapes, shapes[name])
+        bias = _constant(graph, path, shapes, cell.delay)
         ticks = path.ticks + cell.delay
         if bias is not None:
-            if ticks and bias.any():
-                raise ConversionError(
-                    f"node '{name}': a bias that a delay of {ticks} holds back starts late, which the contract's "
-                    "bias does not: put the bias behind the delay"
-                )
             neuron.bias = neuron.bias + bias[order] * gain
-        if path.source:
-            projection = _projection(graph, path, shapes, name, ticks)
-            projection.source, projection.target = names[path.source], names[name]
+        projection = _projection(graph, path, shapes, name, ticks)
+        projection.source, projection.target = names[path.source], names[name]
+        if abs(projection.weights).max():
             projections.append(projection.scaled(gain))
+        else:
+            graph.note(name, f"all weights from '{path.source}' are 0: no synapses")
     return FloatPopulation(names[name], shape, neuron, shift), projections
 
 
@@ -209,7 +205,9 @@ def _neuron(
                 "must be 0 … 1: its time constant is shorter than dt, so give a shorter dt"
             )
     drive, v_reset = spread(cell.drive), spread(cell.v_reset)
-    rest = np.divide(drive, 1 - beta, out=np.zeros_like(drive), where=beta < 1)  # drive = (1 − β) · rest
+    rest = np.divide(
+        drive, 1 - beta, out=np.zeros_like(drive), where=beta < 1
+    )  # drive = (1 − β) · rest
     if cell.reset is Reset.ZERO:
         shift = v_reset
         start = None if cell.initial is None else spread(cell.initial)
@@ -248,31 +246,29 @@ def _neuron(
 
 
 def _paths(graph: Graph, name: str) -> list[_Path]:
-    """All paths of maps that end at a neuron; a constant map without a source has the source ``""``."""
+    """All paths of maps that end at a neuron."""
     paths: list[_Path] = []
 
-    def back(node: str, maps: tuple[str, ...], ticks: int) -> None:
+    def back(node: str, maps: tuple[str, ...], ticks: tuple[int, ...]) -> None:
         for edge in graph.sources(node):
             source = graph.nodes[edge.source]
             if isinstance(source, Map):
                 if edge.source in maps:
                     raise ConversionError(f"node '{edge.source}' is in a loop that holds no neuron")
-                back(edge.source, (edge.source, *maps), ticks + edge.ticks)
+                back(edge.source, (edge.source, *maps), (edge.ticks, *ticks))
                 continue
             if isinstance(source, Cell) and source.analog:
                 raise ConversionError(
                     f"node '{edge.source}' ({source.kind}) sends its membrane on to '{name}': lifline's populations "
                     "send spikes; make it the output, or a spiking neuron"
                 )
-            paths.append(_Path(edge.source, maps, ticks + edge.ticks))
+            paths.append(_Path(edge.source, maps, (edge.ticks, *ticks)))
 
-    back(name, (), 0)
+    back(name, (), ())
     return paths
 
 
-def _constant(
-    graph: Graph, path: _Path, shapes: dict[str, Shape], end: Shape
-) -> np.ndarray | None:
+def _constant(graph: Graph, path: _Path, shapes: dict[str, Shape], late: int) -> np.ndarray | None:
     """What the maps' biases add to each neuron, (size,) in C order.
 
     A bias that several sources' paths share is counted once: with the first of the paths.
@@ -285,7 +281,13 @@ def _constant(
         if total is not None:
             total = node.matrix(shape) @ total
         own = node.constant(shape)
-        if own is not None and _first(graph, path, index):
+        if own is not None and own.any() and _first(graph, path, index):
+            behind = [graph.nodes[n] for n in path.maps[index + 1 :]]
+            if late + sum(path.edges[index + 1 :]) or any(isinstance(n, Delay) for n in behind):
+                raise ConversionError(
+                    f"node '{name}' adds a bias that a delay behind it holds back, so that it starts late, which the "
+                    "contract's bias does not: put the bias behind the delay, or leave it out"
+                )
             total = own.copy() if total is None else total + own
         shape = shapes[name]
     return total
@@ -294,10 +296,9 @@ def _constant(
 def _first(graph: Graph, path: _Path, index: int) -> bool:
     """Whether `path` is the first of the paths that pass through its map of this index."""
     chain = (path.source, *path.maps[: index + 1])
-    for position in range(index, -1, -1):
-        if graph.sources(path.maps[position])[0].source != chain[position]:
-            return False
-    return True
+    return all(
+        graph.sources(path.maps[position])[0].source == chain[position] for position in range(index + 1)
+    )
 
 
 def _projection(
@@ -308,14 +309,14 @@ def _projection(
     delays: Any = ticks
     at_source = at_target = None
     steps = [(n, m) for n, m in maps if not _keeps_values(m)]
-    linear = [m for _, m in steps if not isinstance(m, Delay)]
+    linear = [m for _, m in steps if isinstance(m, Map) and not isinstance(m, Delay)]
     for position, (name, node) in enumerate(steps):
         if not isinstance(node, Delay):
             continue
         spread = node.spread(shapes[name])
         if (spread == spread[0]).all():
             delays = delays + int(spread[0])
-        elif all(isinstance(m, Delay) for _, m in steps[:position]):
+        elif all(isinstance(m, Delay | Elementwise) for _, m in steps[:position]):
             at_source = spread if at_source is None else at_source + spread
         elif all(isinstance(m, Delay | Elementwise) for _, m in steps[position:]):
             at_target = spread if at_target is None else at_target + spread
@@ -339,9 +340,11 @@ def _projection(
         )
     conv = None
     if np.ndim(delays) == 0 and len(shapes[path.source]) > 1:
-        conv = _folded(linear, shapes[path.source])
-    matrix = _matrix(maps, shapes, path.source)
+        conv = folded(linear, shapes[path.source])
+    matrix = matrix_of(maps, shapes, path.source)
     weights: Any = sparse.csr_array(matrix.T.tocsr()[rows][:, columns])
+    weights.eliminate_zeros()
+    weights.sort_indices()
     if conv is None and _dense(weights, delays):
         weights = weights.toarray()
     return FloatProjection("", "", weights, delays, conv)
@@ -352,82 +355,3 @@ def _dense(weights: sparse.csr_array, delays: Any) -> bool:
     return entries <= MOST_DENSE and (
         entries <= 64 or np.ndim(delays) > 0 or weights.nnz >= SPARSE_BELOW * entries
     )
-
-
-def _matrix(
-    maps: list[tuple[str, Any]], shapes: dict[str, Shape], source: str
-) -> sparse.csr_array:
-    """The product of the maps, (outputs, inputs) in C order."""
-    shape = shapes[source]
-    product = sparse.csr_array(sparse.eye_array(int(np.prod(shape, dtype=int))))
-    for name, node in maps:
-        product = sparse.csr_array(node.matrix(shape) @ product)
-        shape = shapes[name]
-    return product
-
-
-def _folded(maps: list[Map], shape: Shape) -> Conv | None:
-    """One convolution that does what `maps` do, or None."""
-    first = shape
-    folded: Conv | None = None
-    for node in maps:
-        if isinstance(node, Pool):
-            node = node.conv(shape)
-        if isinstance(node, Elementwise):
-            channels = node.spread(node.scale, shape).reshape(shape[0], -1)
-            if not (channels == channels[:, :1]).all():
-                return None
-            weight = channels[:, :1][:, :, None, None]
-            node = Conv(weight, groups=shape[0])
-        if not isinstance(node, Conv):
-            return None
-        out = node.out_shape(shape)
-        folded = node if folded is None else _composed(folded, node, first, shape)
-        if folded is None:
-            return None
-        shape = out
-    return folded
-
-
-def _composed(one: Conv, two: Conv, before: Shape, between: Shape) -> Conv | None:
-    """`two` behind `one`; None where the padding of `two` is not what `one` would compute out there."""
-    size, stride, padding = [], [], []
-    for axis in range(2):
-        kernel = one.dilation[axis] * (one.weight.shape[2 + axis] - 1) + 1
-        if two.padding[axis] and not (
-            # Position −1 ends before the input, and the one after the last begins behind it.
-            kernel <= one.stride[axis]
-            and one.padding[axis] == 0
-            and _image(between)[axis] * one.stride[axis] >= _image(before)[axis]
-        ):
-            return None
-        size.append(kernel + one.stride[axis] * two.dilation[axis] * (two.weight.shape[2 + axis] - 1))
-        stride.append(one.stride[axis] * two.stride[axis])
-        padding.append(one.padding[axis] + one.stride[axis] * two.padding[axis])
-    first, second = _ungrouped(one), _ungrouped(two)
-    whole = np.zeros((second.shape[0], first.shape[1], *size))
-    for ky, kx in np.ndindex(*second.shape[2:]):
-        for ly, lx in np.ndindex(*first.shape[2:]):
-            y = ky * two.dilation[0] * one.stride[0] + ly * one.dilation[0]
-            x = kx * two.dilation[1] * one.stride[1] + lx * one.dilation[1]
-            whole[:, :, y, x] += second[:, :, ky, kx] @ first[:, :, ly, lx]
-    groups = one.groups if one.groups == two.groups == whole.shape[0] == whole.shape[1] else 1
-    if groups > 1:
-        whole = whole[np.arange(groups), np.arange(groups)][:, None]
-    return Conv(whole, None, tuple(stride), tuple(padding), (1, 1), groups)  # type: ignore[arg-type]
-
-
-def _image(shape: Shape) -> tuple[int, int]:
-    """Height and width."""
-    return (shape[1], shape[2]) if len(shape) == 3 else (1, shape[1])
-
-
-def _ungrouped(conv: Conv) -> np.ndarray:
-    """Its weights as those of one group, (channels out, channels in, height, width)."""
-    out, inside = conv.weight.shape[:2]
-    whole = np.zeros((out, inside * conv.groups, *conv.weight.shape[2:]))
-    step = out // conv.groups
-    for group in range(conv.groups):
-        rows = slice(group * step, (group + 1) * step)
-        whole[rows, group * inside : (group + 1) * inside] = conv.weight[rows]
-    return whole

@@ -110,6 +110,45 @@ def threshold_based(values: np.ndarray, threshold: np.ndarray | float) -> np.nda
     return _on_off(_compare(np.diff(values, axis=1, prepend=values[:, :1]), threshold[:, None]))
 
 
+def delta(
+    values: np.ndarray,
+    threshold: np.ndarray | float = 0.1,
+    *,
+    padding: bool = False,
+    off_spike: bool = False,
+) -> np.ndarray:
+    """Changes from tick to tick, as ``snntorch.spikegen.delta`` counts them: `threshold` has to be reached.
+
+    (In :func:`threshold_based` it has to be exceeded, and no spike comes in the first tick.)
+
+    Parameters
+    ----------
+    values : (samples, ticks, channels)
+    threshold : float, or fits (samples, channels)
+    padding : bool
+        Whether the value before the first tick is that of the first, or 0.
+    off_spike : bool
+        Whether falling values spike, too, at inputs of their own (in snnTorch: as −1).
+
+    Returns
+    -------
+    uint8 (samples, ticks, channels), or with `off_spike` (samples, ticks, 2 · channels)
+        All on channels, then all off channels.
+
+    Raises
+    ------
+    InputError
+        If `values` has another shape or is not finite, or `threshold` does not fit or is negative.
+    """
+    values, threshold = _checked(values, threshold)
+    before = values[:, :1] if padding else np.zeros_like(values[:, :1])
+    changes = np.diff(values, axis=1, prepend=before)
+    spikes = [changes >= threshold[:, None]]
+    if off_spike:
+        spikes.append(changes <= -threshold[:, None])
+    return np.concatenate(spikes, axis=2).astype(np.uint8)
+
+
 def change_threshold(values: np.ndarray, factor: float) -> np.ndarray:
     """How much each channel changes in a tick: ``|mean| + factor · standard deviation`` of its changes.
 

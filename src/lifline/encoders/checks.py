@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import numpy as np
 
 from lifline.errors import InputError
 from lifline.files import check_spikes
+
+Encode = TypeVar("Encode", bound=Callable[..., np.ndarray])
+
+
+def of_samples(encode: Encode) -> Encode:
+    """Decorate an encoder of static values, (samples, inputs): images are flattened, and one sample will do.
+
+    Of values (inputs,) it then gives (ticks, inputs).  Values (samples, height, width) or (samples, height, width,
+    channels) are numbered row by row, channels last.
+    """
+
+    @functools.wraps(encode)
+    def encoded(values: np.ndarray, *arguments: Any, **options: Any) -> np.ndarray:
+        values = np.asarray(values)
+        if values.ndim == 1:
+            one: np.ndarray = encode(values[None], *arguments, **options)[0]
+            return one
+        if values.ndim > 2:
+            values = values.reshape(len(values), -1)
+        return encode(values, *arguments, **options)
+
+    return cast(Encode, encoded)
 
 
 def check_static(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray:

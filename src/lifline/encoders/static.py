@@ -6,10 +6,15 @@ import numpy as np
 
 from lifline.errors import InputError
 
-from .checks import broadcast, check_output, check_positive, check_static
+from .checks import broadcast, check_output, check_positive, check_static, of_samples
+
+#: The least by which a value exceeds the threshold of a logarithmic latency, as in snnTorch.
+_LEAST = 1e-7
 
 
-def rate(values: np.ndarray, ticks: int, rng: np.random.Generator, max_rate: float = 1.0) -> np.ndarray:
+def rate(
+    values: np.ndarray, ticks: int | None, rng: np.random.Generator | int, max_rate: float = 1.0
+) -> np.ndarray:
     """Rate code: in each tick an input spikes with the probability ``value · max_rate``.
 
     The tick-wise (Bernoulli) form of a Poisson spike train.  Source: E. D. Adrian and Y. Zotterman, "The
@@ -19,26 +24,43 @@ def rate(values: np.ndarray, ticks: int, rng: np.random.Generator, max_rate: flo
     Parameters
     ----------
     values : (samples, inputs), 0 … 1
-    ticks : int
-    rng : numpy.random.Generator
-        The same state gives the same spikes.
+        Or images, or one sample; without `ticks` (samples, ticks, inputs): rates that vary in time.
+    ticks : int, optional
+    rng : numpy.random.Generator or int
+        The same state, or seed, gives the same spikes.
     max_rate : float
         Spikes per tick of an input whose value is 1; 0 … 1.
 
     Returns
     -------
     uint8 (samples, ticks, inputs)
+        Of one sample (ticks, inputs).
 
     Raises
     ------
     InputError
         If `values` has another shape or range, or `ticks` or `max_rate` is out of range.
     """
+    rng = np.random.default_rng(rng)
+    if ticks is not None:
+        return _rate(values, ticks, rng, max_rate)
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 3 or 0 in values.shape:
+        raise InputError(
+            f"values: shape is {values.shape}, must be (samples, ticks, inputs), or ticks must be given"
+        )
+    check_static(values.reshape(len(values), -1), values.shape[1], max_rate)
+    return (rng.random(values.shape) < values * max_rate).astype(np.uint8)
+
+
+@of_samples
+def _rate(values: np.ndarray, ticks: int, rng: np.random.Generator, max_rate: float) -> np.ndarray:
     values = check_static(values, ticks, max_rate)
     samples, inputs = values.shape
     return (rng.random((samples, ticks, inputs)) < (values * max_rate)[:, None]).astype(np.uint8)
 
 
+@of_samples
 def regular(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray:
     """Rate code without chance: an input spikes ``value · max_rate`` times a tick, evenly spread.
 
@@ -50,6 +72,7 @@ def regular(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray
     Parameters
     ----------
     values : (samples, inputs), 0 … 1
+        Or images, or one sample.
     ticks : int
     max_rate : float
         Spikes per tick of an input whose value is 1; 0 … 1.
@@ -68,30 +91,63 @@ def regular(values: np.ndarray, ticks: int, max_rate: float = 1.0) -> np.ndarray
     return (np.diff(counts, axis=1) > 0).astype(np.uint8)
 
 
-def latency(values: np.ndarray, ticks: int, threshold: float = 0.0) -> np.ndarray:
+@of_samples
+def latency(
+    values: np.ndarray,
+    ticks: int,
+    threshold: float = 0.0,
+    *,
+    tau: float | None = None,
+    linear: bool = True,
+    normalize: bool | None = None,
+) -> np.ndarray:
     """Latency code: an input spikes once, the sooner the greater its value.
 
     The tick is ``(1 − value) · (ticks − 1)``, rounded (a half up): 1 spikes at once and 0 would at the
     last tick; but values that do not exceed `threshold` never spike.  Source: S. Thorpe, A. Delorme and
     R. Van Rullen, "Spike-based strategies for rapid processing", Neural Networks 14(6–7), 2001.
 
+    `tau`, `linear` and `normalize` are those of ``snntorch.spikegen.latency`` with ``clip=True`` (which rounds a
+    half to even), but that `linear` and `normalize` are on by default.
+
     Parameters
     ----------
     values : (samples, inputs), 0 … 1
+        Or images, or one sample.
     ticks : int
     threshold : float
+    tau : float, optional
+        Ticks of a unit of time, above 0; 1 by default, where it counts: with `normalize` it does not.
+    linear : bool
+        Whether the time is ``tau · (1 − value)``, or that at which an RC circuit that is charged by the value reaches
+        `threshold`: ``tau · ln(value / (value − threshold))``, of a threshold above 0.
+    normalize : bool, optional
+        Whether times are scaled so that a value just above `threshold` (of linear times: 0) would spike in the last
+        tick; if not, those that are later never spike.  By default where `tau` is not given.
 
     Returns
     -------
     uint8 (samples, ticks, inputs)
+        Of one sample (ticks, inputs).
 
     Raises
     ------
     InputError
-        If `values` has another shape or range, or `ticks` is less than 1.
+        If `values` has another shape or range, or `ticks`, `tau` or `threshold` is out of range.
     """
     values = check_static(values, ticks)
-    when = np.floor((1 - values) * (ticks - 1) + 0.5).astype(np.int64)
+    if tau is not None and not 0 < tau < np.inf:
+        raise InputError(f"tau must be a number of ticks above 0, not {tau}")
+    if not linear and not 0 < threshold < 1:
+        raise InputError(f"threshold must be between 0 and 1 where linear is False, not {threshold}")
+    normalized = tau is None if normalize is None else normalize
+    if linear:
+        times, last = 1 - values, 1.0
+    else:
+        charged = np.maximum(values, threshold + _LEAST)
+        times, last = np.log(charged / (charged - threshold)), np.log((threshold + _LEAST) / _LEAST)
+    times *= (ticks - 1) / last if normalized else 1.0 if tau is None else tau
+    when = np.floor(np.minimum(times, ticks) + 0.5).astype(np.int64)
     spikes = np.arange(ticks)[None, :, None] == when[:, None, :]
     return (spikes & (values > threshold)[:, None, :]).astype(np.uint8)
 
@@ -145,6 +201,7 @@ def decode_latency(spikes: np.ndarray) -> np.ndarray:
     return np.where(spikes.any(axis=1), 1 - spikes.argmax(axis=1) / last, 0.0)
 
 
+@of_samples
 def rank_order(
     values: np.ndarray, ticks: int, every: int = 1, group: int = 1, threshold: float = 0.0
 ) -> np.ndarray:
@@ -158,6 +215,7 @@ def rank_order(
     Parameters
     ----------
     values : (samples, inputs), 0 … 1
+        Or images, or one sample.
     ticks : int
     every : int
         Ticks from one group of spikes to the next.

@@ -33,9 +33,22 @@ def _highest_membrane(neuron: LIF) -> int:
     return int(2 ** (neuron.membrane_bits - 1)) - 1
 
 
+def _lowest_adaptation(adaptation: Adaptation) -> int:
+    """−2^(bits − 1)."""
+    return -int(2 ** (adaptation.bits - 1))
+
+
+def _highest_adaptation(adaptation: Adaptation) -> int:
+    """2^(bits − 1) − 1."""
+    return int(2 ** (adaptation.bits - 1)) - 1
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Adaptation(Kind):
     """A threshold that rises with each spike and decays: a[t] = sat_a(floor(rho · a[t−1] / 256) + jump · s[t−1]).
+
+    a[−1] = initial.  With `keep`, a network that learns carries it from sample to sample, as a homeostatic
+    threshold: of the spike of a sample's last tick, a sample's first tick knows nothing.
 
     Source: G. Bellec, D. Salaj, A. Subramoney, R. Legenstein and W. Maass, "Long short-term memory and
     learning-to-learn in networks of spiking neurons", NeurIPS 2018.
@@ -46,6 +59,13 @@ class Adaptation(Kind):
     )
     jump: Any = per_neuron("what a spike adds to the adaptation", low=-(2**23), high=2**23 - 1)
     bits: int = integer("width of the adaptation", low=2, high=24, default=16)
+    initial: Any = per_neuron(
+        "the adaptation before the first tick",
+        low=_lowest_adaptation,
+        high=_highest_adaptation,
+        default=0,
+    )
+    keep: bool = flag("whether a sample that learns starts from where the one before has ended", False)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -161,7 +181,7 @@ class LIF(Neuron):
         if self.alpha is not None:
             states.append(State("current", self.current_bits))
         if self.adaptation is not None:
-            states.append(State("adaptation", self.adaptation.bits))
+            states.append(State("adaptation", self.adaptation.bits, initial=self.adaptation.initial))
         if self.noise is not None:
             states.append(State("noise", 16, signed=False, initial=self.noise.seed))
         return tuple(states)

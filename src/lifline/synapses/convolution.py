@@ -160,19 +160,42 @@ class Convolution(Synapses):
             return 0, 0
         return int(self.weights[ky, kx, c % ins, o]), int(self.delays[ky, kx, c % ins, o])
 
-    def current_range(self) -> tuple[np.ndarray, np.ndarray]:
-        height, width, channels = self.map_shape
-        found = []
-        for limit in (np.minimum, np.maximum):
-            sums = limit(self.weights, 0).sum(axis=2)
-            rows = np.zeros((height, len(sums[0]), channels), np.int64)
-            for ky, of_row in enumerate(sums):
-                rows[self.places(0, ky)[1]] += of_row
-            total = np.zeros((height, width, channels), np.int64)
-            for kx in range(sums.shape[1]):
-                total[:, self.places(1, kx)[1]] += rows[:, kx, None]
-            found.append(total.reshape(-1))
-        return found[0], found[1]
+    def into(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        height, width, channels = self._source
+        _, to_width, to_channels = self.map_shape
+        to_y, to_x, o = i // to_channels // to_width, i // to_channels % to_width, i % to_channels
+        rows, columns, ins, outs = self.weights.shape
+        y = to_y * self.stride[0] - self.padding[0] + np.arange(rows) * self.dilation[0]
+        x = to_x * self.stride[1] - self.padding[1] + np.arange(columns) * self.dilation[1]
+        c = o // (outs // self.groups) * ins + np.arange(ins)
+        on_map = ((y >= 0) & (y < height))[:, None] & (x >= 0) & (x < width)
+        sources = ((y[:, None] * width + x) * channels)[..., None] + c
+        return sources[on_map].reshape(-1), *(
+            values[on_map, :, o].reshape(-1) for values in (self.weights, self.delays)
+        )
+
+    def stored(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.weights, self.delays
+
+    def per_source(self, values: np.ndarray) -> np.ndarray:
+        rows, columns, ins, _ = self.weights.shape
+        grouped = values.reshape(rows, columns, ins, self.groups, -1)
+        sums = grouped.sum(axis=4, dtype=np.int64).swapaxes(2, 3).reshape(rows, columns, -1)
+        return self._spread(sums, self._source, 0)
+
+    def per_target(self, values: np.ndarray) -> np.ndarray:
+        return self._spread(values.sum(axis=2, dtype=np.int64), self.map_shape, 1)
+
+    def _spread(self, sums: np.ndarray, shape: tuple[int, int, int], end: int) -> np.ndarray:
+        """For each neuron of the source (`end` 0) or target (1) the total of sums[ky, kx, channel] that reach it."""
+        height, width, channels = shape
+        rows = np.zeros((height, sums.shape[1], channels), np.int64)
+        for ky, of_row in enumerate(sums):
+            rows[self.places(0, ky)[end]] += of_row
+        total = np.zeros((height, width, channels), np.int64)
+        for kx in range(sums.shape[1]):
+            total[:, self.places(1, kx)[end]] += rows[:, kx, None]
+        return total.reshape(-1)
 
     @property
     def delay_range(self) -> tuple[int, int]:

@@ -85,11 +85,22 @@ class Sparse(Synapses):
             return 0, 0
         return int(self.weights[n]), int(self.delays[n])
 
-    def current_range(self) -> tuple[np.ndarray, np.ndarray]:
-        low, high = (np.zeros(self.shape[1], np.int64) for _ in range(2))
-        np.add.at(low, self.targets, np.minimum(self.weights, 0))
-        np.add.at(high, self.targets, np.maximum(self.weights, 0))
-        return low, high
+    def into(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        here = self.targets == i
+        return self.sources[here], self.weights[here], self.delays[here]
+
+    def stored(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.weights, self.delays
+
+    def per_source(self, values: np.ndarray) -> np.ndarray:
+        sums = np.zeros(self.shape[0], np.int64)
+        np.add.at(sums, self.sources, values)
+        return sums
+
+    def per_target(self, values: np.ndarray) -> np.ndarray:
+        sums = np.zeros(self.shape[1], np.int64)
+        np.add.at(sums, self.targets, values)
+        return sums
 
     @property
     def delay_range(self) -> tuple[int, int]:

@@ -78,10 +78,32 @@ class Synapses(Family):
         """Weight and delay from source neuron j to target neuron i; (0, 0) where there is none."""
         raise NotImplementedError
 
+    def into(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The synapses that end at target neuron i: source neurons, weights and delays, int64 (synapses,)."""
+        weights, delays = self.dense()
+        return np.arange(len(weights)), weights[:, i], delays[:, i]
+
+    def stored(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and delays as they are kept, both of one shape, the structure's own; by default the matrix."""
+        return self.dense()
+
+    def per_source(self, values: np.ndarray) -> np.ndarray:
+        """For each source neuron Σ `values` over its synapses, int64 (source size,).
+
+        `values` has a number for each stored weight, in their shape (:meth:`stored`).
+        """
+        sums: np.ndarray = values.sum(axis=1, dtype=np.int64)
+        return sums
+
+    def per_target(self, values: np.ndarray) -> np.ndarray:
+        """Likewise for each target neuron, int64 (target size,)."""
+        sums: np.ndarray = values.sum(axis=0, dtype=np.int64)
+        return sums
+
     def current_range(self) -> tuple[np.ndarray, np.ndarray]:
         """The least and the greatest Σ_j w[j, i] over any set of sources j, for each target: int64 (target size,)."""
-        weights, _ = self.dense()
-        return np.minimum(weights, 0).sum(axis=0), np.maximum(weights, 0).sum(axis=0)
+        weights, _ = self.stored()
+        return self.per_target(np.minimum(weights, 0)), self.per_target(np.maximum(weights, 0))
 
     @property
     def delay_range(self) -> tuple[int, int]:

@@ -31,7 +31,7 @@ class SendOnDelta(Encoder):
     """
 
     threshold: np.ndarray = array(
-        "a greater difference spikes", per="channel", axes=1, low=0, high=_top, default=8
+        "a greater difference spikes", per="channel", axes=("channels",), low=0, high=_top, default=8
     )
     value_bits: int = integer("width of a value", low=1, high=16, default=8)
 

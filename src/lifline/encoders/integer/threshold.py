@@ -21,7 +21,7 @@ class Threshold(Encoder):
     """In each tick a channel spikes if its value exceeds `threshold`: ``s[i][t] = value[i][t] > threshold[i]``."""
 
     threshold: np.ndarray = array(
-        "a greater value spikes", per="channel", axes=1, low=0, high=_top, default=127
+        "a greater value spikes", per="channel", axes=("channels",), low=0, high=_top, default=127
     )
     value_bits: int = integer("width of a value", low=1, high=16, default=8)
 

@@ -1,0 +1,62 @@
+"""Modules of other libraries, given where one of ours is meant: refused at once, by name, with what to give instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lifline.errors import NetworkError
+
+from .connection import Connection
+from .neurons import Trainable
+
+
+def check_populations(populations: Iterable[tuple[str, Any]]) -> None:
+    """Refuse populations, (name, what was given), that are not ours.
+
+    Raises
+    ------
+    NetworkError
+    """
+    for name, given in populations:
+        if not isinstance(given, Trainable):
+            raise NetworkError(
+                f"population '{name}' must be a lifline.train.LIF, or another kind that learns, not {_named(given)}: "
+                "give LIF(size, beta=…, threshold=…), or convert a trained module with lifline.convert"
+            )
+
+
+def check_projections(projections: Iterable[Any]) -> None:
+    """Refuse projections that are not (source, target, synapses of ours).
+
+    Raises
+    ------
+    NetworkError
+    """
+    for given in projections:
+        if not isinstance(given, tuple | list) or len(given) != 3:
+            raise NetworkError(f"a projection must be (source, target, synapses), not {_named(given)}")
+        source, target, synapses = given
+        if isinstance(synapses, Connection):
+            continue
+        instead = "Synapses(source size, target size)"
+        if type(synapses).__name__ == "Linear":
+            instead = f"Synapses({synapses.in_features}, {synapses.out_features})"
+            if synapses.bias is not None:
+                instead += ", and the bias to the population"
+        elif type(synapses).__name__.startswith("Conv"):
+            instead = "lifline.train.Conv2d"
+        raise NetworkError(
+            f"projection {source} -> {target} must have synapses of lifline.train, not {_named(synapses)}: "
+            f"give {instead}, or convert a trained module with lifline.convert"
+        )
+
+
+def _named(given: Any) -> str:
+    """Such as ``a snntorch.Leaky``."""
+    kind = type(given)
+    return (
+        f"{given!r}"
+        if kind.__module__ == "builtins"
+        else f"a {kind.__module__.partition('.')[0]} {kind.__name__}"
+    )

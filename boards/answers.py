@@ -24,6 +24,8 @@ class Answers(wiring.Component):
         Of a neuron's score.
     depth : int
         Events that wait to be told: at half of them they are.
+    loads : bool
+        Whether there is WORDS.
 
     Members
     -------
@@ -52,11 +54,14 @@ class Answers(wiring.Component):
         What the board is.
     tell : Out(1)
         It is wanted.
+    words : In(stream of FRAME)
+        With `loads`: what was read of a memory.
     """
 
-    def __init__(self, *, outputs: int, score, depth: int) -> None:
+    def __init__(self, *, outputs: int, score, depth: int, loads: bool = False) -> None:
         self.outputs = outputs
         self.depth = depth
+        self.loads = bool(loads)
         super().__init__(
             {
                 "o": Out(stream.Signature(FRAME)),
@@ -82,6 +87,7 @@ class Answers(wiring.Component):
                 "identity": In(stream.Signature(FRAME)),
                 "tell": Out(1),
             }
+            | ({"words": In(stream.Signature(FRAME))} if loads else {})
         )
 
     def elaborate(self, platform):
@@ -144,15 +150,17 @@ class Answers(wiring.Component):
                     m.d.sync += index.eq(index + 1)
                     with m.If(last):
                         m.next = "idle"
-                    with m.Elif(index == result - 1):
-                        with m.Switch(kind):
-                            with m.Case(Kind.SPIKES):
-                                m.d.sync += [index.eq(result + 1), many.eq(0)]
-                                m.next = "chunk"
-                            with m.Case(Kind.IDENTITY):
-                                m.next = "identity"
-                            with m.Case(Kind.COUNTERS):
-                                m.d.sync += index.eq(counters)
+                    with m.Elif(index == result - 1), m.Switch(kind):
+                        with m.Case(Kind.SPIKES):
+                            m.d.sync += [index.eq(result + 1), many.eq(0)]
+                            m.next = "chunk"
+                        with m.Case(Kind.IDENTITY):
+                            m.next = "identity"
+                        with m.Case(Kind.COUNTERS):
+                            m.d.sync += index.eq(counters)
+                        if self.loads:
+                            with m.Case(Kind.WORDS):
+                                m.next = "words"
                     with m.Elif(index == winner - 1):
                         m.next = "scores"
             with m.State("scores"):
@@ -187,16 +195,20 @@ class Answers(wiring.Component):
                     m.d.sync += many.eq(many + 1)
                     with m.If(last):
                         m.next = "idle"
-            with m.State("identity"):
-                m.d.comb += [
-                    self.tell.eq(1),
-                    self.o.valid.eq(self.identity.valid),
-                    self.o.payload.byte.eq(self.identity.payload.byte),
-                    last.eq(self.identity.payload.last),
-                    self.identity.ready.eq(self.o.ready),
-                ]
-                with m.If(sent & last):
-                    m.next = "idle"
+            sources = {"identity": self.identity}
+            if self.loads:
+                sources["words"] = self.words
+            for state, source in sources.items():
+                with m.State(state):
+                    m.d.comb += [
+                        self.tell.eq(state == "identity"),
+                        self.o.valid.eq(source.valid),
+                        self.o.payload.byte.eq(source.payload.byte),
+                        last.eq(source.payload.last),
+                        source.ready.eq(self.o.ready),
+                    ]
+                    with m.If(sent & last):
+                        m.next = "idle"
         with m.If(self.ack):
             m.d.sync += ack.eq(1)
         with m.If(self.nak):

@@ -38,6 +38,7 @@ class Board:
     synth_opts: str = ""  #: added to yosys's synth command
     pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL
     extra_resources: str = ""  #: attribute of the platform with resources to add
+    sprams: int = 0  #: single-port RAMs of 256 Kbit, for memories that are loaded
     held: tuple[str, ...] = ()  #: output pins, resources of the platform, that are held high
 
     @property
@@ -100,6 +101,7 @@ _UP5K: dict[str, Any] = {
     "ffs": 5280,
     "brams": 30,
     "dsps": 8,
+    "sprams": 4,
     "synth_opts": "-device u",
 }
 _ECP5: dict[str, dict[str, Any]] = {
@@ -111,6 +113,8 @@ _ECP5: dict[str, dict[str, Any]] = {
         ("85", 83640, 208, 156),
     )
 }
+#: Gowin: nextpnr finds no places for more than some of its LUT RAMs, so a few words become flip-flops, as on an iCE40.
+_NO_LUT_RAM = "-nolutram"
 
 
 def _ulx3s(size: str) -> Board:
@@ -230,6 +234,7 @@ _BOARDS = (
         dsps=20,
         crystal_mhz=27,
         clocks_mhz=(27, 54),
+        synth_opts=_NO_LUT_RAM,
         leds=(0, 1, 2, 3, 4, 5),
         bridge="BL702",
         bridge_baud=3_000_000,
@@ -248,6 +253,7 @@ _BOARDS = (
         dsps=48,
         crystal_mhz=27,
         clocks_mhz=(54, 27),
+        synth_opts=_NO_LUT_RAM,
         leds=(0, 1, 2, 3, 4, 5),
         bridge="BL616",
         bridge_baud=3_000_000,

@@ -172,7 +172,6 @@ class FrameBuffer(wiring.Component):
                     m.next = "told"
                     with m.If(self.o.payload.last):
                         m.next = "rest"
-            with m.State("rest"):
-                with m.If(~self.tell):
-                    m.next = "idle"
+            with m.State("rest"), m.If(~self.tell):
+                m.next = "idle"
         return m

@@ -146,18 +146,18 @@ def find_words(
 ) -> list[Part]:
     """The one block RAM whose contents are `words`, uint8 (depth, width); none where it is not one."""
     depth, width = words.shape
-    found = []
+    found: dict[str, Part] = {}
     for word_bits in (width, width + 1):  # a byte may have nine bits
         if depth * word_bits > block_rams.bits:
             continue
         part = Part("", word_bits, 0, depth, 0, width)
         positions = part.positions(block_rams)
-        found += [
-            dataclasses.replace(part, location=location)
+        found |= {
+            location: dataclasses.replace(part, location=location)
             for location, bits in routed.items()
             if np.array_equal(bits[positions], words)
-        ]
-    return found if len(found) == 1 else []
+        }
+    return list(found.values()) if len(found) == 1 else []
 
 
 def _part(

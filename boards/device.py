@@ -3,83 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
 
+from lifline.encoders import Encoder, parse
 from lifline.errors import InputError
-from lifline.files import check_spikes, write_npz
+from lifline.files import check_spikes
 from lifline.network import Network
 from lifline.progress import Progress, silent
 from lifline.rtl.plan import Lanes
 from lifline.storage import digest
 
+from .banks import Banks
 from .host import Host, Lost, Request, Statistics
 from .line import BoardError, Faults, FaultyLine, Line, SerialLine
 from .protocol import (
-    CYCLE_BYTES,
     DIGEST_BYTES,
     MAX_TICKS,
     VERSION,
-    VOID,
     Command,
     Identity,
     Kind,
     Part,
-    Status,
     encode,
-    events_to_spikes,
+    encode_values,
     parts_of,
 )
+from .results import Answer, BoardRecording, recording_of
 
 #: Of boards, unless they say another.
 BAUD = 3_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class BoardRecording:
-    """What a board did with samples: of the output population only, for a board tells no more.
-
-    The leading axis, samples, is absent where the input had none.
-
-    Parameters
-    ----------
-    spikes : dict of str to uint8 (samples, ticks, size)
-        s[t] of the output population; empty where they were not asked for.
-    scores : int64 (samples, size) or None
-        By which the class is chosen: the spikes of each neuron or, of a readout, its membrane summed over the ticks.
-    classes : int64 (samples,)
-    cycles : int64 (samples,)
-        Of the gateware, as :class:`lifline.Recording` counts them.
-    stalled : bool (samples,)
-        The sample did not fit into the board's queues, and the gateware waited for the line: `cycles` hold that, too.
-    """
-
-    spikes: dict[str, np.ndarray]
-    scores: np.ndarray | None
-    classes: np.ndarray
-    cycles: np.ndarray
-    stalled: np.ndarray
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write ``OUT.npz``: ``NAME.spikes``, ``scores``, ``classes``, ``cycles`` and ``stalled``."""
-        arrays = {f"{name}.spikes": spikes for name, spikes in self.spikes.items()}
-        if self.scores is not None:
-            arrays["scores"] = self.scores
-        arrays |= {"classes": self.classes, "cycles": self.cycles, "stalled": self.stalled}
-        write_npz(path, {name: np.asarray(array) for name, array in arrays.items()})
-
-    def __getitem__(self, samples: Any) -> BoardRecording:
-        """The recording of some of the samples: an index drops their axis, a slice or list keeps it."""
-        return BoardRecording(
-            {name: array[samples] for name, array in self.spikes.items()},
-            None if self.scores is None else self.scores[samples],
-            self.classes[samples],
-            self.cycles[samples],
-            self.stalled[samples],
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +57,8 @@ class Device:
         What the board must run.
     timeout : float
         Seconds without a sign of life after which the board is given up.
+    load : bool
+        Whether it may run another one of the same shape.
 
     Raises
     ------
@@ -115,16 +72,18 @@ class Device:
         network: Network | None = None,
         *,
         timeout: float = 2.0,
+        load: bool = False,
         closing: Callable[[], object] = lambda: None,
     ) -> None:
         self._line = line
         self._closing = closing
+        self._built = network
         try:
             self._host = Host(line, timeout)
             self.identity = self.identify()
             self._host.room = self.identity.buffer - len(self.identity.bytes) - 3
             if network is not None:
-                self._check(network)
+                (self._check_shape if load else self._check)(network)
         except BaseException:
             self.close()
             raise
@@ -209,36 +168,174 @@ class Device:
         for number, answer in self.stream(batch, scores=scores, output_spikes=output_spikes):
             found[number] = answer
             progress(len(found), len(batch), "samples run")
-        recording = _recording(
+        recording = recording_of(
             [found[n] for n in range(len(batch))], self.output, self.identity.outputs, batch.shape[1]
         )
         return recording if spikes.ndim == 3 else recording[0]
+
+    def run_values(
+        self,
+        values: np.ndarray,
+        *,
+        scores: bool = True,
+        output_spikes: bool = True,
+        progress: Progress = silent,
+    ) -> BoardRecording:
+        """Run samples of raw values, on a board that was built with an encoder.
+
+        Parameters
+        ----------
+        values : integers
+            As for :meth:`lifline.encoders.Encoder.encode` of the board's encoder.
+        scores, output_spikes, progress
+            As for :meth:`run`.
+
+        Raises
+        ------
+        InputError
+            If the board has no encoder, or `values` have another shape, type or range, or too many ticks.
+        BoardError
+            If the board does not answer, or refuses.
+        """
+        encoder = self.encoder
+        if encoder is None:
+            raise InputError(
+                "the board has no encoder, so it takes spikes: give it encoder.encode(values), or build it with one"
+            )
+        frames = encoder.frames(values)
+        channels = encoder.channels(self.identity.inputs)
+        ticks = encoder.frame_ticks or frames.shape[1]
+        if frames.shape[2] != channels or ticks > MAX_TICKS:
+            raise InputError(
+                f"values: {frames.shape[2]} channels and {ticks} ticks, the board takes {channels} channels and at "
+                f"most {MAX_TICKS} ticks"
+            )
+        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes)
+        requests = (
+            self._request(number, encode_values(sample, encoder.value_bits), ticks, wanted)
+            for number, sample in enumerate(frames)
+        )
+        found = {}
+        for request, answer in self._host.ask(requests):
+            found[request.key] = answer
+            progress(len(found), len(frames), "samples run")
+        answers = [found[n] for n in range(len(frames))]
+        return recording_of(answers, self.output, self.identity.outputs, ticks)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """That the board has in front of its network; None: it takes spikes."""
+        return parse(self.identity.encoder) if self.identity.encoder else None
 
     def stream(
         self, batch: np.ndarray, *, scores: bool = True, output_spikes: bool = True
     ) -> Iterator[tuple[int, Answer]]:
         """The answers to samples (samples, ticks, inputs) as they come, with their indices; some overtake others."""
         batch = self._checked(batch)
-        wanted = Part.SCORES * scores | Part.SPIKES * output_spikes
-        requests = (self._request(number, sample, Part(wanted)) for number, sample in enumerate(batch))
+        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes)
+        requests = (
+            self._request(number, encode(sample, self.identity.input_bits), len(sample), wanted)
+            for number, sample in enumerate(batch)
+        )
         for request, answer in self._host.ask(requests):
             yield request.key, answer
+
+    def load(self, network: Network, progress: Progress = silent) -> None:
+        """Write a network's weights, delays and parameters to the board, read them back, and give it the new digest.
+
+        Until that is done the board's digest is that of no network.
+
+        Parameters
+        ----------
+        network : Network
+            Of the shape of that for which the bitstream was built, and within its widths.
+        progress : callable, optional
+
+        Raises
+        ------
+        InputError
+            If the bitstream is not built for such a network.
+        BoardError
+            If the board has no load port, or its memories do not hold what was written.
+        """
+        banks = self._banks()
+        self._check_shape(network)
+        wanted = banks.words(network)
+        self._name(bytes(DIGEST_BYTES))
+        for attempt in range(2):
+            self._ask_all(banks.writes(wanted), progress, "frames of memories written")
+            if self._read(banks, progress) == wanted:
+                break
+            if attempt:
+                raise BoardError(
+                    "the board's memories do not hold what was written: write its bitstream anew"
+                )
+        self._name(digest(network)[:DIGEST_BYTES])
+        self.network = network
+        self.identity = self.identify()
+
+    def read_back(self, progress: Progress = silent) -> list[tuple[int, list[int]]]:
+        """The words of every memory that can be loaded, as :func:`lifline.rtl.load.words` gives them.
+
+        Raises
+        ------
+        BoardError
+            If the board has no load port.
+        InputError
+            If the network was not given, by which the memories are known.
+        """
+        return self._read(self._banks(), progress)
+
+    def _read(self, banks: Banks, progress: Progress) -> list[tuple[int, list[int]]]:
+        parts = self._ask_all(banks.reads(), progress, "frames of memories read")
+        return banks.joined(parts)
+
+    def _banks(self) -> Banks:
+        identity = self.identity
+        if not identity.loads:
+            raise BoardError(
+                "the board's memories cannot be loaded: build its bitstream with a load port"
+            )
+        if self._built is None or len(identity.populations) < len(self._built.populations):
+            raise InputError(
+                "give the network that the bitstream was built for: connect(port, network)"
+            )
+        lanes = {
+            population.name: lanes
+            for population, (_, lanes) in zip(
+                self._built.populations, identity.populations, strict=True
+            )
+        }
+        return Banks(self._built, lanes, any_weights=identity.any_weights)
+
+    def _name(self, digest: bytes) -> None:
+        """Give the board a digest; it says of whom it is by the identity, and not at all to this."""
+        list(self._host.ask([Request([(Command.NAME, digest)], None, lambda data, events: None)]))
+
+    def _ask_all(self, requests: list[Request], progress: Progress, text: str) -> dict[int, Any]:
+        found = {}
+        for request, answer in self._host.ask(requests):
+            found[request.key] = answer
+            progress(len(found), len(requests), text)
+        return found
 
     @property
     def output(self) -> str:
         """The name of the output population; ``"output"`` where the network was not given."""
         return "output" if self.network is None else self.network.output
 
-    def _request(self, number: int, sample: np.ndarray, wanted: Part) -> Request:
-        data = encode(sample, self.identity.input_bits)
-        ticks = len(sample)
-
+    def _request(self, number: int, data: bytes, ticks: int, wanted: Part) -> Request:
         def read(answer: bytes, events: bytes) -> Answer:
             return Answer.read(answer, events, ticks, wanted, self.identity)
 
         return Request(list(parts_of(data, wanted)), Kind.RESULT, read, number)
 
     def _checked(self, spikes: np.ndarray) -> np.ndarray:
+        if self.identity.encoder:
+            raise InputError(
+                f"the board has the encoder {self.identity.encoder}, so it takes raw values, not spikes: "
+                "use run_values, or build it without"
+            )
         spikes = check_spikes(spikes, self.identity.inputs, self.identity.input_bits)
         if spikes.shape[-2] > MAX_TICKS:
             raise InputError(f"spikes: {spikes.shape[-2]} ticks, a board takes at most {MAX_TICKS}")
@@ -250,8 +347,8 @@ class Device:
         ((_, answer),) = self._host.ask([Request([(command, payload)], kind, read)])
         return answer
 
-    def _check(self, network: Network) -> None:
-        """Refuse a board that runs something else."""
+    def _check_shape(self, network: Network) -> None:
+        """Refuse a network of another shape."""
         identity = self.identity
         sizes = tuple(population.size for population in network.populations)
         theirs = tuple(size for size, _ in identity.populations)
@@ -265,88 +362,16 @@ class Device:
                 f"{', '.join(map(str, theirs))} neurons, not {network.inputs} and {', '.join(map(str, sizes))}: "
                 "write the bitstream of this network"
             )
+
+    def _check(self, network: Network) -> None:
+        """Refuse a board that runs something else."""
+        self._check_shape(network)
+        identity = self.identity
         if identity.digest != digest(network)[:DIGEST_BYTES]:
             raise BoardError(
                 f"the board runs a network of the same shape with the digest {identity.digest.hex()[:12]}…, this one's "
                 f"is {digest(network).hex()[:12]}…: write its bitstream, or load its weights"
             )
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What a board says of one sample."""
-
-    winner: int
-    cycles: int
-    stalled: bool
-    scores: np.ndarray | None  #: int64 (size,)
-    spikes: np.ndarray | None  #: uint8 (ticks, size)
-
-    @classmethod
-    def read(cls, data: bytes, events: bytes, ticks: int, wanted: Part, identity: Identity) -> Answer:
-        """An answer from the bytes of a RESULT and of the SPIKES before it.
-
-        Raises
-        ------
-        Lost
-            If it is not whole.
-        BoardError
-            If the board refuses the sample, or contradicts itself.
-        """
-        size, width = identity.outputs, identity.score_bytes
-        head = 2 + CYCLE_BYTES
-        if len(data) != head + 2 + (size * width if Part.SCORES in wanted else 0):
-            raise Lost
-        status = Status(data[0])
-        if status & VOID:
-            raise BoardError(
-                f"the board refuses a sample: {_FAULTS[Status(status & VOID & -(status & VOID))]}"
-            )
-        winner = int.from_bytes(data[-2:], "little")
-        if winner >= size:
-            raise BoardError(f"the board names the class {winner} of {size}: write its bitstream anew")
-        scores = spikes = None
-        if Part.SPIKES in wanted:
-            spikes = events_to_spikes(events, ticks, size)
-            if spikes is None:
-                raise Lost
-        if Part.SCORES in wanted:
-            table = data[head:-2]
-            scores = np.array(
-                [
-                    int.from_bytes(table[i : i + width], "little", signed=True)
-                    for i in range(0, len(table), width)
-                ]
-            )
-            if int(scores.argmax()) != winner:
-                raise BoardError(
-                    "the board's class is not that of its scores: write its bitstream anew"
-                )
-        return cls(
-            winner, int.from_bytes(data[2:head], "little"), Status.STALLED in status, scores, spikes
-        )
-
-
-_FAULTS = {
-    Status.ADDRESS: "an address is not one of its network's inputs; send what its network was built for",
-    Status.TICKS: f"it has more than {MAX_TICKS} ticks",
-    Status.FORM: "it ends within a tick; send what its network was built for",
-}
-
-
-def _recording(answers: list[Answer], output: str, size: int, ticks: int) -> BoardRecording:
-    spikes = [answer.spikes for answer in answers if answer.spikes is not None]
-    scores = [answer.scores for answer in answers if answer.scores is not None]
-    whole = len(answers)
-    return BoardRecording(
-        spikes={output: np.array(spikes, np.uint8).reshape(whole, ticks, size)}
-        if len(spikes) == whole
-        else {},
-        scores=np.array(scores, np.int64).reshape(whole, size) if len(scores) == whole else None,
-        classes=np.array([answer.winner for answer in answers], np.int64),
-        cycles=np.array([answer.cycles for answer in answers], np.int64),
-        stalled=np.array([answer.stalled for answer in answers], bool),
-    )
 
 
 def connect(
@@ -357,6 +382,8 @@ def connect(
     baud: int = BAUD,
     board: str | None = None,
     lanes: Lanes | None = None,
+    load: bool = False,
+    encoder: Encoder | None = None,
     faults: Faults | None = None,
     progress: Progress = silent,
 ) -> Device:
@@ -373,8 +400,11 @@ def connect(
         Seconds without a sign of life after which the board is given up.
     baud : int
         Of the board's UART.
-    board, lanes : optional
+    board, lanes, encoder : optional
         Of the virtual board: see :class:`lifline.boards.virtual.VirtualBoard`.
+    load : bool
+        Accept a board that runs another network of this shape, to be loaded by :meth:`Device.load`; a virtual board is
+        given a load port.
     faults : Faults, optional
         Damage to be done on the line.
     progress : callable, optional
@@ -394,7 +424,9 @@ def connect(
             raise InputError("port virtual: give the network that the board is to run")
         from .virtual import VirtualBoard
 
-        virtual = VirtualBoard(network, board=board, lanes=lanes, progress=progress)
+        virtual = VirtualBoard(
+            network, board=board, lanes=lanes, encoder=encoder, load=load, progress=progress
+        )
         name, closing = virtual.port, virtual.close
     try:
         line: Line = SerialLine(name, baud, timeout)
@@ -403,4 +435,4 @@ def connect(
         raise
     if faults is not None:
         line = FaultyLine(line, faults)
-    return Device(line, network, timeout=timeout, closing=closing)
+    return Device(line, network, timeout=timeout, load=load, closing=closing)

@@ -1,6 +1,6 @@
 """What the board does with the host's frames, in gateware: one command after another."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,11 @@ def _bit(command, part: Part):
 
 class Executor(wiring.Component):
     """Takes frames from the buffer, a command each.
+
+    Parameters
+    ----------
+    loads : bool
+        Whether LOAD, READ and NAME are among them.
 
     Members
     -------
@@ -44,11 +49,25 @@ class Executor(wiring.Component):
     ask, kind : Out
         Answer the command, with that kind, until `answered`.
     answered : In(1)
+    opened : Out(1)
+        With `loads`: for one cycle, a LOAD, READ or NAME begins.
+    reads : Out(1)
+        It is a READ.
+    words, name : Out(stream)
+        What follows a LOAD or READ, or a NAME.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, loads: bool = False) -> None:
+        self.loads = bool(loads)
+        more = {
+            "opened": Out(1),
+            "reads": Out(1),
+            "words": Out(stream.Signature(8)),
+            "name": Out(stream.Signature(8)),
+        }
         super().__init__(
-            {
+            (more if loads else {})
+            | {
                 "i": In(stream.Signature(FRAME)),
                 "sample": Out(stream.Signature(8)),
                 "between": In(1),
@@ -92,6 +111,16 @@ class Executor(wiring.Component):
                     with m.Default():
                         m.d.sync += self.kind.eq(Kind.REFUSED)
                 m.next = "rest"
+                if self.loads:
+                    with m.Switch(command), m.Case(Command.LOAD, Command.READ, Command.NAME):
+                        m.d.comb += self.opened.eq(1)
+                        m.d.sync += [
+                            self.kind.eq(Kind.WORDS),
+                            self.reads.eq(command == Command.READ),
+                        ]
+                        m.next = "load"
+                        with m.If(alone):
+                            m.next = "taken"
                 with m.If(command[SAMPLE_BIT]):
                     m.d.sync += self.kind.eq(Kind.RESULT)
                     with m.If(_bit(command, Part.FIRST)):
@@ -114,17 +143,29 @@ class Executor(wiring.Component):
                 m.d.comb += [self.sample.valid.eq(self.i.valid), self.i.ready.eq(self.sample.ready)]
                 with m.If(ended):
                     m.next = "taken"
+            if self.loads:
+                with m.State("load"):
+                    names = command == Command.NAME
+                    for sink, here in ((self.words, ~names), (self.name, names)):
+                        m.d.comb += [
+                            sink.payload.eq(self.i.payload.byte),
+                            sink.valid.eq(self.i.valid & here),
+                        ]
+                    m.d.comb += self.i.ready.eq(Mux(names, self.name.ready, self.words.ready))
+                    with m.If(ended):
+                        m.next = "taken"
+                        with m.If(self.reads):
+                            m.next = "answer"
             with m.State("taken"):
-                with m.If(~_bit(command, Part.LAST)):
+                with m.If(~_bit(command, Part.LAST) | ~command[SAMPLE_BIT]):
                     m.d.comb += self.ack.eq(1)
                     m.d.sync += self.taken.eq(self.taken + 1)
                     m.next = "idle"
                 with m.Elif(self.sample.ready):  # the decoder waits for another byte
                     m.d.sync += [self.ended.eq(1), self.unfinished.eq(~self.between)]
                     m.next = "core"
-            with m.State("core"):
-                with m.If(self.empty | self.faulty | self.unfinished):
-                    m.next = "answer"
+            with m.State("core"), m.If(self.empty | self.faulty | self.unfinished):
+                m.next = "answer"
             with m.State("answer"):
                 m.d.comb += self.ask.eq(1)
                 with m.If(self.answered):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import lifline
+from lifline.encoders import Encoder
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.files import replaced
 from lifline.network import INPUT, Network
@@ -48,6 +49,7 @@ def build(
     activity: Mapping[str, Any] | None = None,
     check: Reference | None = None,
     patchable: bool = False,
+    encoder: Encoder | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
@@ -78,6 +80,8 @@ def build(
         and its classes are compared with those of this witness; see :func:`lifline.boards.netlist.check`.
     patchable : bool
         Keep every memory that is read from a file in block RAM, small ones, too, so that a patch can change them all.
+    encoder : Encoder, optional
+        The board takes raw values in place of spikes, and has the encoder's circuit in front of the network.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
 
@@ -99,9 +103,11 @@ def build(
     """
     target = Path(directory)
     _check_options(network, target, seed, tries)
+    if encoder is not None:
+        _check_encoder(encoder, network, check is not None)
     seeds = range(seed, seed + tries)
     plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None)
-    plan = dataclasses.replace(plan, patchable=patchable)
+    plan = dataclasses.replace(plan, patchable=patchable, encoder=encoder)
     with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
         work = Path(temporary)
         report, files = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
@@ -129,6 +135,7 @@ class _Plan:
     simulator: Found | None  #: where the netlist is to be checked
     samples: np.ndarray | None  #: for that
     patchable: bool = False
+    encoder: Encoder | None = None
 
 
 def _plan(
@@ -159,6 +166,11 @@ def _plan(
         find(board.family.nextpnr) if board.family.nextpnr else None,
         find(board.family.pack) if board.family.pack else None,
     )
+    if checks and not board.family.own_models:
+        raise InputError(
+            f"the netlist of {board.name} cannot be checked: there are no simulation models of all its cells; build "
+            "without --check"
+        )
     simulator = find_simulator() if checks else None
     chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
     cycles = samples = None
@@ -187,7 +199,9 @@ def _make(
         work,
         netlist=checked,
         patchable=plan.patchable,
+        encoder=plan.encoder,
     )
+    encoded = {} if plan.encoder is None else {"encoder": plan.encoder.text}
     steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
     timed = _Stopwatch()
     with timed("yosys"):
@@ -197,7 +211,12 @@ def _make(
         steps.begin(f"{plan.simulator.name} {plan.simulator.version}: the netlist, gate by gate")
         found["check"] = check(design, tools.yosys, plan.simulator, reference, plan.samples)
     if tools.nextpnr is None or tools.pack is None:
-        report = {**_report(design, None, plan.cycles, tools, None), **found, "seconds": timed.seconds}
+        report = {
+            **_report(design, None, plan.cycles, tools, None),
+            **encoded,
+            **found,
+            "seconds": timed.seconds,
+        }
         files = ["yosys.log", *design.project]
     else:
         nextpnr, pack = tools.nextpnr, tools.pack
@@ -206,6 +225,7 @@ def _make(
         steps.begin(f"{pack.name}: bitstream", pack)
         report = {
             **_report(design, placed, plan.cycles, tools, seed),
+            **encoded,
             **found,
             "seconds": timed.seconds,
         }
@@ -266,6 +286,20 @@ def _check_options(network: Network, target: Path, seed: int, tries: int) -> Non
     existing = next(path for path in (target, *target.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"{target}: cannot be written; give a folder for the bitstream")
+
+
+def _check_encoder(encoder: Encoder, network: Network, checked: bool) -> None:
+    """Refuse an encoder that does not fit, before anything is made."""
+    try:
+        from .raw import check_encoder
+    except ModuleNotFoundError as error:
+        raise MissingExtra((error.name or "amaranth").partition(".")[0], "boards") from None
+    check_encoder(encoder, network)
+    if checked:
+        raise InputError(
+            "the netlist of a board with an encoder cannot be checked yet: check it without the encoder, whose "
+            "circuit is checked by  python -m benchmarks encoders"
+        )
 
 
 def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple[dict[str, Any], int]:

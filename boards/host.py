@@ -1,7 +1,7 @@
 """The host's end of the line: numbers its frames, keeps to the board's buffer, and repeats what was lost.
 
-The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer tells by
-the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
+The board takes frames in order, and says in each of its own which it expects and which it has worked on; an answer
+tells by the latter what it answers.  What was not answered, though the board is past it, is asked again in new frames.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Request:
     """What is asked of a board, in one frame or several, and its answer."""
 
     frames: list[tuple[int, bytes]]  #: the command and its bytes, of each
-    kind: Kind  #: of the answer
+    kind: Kind | None  #: of the answer; None: there is none, and it is done when the board is past it
     read: Callable[
         [bytes, bytes], Any
     ]  #: from the answer and the events before it to what is wanted; raises Lost
@@ -127,7 +127,9 @@ class Host:
         """Begin a session: the board forgets what it was doing, and says so."""
         self._session = (self._session + 1 + secrets.randbelow(253)) % 255 + 1  # another than before
         self._window: deque[_Sent] = deque()  # frames that the board has not worked on yet
-        self._flight: deque[Request] = deque()  # requests that are out, in part at least, and not answered
+        self._flight: deque[Request] = (
+            deque()
+        )  # requests that are out, in part at least, and not answered
         self._base = self._next = 0  # numbers: of the first in the window, of the next frame
         self._resent: int | None = None  # from which number on, and not yet known whether that has come
         self._asking = False  # how far the board is, and it has not said so yet,
@@ -206,9 +208,12 @@ class Host:
             if kind == Kind.SPIKES:
                 self._keep(taken, body[BOARD_HEADER:])
             answered = kind in ANSWERS
-            request = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
-            if request is not None:
-                yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
+            done = self._advance((taken + answered) % _NUMBERS, taken if answered else None, waiting)
+            for request in done:
+                if request.kind is None and request.last != (taken if answered else None):
+                    yield request, request.read(b"", b"")
+                else:
+                    yield from self._answer(request, kind, body[BOARD_HEADER:], waiting)
             if self._asking and asked == self._question:
                 # All that was sent before the question has come, or is lost.
                 self._asking, self._patience, self._resent = False, PATIENCE, None
@@ -235,19 +240,17 @@ class Host:
         elif chunk[0] != (len(request.chunks) - 1) % _NUMBERS:  # not the last one again
             request.broken = True
 
-    def _advance(self, taken: int, answered: int | None, waiting: deque[Request]) -> Request | None:
-        """The board is past all frames before `taken`; the request that it has now answered, if it is not an old one."""
+    def _advance(self, taken: int, answered: int | None, waiting: deque[Request]) -> list[Request]:
+        """The board is past all frames before `taken`; the requests that are now done, if this is not an old frame."""
         passed = (taken - self._base) % _NUMBERS
         if passed > len(self._window):
             self._odd += 1  # an old frame, that came late
-            return None
+            return []
         self._odd = 0
         for _ in range(passed):
             self._window.popleft()
         self._base = taken
-        if not passed:
-            return None
-        found = None
+        found = []
         lost = []
         while self._flight:
             request = self._flight[0]
@@ -255,8 +258,8 @@ class Host:
             if not whole or (request.last - taken) % _NUMBERS < _MOST:
                 break  # the board is not past it
             self._flight.popleft()
-            if answered is not None and request.last == answered:
-                found = request
+            if request.kind is None or request.last == answered:
+                found.append(request)
             else:
                 lost.append(request)
         for request in reversed(lost):
@@ -309,8 +312,8 @@ class Host:
     def _repeat(self, expected: int) -> None:
         """Send again from the frame on that the board expects.
 
-        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it is
-        asked how far it is, and until it has said so, complaints of the same frame are none.
+        It complains of every frame that comes out of order, so of those that were under way, too: after the repeat it
+        is asked how far it is, and until it has said so, complaints of the same frame are none.
         """
         missing = (expected - self._base) % _NUMBERS
         if missing >= len(self._window):

@@ -9,18 +9,14 @@ import numpy as np
 
 from lifline.errors import InputError, LiflineError, MissingExtra, ToolError
 
+from .board import BOARDS
 from .protocol import FLAG
 
 #: Seconds that a read waits for a byte.
 READ_SECONDS = 0.02
 
-#: USB vendor and product of the bridges of boards, and which of their ports is the UART.
-_BRIDGES = {
-    (0x0403, 0x6010): ("FT2232H", 1),  # iCEBreaker, HX8K, Tang Nano: the second
-    (0x0403, 0x6011): ("FT4232H", 1),
-    (0x0403, 0x6014): ("FT232H", 0),
-    (0x0403, 0x6015): ("FT231X", 0),  # ULX3S
-}
+#: Bridges with several ports, by vendor and product, of which the second is the UART.
+_SECOND = ("0403:6010", "0403:6011")  # FT2232H (and what does as if), FT4232H
 
 
 class BoardError(LiflineError):
@@ -107,11 +103,12 @@ def find_port() -> str:
     _serial()
     from serial.tools import list_ports
 
+    known = {usb for board in BOARDS.values() for usb in board.usb}
     found = []
     for port in list_ports.comports():
-        bridge = _BRIDGES.get((port.vid, port.pid))
+        usb = f"{port.vid or 0:04x}:{port.pid or 0:04x}"
         interface = (port.location or "").rpartition(".")[2]
-        if bridge is not None and (not interface.isdigit() or int(interface) == bridge[1]):
+        if usb in known and not (usb in _SECOND and interface == "0"):
             found.append(port.device)
     if len(found) == 1:
         return str(found[0])

@@ -8,21 +8,27 @@
 """
 
 import dataclasses
+from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.encoders import Encoder
 from lifline.network import Network
+from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.events import event_layout
 from lifline.rtl.layout import address_bits
+from lifline.rtl.port import PART_BITS
 
 from .answers import Answers
 from .buffer import FrameBuffer
 from .classifier import Classifier
 from .executor import Executor
 from .framing import FrameReceiver, FrameSender
+from .loading import LoadCommands
 from .protocol import MAX_OUTPUTS, MAX_TICKS, Status
+from .raw import check_encoder
 from .sampler import Sampler
 from .sequence import Sequence
 
@@ -36,11 +42,25 @@ class LinkOptions:
     answers: int = 1024  #: output events that wait for the line
     max_ticks: int = MAX_TICKS
     watchdog: int = 1 << 24  #: clock cycles without progress after which a sample is given up
+    encoder: Encoder | None = None  #: samples are raw values for it
 
     @classmethod
-    def of_blocks(cls, block_bits: int) -> "LinkOptions":
+    def of_blocks(cls, block_bits: int, encoder: Encoder | None = None) -> "LinkOptions":
         """A block RAM for each of the three memories."""
-        return cls(buffer=block_bits // 8, events=block_bits // 16, answers=block_bits // 16)
+        return cls(
+            buffer=block_bits // 8,
+            events=block_bits // 16,
+            answers=block_bits // 16,
+            encoder=encoder,
+        )
+
+
+def load_members(layout: data.StructLayout) -> dict[str, Any]:
+    """The load port, as whoever loads has it."""
+    return {
+        "load": Out(stream.Signature(layout)),
+        "loaded": In(stream.Signature(unsigned(PART_BITS))),
+    }
 
 
 class Watchdog(wiring.Component):
@@ -79,6 +99,8 @@ class HostLink(wiring.Component):
     identity : bytes
         What the board is.
     options : LinkOptions
+    load : StructLayout, optional
+        Of the core's load port, where it has one.
 
     Members
     -------
@@ -100,6 +122,8 @@ class HostLink(wiring.Component):
         The class of the last sample; 0 before the first.
     busy : Out(1)
         A sample has begun, and is not answered yet.
+    load : Out(stream of layout), loaded : In(stream)
+        With `load`: for the core's load port.
 
     Raises
     ------
@@ -108,17 +132,30 @@ class HostLink(wiring.Component):
     """
 
     def __init__(
-        self, network: Network, classifier: Classifier, *, identity: bytes, options: LinkOptions
+        self,
+        network: Network,
+        classifier: Classifier,
+        *,
+        identity: bytes,
+        options: LinkOptions,
+        load: data.StructLayout | None = None,
     ) -> None:
         self.network = network
         self.options = options
         self.identity = identity
+        self.circuit: EncoderCircuit | None = None
+        if options.encoder is not None:
+            check_encoder(options.encoder, network, options.max_ticks)
+            self.circuit = EncoderCircuit(options.encoder, network.inputs)
         self.outputs = classifier.array.population.size
         if self.outputs > MAX_OUTPUTS:
             raise ValueError(f"outputs must be at most {MAX_OUTPUTS}, not {self.outputs!r}")
         self.score_shape = classifier.shape
+        self.load_layout = load
+        more = {} if load is None else load_members(load)
         super().__init__(
-            {
+            more
+            | {
                 "i": In(stream.Signature(8, always_ready=True)),
                 "damaged": In(1),
                 "o": Out(stream.Signature(8)),
@@ -140,9 +177,12 @@ class HostLink(wiring.Component):
         reset = Signal()  # the host begins a session, or the watchdog ends one
         announce = Signal()
         receiver, sequence, watchdog = FrameReceiver(), Sequence(), Watchdog(options.watchdog)
-        buffer = FrameBuffer(size=options.buffer, identity=self.identity)
-        executor, sender = Executor(), FrameSender()
-        answers = Answers(outputs=self.outputs, score=self.score_shape, depth=options.answers)
+        loads = self.load_layout is not None
+        buffer = FrameBuffer(size=options.buffer, identity=self.identity, writable=loads)
+        executor, sender = Executor(loads=loads), FrameSender()
+        answers = Answers(
+            outputs=self.outputs, score=self.score_shape, depth=options.answers, loads=loads
+        )
         sampler = Sampler(
             inputs=network.inputs,
             input_bits=network.input_bits,
@@ -150,6 +190,7 @@ class HostLink(wiring.Component):
             events=options.events,
             answers=options.answers,
             max_ticks=options.max_ticks,
+            circuit=self.circuit,
         )
         m.submodules.receiver = receiver
         m.submodules.sequence = sequence
@@ -215,10 +256,19 @@ class HostLink(wiring.Component):
             answers.winner.eq(self.winner),
             self.step.eq(answers.step),
             self.busy.eq(executor.sampling),
-            watchdog.watch.eq(executor.sampling),
+            watchdog.watch.eq(executor.sampling | executor.ask),
             watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
         ]
         m.d.sync += announce.eq(reset)
+        if self.load_layout is not None:
+            commands = LoadCommands(self.load_layout)
+            m.submodules.commands = ResetInserter(executor.opened)(commands)
+            wiring.connect(m, executor.words, commands.i)
+            wiring.connect(m, commands.load, wiring.flipped(self.load))
+            wiring.connect(m, wiring.flipped(self.loaded), commands.loaded)
+            wiring.connect(m, commands.o, answers.words)
+            wiring.connect(m, executor.name, buffer.name)
+            m.d.comb += [commands.reads.eq(executor.reads), buffer.rename.eq(executor.opened)]
         with m.If(self.scored):
             m.d.sync += self.result.eq(self.winner)
         return m

@@ -25,7 +25,19 @@ from lifline.processes import leash
 from lifline.recording import Recording
 
 from .families import Family
-from .protocol import BOARD_HEADER, FLAG, VOID, Command, Deframer, Kind, Part, encode, parts_of, stuffed
+from .protocol import (
+    BOARD_HEADER,
+    FLAG,
+    KIND_BITS,
+    VOID,
+    Command,
+    Deframer,
+    Kind,
+    Part,
+    encode,
+    parts_of,
+    stuffed,
+)
 from .synthesis import NAME, NETLIST, Design
 from .toolchain import Found
 

@@ -25,6 +25,7 @@ import numpy as np
 from lifline.errors import CheckError, InputError, ToolError
 from lifline.files import replaced
 from lifline.network import Network
+from lifline.storage import digest
 
 from .board import Board, find_board
 from .contents import Memory, Part, find_words, locate, memories, read_cells
@@ -58,8 +59,6 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
         ``changeable`` and ``fixed``: the memories' files that a patch can change, and those that it cannot, since they
         are in logic.
     """
-    from lifline.rtl import Accelerator
-
     from .synthesis import NAME, PLACED
 
     board = design.board
@@ -73,7 +72,8 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
 
     table: dict[str, Any] = {
         "board": board.name,
-        "clock_mhz": design.clock_mhz,
+        "options": dict(design.options),
+        "identity": {"bytes": design.identity.hex(), "buffer": design.buffer},
         "lanes": design.lanes,
         "routed": design.routed,
         "pack": _quick(design.arguments[board.family.pack]),
@@ -90,18 +90,15 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
             }
             table["memories"].append(entry)
         else:
-            table["fixed"][memory.file] = _digest(text)
-    identity = find_words(_identity(design.network, table), routed, block_rams)
+            table["fixed"][memory.file] = _hash(text)
+    identity = find_words(_identity(design.network, table["identity"]), routed, block_rams)
     if not identity:
         raise ToolError(
             f"the identity of {board.name} is not found in the routed design; nothing was built: please report it "
             "with the network"
         )
-    table["identity"] = dataclasses.asdict(identity[0])
-    accelerator = Accelerator(
-        design.network, design.lanes, trace=True, block_bits=board.family.block_bits
-    )
-    table["logic"] = _logic(accelerator)
+    table["identity"]["part"] = dataclasses.asdict(identity[0])
+    table["logic"] = _logic(_accelerator(design.network, board, table))
     target.mkdir(parents=True, exist_ok=True)
     (target / _TABLE).write_text(json.dumps(table) + "\n")
     (target / _ROUTED).write_bytes(gzip.compress(routed_text.encode(), 3, mtime=0))
@@ -143,7 +140,6 @@ def patch(
     CheckError
         If the patched bitstream, unpacked again, does not hold the new contents.
     """
-    from lifline.rtl import Accelerator
     from lifline.rtl.verilog import memory_files
 
     from .synthesis import NAME
@@ -156,9 +152,7 @@ def patch(
     difference = _difference(old, network)
     if difference is not None:
         raise InputError(f"{source}: {difference}: build it anew")
-    accelerator = Accelerator(
-        network, dict(table["lanes"]), trace=True, block_bits=board.family.block_bits
-    )
+    accelerator = _accelerator(network, board, table)
     files = memory_files(accelerator)
     _check_fixed(source, table["fixed"], files)
     if _logic(accelerator) != table["logic"]:
@@ -166,7 +160,9 @@ def patch(
             f"{source}: {_logic_difference(old, network, table['lanes'])}, which is logic, not block RAM: build it anew"
         )
     routed = gzip.decompress((source / FOLDER / _ROUTED).read_bytes()).decode()
-    contents = _contents(table, files, _identity(network, table), block_rams, block_rams.read(routed))
+    contents = _contents(
+        table, files, _identity(network, table["identity"]), block_rams, block_rams.read(routed)
+    )
     text = block_rams.write(routed, contents)
     with tempfile.TemporaryDirectory(prefix="lifline-patch-") as temporary:
         work = Path(temporary)
@@ -204,28 +200,34 @@ def _block_rams(board: Board) -> BlockRAMs:
     return board.family.block_rams
 
 
-def _identity(network: Network, table: Mapping[str, Any]) -> np.ndarray:
-    """The memory in which a board keeps what it is, the network's digest among it: uint8 (bytes, 8)."""
-    from lifline.rtl import plan
+def _identity(network: Network, known: Mapping[str, Any]) -> np.ndarray:
+    """The memory in which a board keeps what it is, with the digest of `network`: uint8 (bytes, 8).
 
-    from .link import LinkOptions
-    from .top import identity_of
+    `known` is the identity of the build: its bytes, and the size of the memory that ends with them.  Where it names no
+    network, since all weights are loaded later, it still names none.
+    """
+    from .protocol import DIGEST_BYTES
 
-    board = find_board(table["board"])
-    options = LinkOptions.of_blocks(board.family.block_bits)
-    arrays = plan(network, dict(table["lanes"]))
-    identity = identity_of(
-        network, arrays, options, clock_mhz=table["clock_mhz"], board=board.name
-    ).bytes
-    data = np.frombuffer(identity.rjust(options.buffer, b"\0"), np.uint8)
+    identity = bytes.fromhex(known["bytes"])
+    if any(identity[:DIGEST_BYTES]):
+        identity = digest(network)[:DIGEST_BYTES] + identity[DIGEST_BYTES:]
+    data = np.frombuffer(identity.rjust(known["buffer"], b"\0"), np.uint8)
     return np.unpackbits(data[:, None], axis=1, bitorder="little")
+
+
+def _accelerator(network: Network, board: Board, table: Mapping[str, Any]) -> Accelerator:
+    """A network's gateware as the build has it."""
+    from lifline.rtl import Accelerator
+
+    lanes, bits = dict(table["lanes"]), board.family.block_bits
+    return Accelerator(network, lanes, trace=True, block_bits=bits, **table["options"])
 
 
 def _logic(accelerator: Accelerator) -> str:
     """A hash of the gateware but for the contents of its memories."""
     from lifline.rtl.verilog import netlist_text
 
-    return _digest(netlist_text(accelerator))
+    return _hash(netlist_text(accelerator))
 
 
 def _quick(arguments: list[str]) -> list[str]:
@@ -236,7 +238,7 @@ def _quick(arguments: list[str]) -> list[str]:
     return arguments[:index] + arguments[index + 2 :]
 
 
-def _digest(text: str) -> str:
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -271,11 +273,11 @@ def _listed(sizes: Mapping[str, Any]) -> str:
 
 
 def _check_fixed(source: Path, fixed: Mapping[str, str], files: Mapping[str, str]) -> None:
-    for name, digest in fixed.items():
-        if name in files and _digest(files[name]) != digest:
+    for name, built in fixed.items():
+        if name in files and _hash(files[name]) != built:
             what = name.removeprefix("mem/").removesuffix(".mem")
             raise InputError(
-                f"{source}: '{what}' differs, and in this build it is logic, not block RAM: build it anew, with "
+                f"{source}: '{what}' differs, and in this build it is not in block RAM: build it anew, with "
                 "--patchable, which keeps every memory in block RAM"
             )
 
@@ -304,7 +306,7 @@ def _logic_difference(old: Network, new: Network, lanes: Mapping[str, int]) -> s
                 same = values[0] == values[1]
             if not same:
                 return f"{field.name} of '{population.name}' differs"
-    return "the network's delays or widths differ"
+    return "the gateware differs, by delays or widths or another version of lifline"
 
 
 def _contents(
@@ -327,7 +329,7 @@ def _contents(
         words = memory.bits(files[memory.file])
         for values in entry["parts"]:
             fill(values, words)
-    fill(table["identity"], identity)
+    fill(table["identity"]["part"], identity)
     return changed
 
 

@@ -11,11 +11,12 @@ The body of a host's frame, and of a board's::
 
 A RESET begins a session, whose number every frame of both sides carries.  The host numbers its frames from 0, modulo
 256; a board takes them in this order, once each, and says in every frame which it expects next from the line and which
-it will work on next.  POLL and RESET are outside of that order, and obeyed at any time; the number of the last of them, modulo 32, is `asked`.
+it will work on next.  POLL and RESET are outside of that order, and obeyed at any time; the number of the last of them,
+modulo 32, is `asked`.
 
-A frame that is damaged, that comes in another order or finds the buffer full is dropped, and the board answers with NAK:
-the host then sends again from `expected` on.  Nothing else is repeated: an answer that was lost is asked for again, by the
-same command in a new frame.  Every command can be repeated: each sample starts from rest.
+A frame that is damaged, that comes in another order or finds the buffer full is dropped, and the board answers with
+NAK: the host then sends again from `expected` on.  Nothing else is repeated: an answer that was lost is asked for
+again, by the same command in a new frame.  Every command can be repeated: each sample starts from rest.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Command(enum.IntEnum):
     """What a host asks for."""
 
     POLL = 0  #: answer with ACK, whatever the session; the number is repeated
-    RESET = 1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
+    RESET = (
+        1  #: forget everything; this frame's session begins, and number 0 is expected; answered as POLL
+    )
     IDENTIFY = 2  #: answer with IDENTITY
     COUNT = 3  #: answer with COUNTERS
     LOAD = 4  #: write words of a memory
@@ -170,8 +173,8 @@ def value_bits(input_bits: int) -> int:
 def encode(spikes: np.ndarray, input_bits: int = 1) -> bytes:
     """The ticks of a sample, as bytes: each as a list or a map, whichever is shorter.
 
-    A list is its length and so many gaps: inputs without an event before the next event, each followed by its value where
-    inputs are graded.  A map holds every input, the first in the lowest bits.
+    A list is its length and so many gaps: inputs without an event before the next event, each followed by its value
+    where inputs are graded.  A map holds every input, the first in the lowest bits.
 
     Parameters
     ----------
@@ -243,6 +246,16 @@ def decode(data: bytes, inputs: int, input_bits: int = 1) -> np.ndarray:
     return np.array(ticks, np.uint8).reshape(len(ticks), inputs)
 
 
+def value_bytes(bits: int) -> int:
+    """Bytes of a raw value, of a board with an encoder."""
+    return -(-bits // 8)
+
+
+def encode_values(values: np.ndarray, bits: int) -> bytes:
+    """Raw values in their order, each in as few bytes as hold so many bits, the lowest first."""
+    return np.asarray(values).astype(f"<u{value_bytes(bits)}").tobytes()
+
+
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """What a board is, as its answer to IDENTIFY tells."""
@@ -255,10 +268,12 @@ class Identity:
     buffer: int  #: bytes of frames that the board holds
     clock_khz: int
     loads: bool  #: whether LOAD, READ and NAME are understood
+    any_weights: bool  #: whether its sums are wide enough for any weights of as many bits
     populations: tuple[tuple[int, int], ...]  #: size and lanes of each, in the network's order
     board: str = ""
     version: tuple[int, int, int] = (0, 0, 0)  #: of lifline that built it
     protocol: int = VERSION
+    encoder: str = ""  #: that its samples are raw values for, as ``lifline.encoders.parse`` reads it
 
     _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
 
@@ -267,11 +282,13 @@ class Identity:
         """What the board holds."""
         head = self._FIXED.pack(
             self.digest, self.protocol, *self.version, self.inputs, self.input_bits, self.outputs,
-            self.score_bytes, self.buffer, self.clock_khz, self.loads, self.board.encode()[:12],
+            self.score_bytes, self.buffer, self.clock_khz, self.loads + 2 * self.any_weights, self.board.encode()[:12],
             min(len(self.populations), MOST_POPULATIONS),
         )  # fmt: skip
         listed = self.populations[:MOST_POPULATIONS]
-        return head + b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+        sizes = b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
+        text = self.encoder.encode()
+        return head + sizes + (bytes([len(text)]) + text if text else b"")
 
     @classmethod
     def of(cls, data: bytes) -> Identity:
@@ -289,7 +306,12 @@ class Identity:
             loads, board, count,
         ) = cls._FIXED.unpack_from(data)  # fmt: skip
         rest = data[cls._FIXED.size :]
-        if len(rest) != 6 * count:
+        rest, encoder = rest[: 6 * count], rest[6 * count :]
+        if (
+            len(rest) != 6 * count
+            or not encoder.isascii()
+            or (encoder and encoder[0] != len(encoder) - 1)
+        ):
             raise ValueError("an identity of another length")
         return cls(
             digest=digest,
@@ -299,11 +321,13 @@ class Identity:
             score_bytes=score_bytes,
             buffer=buffer,
             clock_khz=clock,
-            loads=bool(loads),
+            loads=bool(loads & 1),
+            any_weights=bool(loads & 2),
             populations=tuple(struct.iter_unpack("<IH", rest)),
             board=board.rstrip(b"\0").decode("ascii", "replace"),
             version=(major, minor, patch),
             protocol=protocol,
+            encoder=encoder[1:].decode("ascii"),
         )
 
 

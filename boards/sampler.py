@@ -4,18 +4,20 @@
 
     bytes ──► SampleDecoder ──► queue ──► core ──► queue ──► output events
 
-The core gets no event before all events of the sample are in the queue, or the queue is full: so the line, which is slow,
-does not lengthen the core's time, and ``cycles`` is that of :func:`lifline.rtl.cycles`.
+The core gets no event before all events of the sample are in the queue, or the queue is full: so the line, which is
+slow, does not lengthen the core's time, and ``cycles`` is that of :func:`lifline.rtl.cycles`.
 """
 
 from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.events import event_layout
 
 from .decoder import SampleCounter, SampleDecoder
 from .protocol import CYCLE_BYTES, MAX_TICKS, Status, event_bytes
+from .raw import RawDecoder
 
 
 class Sampler(wiring.Component):
@@ -30,6 +32,8 @@ class Sampler(wiring.Component):
     answers : int
         Output events that wait for the line; beyond them the core has to wait.
     max_ticks : int
+    circuit : EncoderCircuit, optional
+        Samples are raw values for it.
 
     Members
     -------
@@ -64,7 +68,9 @@ class Sampler(wiring.Component):
         answers: int,
         input_bits: int = 1,
         max_ticks: int = MAX_TICKS,
+        circuit: EncoderCircuit | None = None,
     ) -> None:
+        self.circuit = circuit
         self.inputs = inputs
         self.input_bits = input_bits
         self.outputs = outputs
@@ -91,9 +97,13 @@ class Sampler(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         events, answers = self.depths
-        decoder = SampleDecoder(
-            inputs=self.inputs, input_bits=self.input_bits, max_ticks=self.max_ticks
-        )
+        decoder: SampleDecoder | RawDecoder
+        if self.circuit is None:
+            decoder = SampleDecoder(
+                inputs=self.inputs, input_bits=self.input_bits, max_ticks=self.max_ticks
+            )
+        else:
+            decoder = RawDecoder(self.circuit, max_ticks=self.max_ticks)
         counter = SampleCounter(max_ticks=self.max_ticks, bits=8 * CYCLE_BYTES)
         queue = fifo.SyncFIFOBuffered(width=len(self.events.payload.as_value()), depth=events)
         out = fifo.SyncFIFOBuffered(width=8 * event_bytes(self.outputs), depth=answers)
@@ -101,6 +111,9 @@ class Sampler(wiring.Component):
         for name, part in parts.items():
             m.submodules[name] = ResetInserter(self.restart)(part)
 
+        # The block RAM's clock-to-out is long, so its output goes straight into a register.
+        event = Signal(self.events.payload.shape(), reset_less=True)
+        held = Signal()  # there is one in it
         full = Signal()  # the queue was
         stalled = Signal()
         entered = Signal()
@@ -112,9 +125,9 @@ class Sampler(wiring.Component):
             queue.w_data.eq(decoder.o.payload),
             queue.w_en.eq(decoder.o.valid),
             decoder.o.ready.eq(queue.w_rdy),
-            self.events.payload.eq(queue.r_data),
-            self.events.valid.eq(queue.r_rdy & (self.ended | full)),
-            queue.r_en.eq(self.events.valid & self.events.ready),
+            self.events.payload.eq(event),
+            self.events.valid.eq(held & (self.ended | full)),
+            queue.r_en.eq(queue.r_rdy & (~held | entered)),
             out.w_data.eq(
                 Cat(spike.address, Const(0, len(out.w_data) - 1 - len(spike.address)), spike.marker)
             ),
@@ -135,12 +148,14 @@ class Sampler(wiring.Component):
                 Cat(decoder.address_fault, decoder.ticks_fault, 0, stalled | counter.overflow)
             ),
         ]
+        with m.If(~held | entered):
+            m.d.sync += [held.eq(queue.r_rdy), event.eq(queue.r_data)]
         with m.If(~queue.w_rdy):
             m.d.sync += full.eq(1)
         # The core waits: for an event that is still to come, or for room in the answer.
-        waits = self.events.ready & ~queue.r_rdy & ~(self.ended & (queue.level == 0))
+        waits = self.events.ready & ~held & ~(self.ended & (queue.level == 0))
         with m.If((waits & counter.cycles.any()) | (self.spikes.valid & ~self.spikes.ready)):
             m.d.sync += stalled.eq(1)
         with m.If(self.restart):
-            m.d.sync += [full.eq(0), stalled.eq(0)]
+            m.d.sync += [full.eq(0), stalled.eq(0), held.eq(0)]
         return m

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import ToolError
 from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
+from .memories import choose_memories
 from .toolchain import Found, run
 from .top import ExportedCore, Top
 
@@ -52,6 +54,9 @@ class Design:
     folder: Path
     pins: Pins
     arguments: dict[str, list[str]]  #: of each tool
+    identity: bytes  #: what the board tells of itself, the network's digest first
+    buffer: int  #: bytes of the memory that ends with it
+    options: Mapping[str, Any]  #: of :class:`lifline.rtl.Accelerator`: load, any_weights, memories
     project: tuple[str, ...] = ()  #: the files of a project for a vendor's tools
 
     def synthesise(self, yosys: Found) -> None:
@@ -138,6 +143,9 @@ def write_design(
     *,
     netlist: bool = False,
     patchable: bool = False,
+    load: bool = False,
+    any_weights: bool = False,
+    encoder: Encoder | None = None,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -151,10 +159,20 @@ def write_design(
         Whether synthesis writes `NETLIST`.
     patchable : bool
         Whether memories that are read from a file are block RAM however small they are.
+    load, any_weights : bool
+        As for :class:`lifline.rtl.Accelerator`; what does not fit into block RAM goes into single-port RAM.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
     family = board.family
-    arrays = rtl.plan(network, lanes)
-    manifest = rtl.export(network, folder, lanes, trace=True, block_bits=family.block_bits)
+    arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
+    memories = choose_memories(arrays, board) if load else None
+    if memories:
+        arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights, spram=memories)
+    manifest = rtl.export(
+        network, folder, lanes, trace=True, block_bits=family.block_bits,
+        load=load, any_weights=any_weights, memories=memories,
+    )  # fmt: skip
     platform = board.make_platform()
     for source in manifest["sources"]:
         text = (folder / source).read_text()
@@ -162,9 +180,23 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
-    top = Top(board, network, core, arrays, clock_mhz=clock_mhz)
+    top = Top(
+        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
+    )
+    for path, text in top.system.memory_files().items():
+        (folder / path).write_text(text)
+    link = top.system.link
+    known = {
+        "identity": link.identity,
+        "buffer": link.options.buffer,
+        "options": {"load": load, "any_weights": any_weights, "memories": memories},
+    }
     if not family.nextpnr:
-        return _write_project(network, board, lanes, clock_mhz, folder, platform, top, [dsps, *after])
+        arguments, project = _write_project(platform, top, board, folder, [dsps, *after])
+        pins = _pins(platform)
+        return Design(
+            network, board, dict(lanes), clock_mhz, folder, pins, arguments, project=project, **known
+        )
     plan = platform.prepare(
         top,
         NAME,
@@ -180,8 +212,11 @@ def write_design(
         name: [argument for argument in options if argument not in ("-q", "--quiet")]
         for name, *options in commands
     }
-    pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
-    return Design(network, board, dict(lanes), clock_mhz, folder, pins, arguments)
+    return Design(network, board, dict(lanes), clock_mhz, folder, _pins(platform), arguments, **known)
+
+
+def _pins(platform: Any) -> Pins:
+    return Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
 
 
 def _in_blocks(text: str) -> str:
@@ -195,25 +230,21 @@ def _in_blocks(text: str) -> str:
 
 
 def _write_project(
-    network: Network,
-    board: Board,
-    lanes: Mapping[str, int],
-    clock_mhz: float,
-    folder: Path,
-    platform: Any,
-    top: Top,
-    options: list[str],
-) -> Design:
+    platform: Any, top: Top, board: Board, folder: Path, options: list[str]
+) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Write a project for a vendor's tools, and a script for yosys that synthesises it for its size.
 
-    `options` are those of the synth command, and what else yosys is to do after it.
+    `options` are those of the synth command, and what else yosys is to do after it.  Yosys's arguments, and the
+    project's files.
     """
     plan = platform.prepare(top, NAME, emit_src=False)
     plan.extract(folder)
     sources = [name for name in plan.files if name.endswith(".v") and "debug" not in name]
     option, *after = options
     lines = [
-        *(f"read_verilog -defer {name}" for name in sources),
+        *(f"read_verilog -defer {name}" for name in sources if name != f"{NAME}.v"),
+        f"read_verilog {NAME}.v",
+        "setparam -unset SIM_DEVICE t:BUFGCTRL",  # Vivado's; yosys's cell has none, and stops
         f"{board.family.synth} {option} -top {NAME}",
         *after,
         f"tee -q -o {NAME}.stat.json stat -json",
@@ -221,12 +252,8 @@ def _write_project(
     ]
     (folder / f"{NAME}.ys").write_text("\n".join(lines) + "\n")
     memories = [str(path.relative_to(folder)) for path in sorted((folder / "mem").iterdir())]
-    pins = Pins(f"{platform.default_clk}_0__io", "uart_0__rx__io", "uart_0__tx__io")
-    arguments = {"yosys": ["-l", f"{NAME}.rpt", f"{NAME}.ys"]}
     project = (*(name for name in plan.files if "debug" not in name), *memories)
-    return Design(
-        network, board, dict(lanes), clock_mhz, folder, pins, arguments, project=tuple(project)
-    )
+    return {"yosys": ["-l", f"{NAME}.rpt", f"{NAME}.ys"]}, project
 
 
 def _count(cells: Mapping[str, int], prefix: str) -> int:

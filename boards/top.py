@@ -19,14 +19,18 @@ from amaranth.hdl import (
     ResetSignal,
     Signal,
     Value,
+    unsigned,
 )
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline import __version__
+from lifline.encoders import Encoder
 from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
+from lifline.rtl.load import load_layout, loadable
 from lifline.rtl.plan import ArrayPlan
+from lifline.rtl.port import PART_BITS
 from lifline.storage import digest
 
 from .board import Board
@@ -49,12 +53,18 @@ class ExportedCore(wiring.Component):
 
     Members
     -------
-    i, o, clear, trace_<output>
-        As of :class:`lifline.rtl.Accelerator`; traces of other populations are left open.
+    i, o, clear, fault, load, loaded, trace_<output>
+        As of :class:`lifline.rtl.Accelerator`, `load` and `loaded` where the arrays can be loaded; traces of
+        other populations are left open.
     """
 
     def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
         self.top = top
+        banks = [bank for array in arrays.values() if array.load for bank in loadable(array)]
+        load = {"fault": Out(3 if banks else 2)}
+        if banks:
+            load["load"] = In(stream.Signature(load_layout(banks)))
+            load["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
         output = arrays[network.output]
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
@@ -64,6 +74,7 @@ class ExportedCore(wiring.Component):
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
             }
+            | load
         )
 
     def elaborate(self, platform):
@@ -114,10 +125,14 @@ class System(wiring.Component):
         options: LinkOptions,
     ) -> None:
         self.core = core
+        load = getattr(core, "load", None)
+        layout = None if load is None else load.payload.shape()
         self.receiver = UARTReceiver(divisor=divisor)
         self.transmitter = UARTTransmitter(divisor=divisor)
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
-        self.link = HostLink(network, self.classifier, identity=identity.bytes, options=options)
+        self.link = HostLink(
+            network, self.classifier, identity=identity.bytes, options=options, load=layout
+        )
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -126,6 +141,10 @@ class System(wiring.Component):
                 "busy": Out(1),
             }
         )
+
+    def memory_files(self) -> dict[str, str]:
+        """The files that its Verilog needs beside those of the core: path to text."""
+        return {} if self.link.circuit is None else self.link.circuit.memory_files()
 
     def elaborate(self, platform):
         m = Module()
@@ -138,6 +157,9 @@ class System(wiring.Component):
         wiring.connect(m, link.events, core.i)
         wiring.connect(m, core.o, link.spikes)
         wiring.connect(m, link.o, transmitter.i)
+        if link.load_layout is not None:
+            wiring.connect(m, link.load, core.load)
+            wiring.connect(m, core.loaded, link.loaded)
         # The classifier reads the trace, which tells membranes as well.
         wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
         m.d.comb += [
@@ -163,20 +185,24 @@ def identity_of(
     *,
     clock_mhz: float,
     board: str = "",
+    any_weights: bool = False,
 ) -> Identity:
-    """What a board with this network says that it is."""
+    """What a board with this network says that it is; of no network where memories are empty at first."""
     output = network[network.output]
+    empty = any(array.spram for array in arrays.values())
     return Identity(
-        digest=digest(network)[:DIGEST_BYTES],
+        digest=bytes(DIGEST_BYTES) if empty else digest(network)[:DIGEST_BYTES],
         inputs=network.inputs,
         input_bits=network.input_bits,
         outputs=output.size,
         score_bytes=-(-score_bits(output, options.max_ticks) // 8),
         buffer=options.buffer,
         clock_khz=round(clock_mhz * 1000),
-        loads=False,
+        loads=any(array.load for array in arrays.values()),
+        any_weights=any_weights,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
+        encoder="" if options.encoder is None else options.encoder.text,
         version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
     )
 
@@ -191,6 +217,10 @@ class Top(Elaboratable):
         As for :class:`System`.
     clock_mhz : float
         The clock of everything.
+    any_weights : bool
+        As for :class:`lifline.rtl.Accelerator`.
+    encoder : Encoder, optional
+        Samples are raw values for it.
     """
 
     def __init__(
@@ -201,16 +231,20 @@ class Top(Elaboratable):
         arrays: Mapping[str, ArrayPlan],
         *,
         clock_mhz: float,
+        any_weights: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
-        options = LinkOptions.of_blocks(board.family.block_bits)
+        options = LinkOptions.of_blocks(board.family.block_bits, encoder)
         self.system = System(
             network,
             core,
             arrays[network.output],
             divisor=divisor(clock_mhz * 1e6, board.baud),
-            identity=identity_of(network, arrays, options, clock_mhz=clock_mhz, board=board.name),
+            identity=identity_of(
+                network, arrays, options, clock_mhz=clock_mhz, board=board.name, any_weights=any_weights
+            ),
             options=options,
         )
 

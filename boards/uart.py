@@ -1,7 +1,7 @@
 """A UART, 8 data bits, no parity, one stop bit, as two stream components.
 
-A frame on the line, each bit `divisor` clock cycles long, the least significant data bit first; where these are no whole
-number, each edge is rounded to the nearest cycle, so that no error adds up::
+A frame on the line, each bit `divisor` clock cycles long, the least significant data bit first; where these are no
+whole number, each edge is rounded to the nearest cycle, so that no error adds up::
 
     ──┐     ┌────┬────┬─   ─┬────┬──────
       └─────┤ d0 │ d1 │  …  │ d7 │ stop

@@ -1,7 +1,7 @@
 """The virtual board: a board's Verilog, the pins of its UART included, verilated behind a pseudo-terminal.
 
-It runs what a bitstream is made of, but for the clock's PLL: the exported network, the host link and the UART.  So a driver
-finds a serial port, and nothing tells it that there is no board.
+It runs what a bitstream is made of, but for the clock's PLL: the exported network, the host link and the UART.  So a
+driver finds a serial port, and nothing tells it that there is no board.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import MissingExtra, ToolError
 from lifline.network import Network
 from lifline.processes import leash
 from lifline.progress import Progress, silent
 from lifline.rtl.plan import Lanes
+from lifline.rtl.verilog import top_name
 from lifline.sim.build import Build
 from lifline.sim.cache import cached
 from lifline.sim.tools import find_verilator
@@ -26,6 +28,7 @@ from lifline.sim.tools import find_verilator
 from .board import find_board
 from .device import BAUD
 from .link import LinkOptions
+from .memories import choose_memories
 from .top import ExportedCore, System, identity_of
 from .uart import LEAST_CYCLES, divisor
 
@@ -47,6 +50,10 @@ class VirtualBoard:
         A name in :data:`lifline.boards.BOARDS`: its clock, baud rate, lanes, and memories as large as its block RAMs.
         Without one: 8 lanes, and a UART as fast as one can be for its clock, so that least is simulated.
     lanes : int or dict, optional
+    encoder : Encoder, optional
+        Samples are raw values for it.
+    load : bool
+        Whether its memories can be loaded over the line.
     progress : callable, optional
         Called as ``progress(done, total, text)`` while it is made.
 
@@ -67,10 +74,12 @@ class VirtualBoard:
         *,
         board: str | None = None,
         lanes: Lanes | None = None,
+        encoder: Encoder | None = None,
+        load: bool = False,
         progress: Progress = silent,
     ) -> None:
         pty, tty = _terminals()
-        self.cycles_per_bit, program, folder = _make(network, board, lanes, progress)
+        self.cycles_per_bit, program, folder = _make(network, board, lanes, encoder, load, progress)
         master, self._slave = pty.openpty()
         try:
             tty.setraw(self._slave)
@@ -115,13 +124,19 @@ def _terminals() -> tuple[Any, Any]:
 
 
 def _make(
-    network: Network, board: str | None, lanes: Lanes | None, progress: Progress
+    network: Network,
+    board: str | None,
+    lanes: Lanes | None,
+    encoder: Encoder | None,
+    load: bool,
+    progress: Progress,
 ) -> tuple[float, Path, Path]:
     """Clock cycles of a bit, the compiled program, and the folder to run it in."""
     try:
         from amaranth.back import verilog
     except ModuleNotFoundError:
         raise MissingExtra("amaranth", "boards") from None
+    found = None
     if board is None:
         block_bits, clock, baud = _BLOCK_BITS, BAUD * LEAST_CYCLES / 1e6, BAUD
         chosen = rtl.lanes_of(network, _LANES if lanes is None else lanes)
@@ -131,34 +146,54 @@ def _make(
         found = find_board(board)
         block_bits, clock, baud = found.family.block_bits, found.clocks_mhz[0], found.baud
         chosen = choose_lanes(network, found) if lanes is None else rtl.lanes_of(network, lanes)
+    arrays = rtl.plan(network, chosen, load=load)
+    kept = choose_memories(arrays, found) if load and found is not None else {}
+    arrays = rtl.plan(network, chosen, load=load, spram=kept)
+
+    def export(folder: Path) -> list[str]:
+        manifest = rtl.export(
+            network, folder, chosen, trace=True, block_bits=block_bits, load=load, memories=kept
+        )
+        return manifest["sources"]
+
     progress(0, 3, "writing the virtual board")
     with tempfile.TemporaryDirectory(prefix="lifline-virtual-") as temporary:
         work = Path(temporary)
-        manifest = rtl.export(network, work, chosen, trace=True, block_bits=block_bits)
-        arrays = rtl.plan(network, chosen)
-        options = LinkOptions.of_blocks(block_bits)
+        sources = export(work)
+        exported = {p.relative_to(work): p.read_text() for p in sorted(work.rglob("*.[vm]*"))}
+        options = LinkOptions.of_blocks(block_bits, encoder)
         cycles = divisor(clock * 1e6, baud)
         system = System(
             network,
-            ExportedCore(network, arrays, manifest["top"]),
+            ExportedCore(network, arrays, top_name()),
             arrays[network.output],
             divisor=cycles,
             identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
             options=options,
         )
+        memories = system.memory_files()
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)
         tool = find_verilator()
-        key = ("virtual", text, manifest["sha256"], tool.executable, tool.version, _DRIVER.read_text())
+        key = (
+            "virtual",
+            text,
+            memories,
+            exported,
+            tool.executable,
+            tool.version,
+            _DRIVER.read_text(),
+        )
 
         def compile_board(folder: Path) -> None:
             progress(1, 3, "compiling the virtual board, once")
-            rtl.export(network, folder, chosen, trace=True, block_bits=block_bits)
-            (folder / f"{_TOP}.v").write_text(text)
-            _build(folder, manifest["sources"]).compile()
+            export(folder)
+            for path, content in {f"{_TOP}.v": text, **memories}.items():
+                (folder / path).write_text(content)
+            _build(folder, sources).compile()
 
         with cached(key, compile_board) as folder:
             progress(2, 3, "starting the virtual board")
-            return cycles, _build(folder, manifest["sources"]).objects / _TOP, folder
+            return cycles, _build(folder, sources).objects / _TOP, folder
 
 
 def _build(folder: Path, sources: list[str]) -> Build:

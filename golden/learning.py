@@ -13,6 +13,8 @@ from lifline.teaching import learners, taught
 
 from .neurons import float_for, vectorised
 from .plasticity import Learner, learner
+from .product import Spikes
+from .synapses import Matrix, operators
 
 
 def learn(network: Network, spikes: np.ndarray, *, time_first: bool = False) -> Recording:
@@ -59,14 +61,11 @@ class _Sample:
             low, high = network.current_range(p.name)
             self.dtypes[p.name] = float_for(p.neuron, int((high - low).max()))
             self.neurons[p.name] = vectorised(p.neuron, 1, p.size, self.dtypes[p.name])
-        #: by index, of the projections that do not learn: for each delay, the weights that have it
+        #: by index, of the projections that do not learn: for each delay, the synapses that have it
         self.fixed = {
-            index: {int(d): weights * (delays == d) for d in np.unique(delays)}
-            for index, (weights, delays) in (
-                (index, projection.synapses.dense())
-                for index, projection in enumerate(network.projections)
-                if index not in plastic
-            )
+            index: dict(operators(projection.synapses))
+            for index, projection in enumerate(network.projections)
+            if index not in plastic
         }
 
     def run(self, s: dict[str, np.ndarray], states: dict[str, dict[str, np.ndarray]]) -> None:
@@ -94,8 +93,12 @@ class _Sample:
             for delay, rows in arrivals.items():
                 if not len(rows):
                     continue
-                values = s[projection.source][t - delay, rows].astype(np.int64)
-                total += values @ self.fixed[index][delay][rows]
+                sent, operator = s[projection.source][t - delay], self.fixed[index][delay]
+                if isinstance(operator, Matrix):
+                    total += sent[rows].astype(np.int64) @ operator.weights[rows]
+                else:
+                    product = operator.times(Spikes(sent[None, None]), self.dtypes[name])
+                    total += product[0, 0].astype(np.int64)
         x = total[None].astype(self.dtypes[name])
         fired = np.zeros(x.shape, bool)
         further = {state: array[t : t + 1] for state, array in states.items() if state != "membrane"}

@@ -8,7 +8,7 @@ from typing import Any
 from lifline.errors import MissingExtra
 
 from .fit import check_same_shape
-from .plan import ArrayPlan, Memory, lanes_of, memory_bits, plan
+from .plan import ArrayPlan, Memory, check_size, lanes_of, memory_bits, plan
 
 try:
     import amaranth  # noqa: F401
@@ -24,13 +24,16 @@ else:
     from .cycles import cycles, mean_rows
     from .events import event_layout, trace_layout
     from .export import export
+    from .kit import Vectors
 
 
 __all__ = [
     "Accelerator",
     "ArrayPlan",
     "Memory",
+    "Vectors",
     "check_same_shape",
+    "check_size",
     "cycles",
     "event_layout",
     "export",

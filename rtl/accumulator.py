@@ -188,7 +188,7 @@ class Accumulator(wiring.Component):
             words = RegisterFile(width=bits, depth=array.groups)
             m.d.sync += words.address.eq(address)
         else:
-            words = Ram(width=bits, depth=array.groups)
+            words = Ram(width=bits, depth=array.groups, zeros=False)
             m.d.comb += [words.en.eq(1), words.address.eq(address)]
         m.submodules.words = words
         m.d.comb += [

@@ -129,7 +129,7 @@ class DelayLine(wiring.Component):
         product = product_shape(array).elem_shape
         for lane in range(array.lanes):
             m.submodules[f"ring_{lane}"] = ring = Ram(
-                width=array.accumulator_bits, depth=slots * array.groups
+                width=array.accumulator_bits, depth=slots * array.groups, zeros=False
             )
             weight = [
                 Signal(shape, name=f"weight_{lane}_{s}", reset_less=True)

@@ -20,10 +20,12 @@ from lifline.network import Network
 from lifline.neurons import Neuron
 
 from .accelerator import Accelerator
+from .kit import Names, Vectors, kit_files
 from .load import load_layout
 from .memory import Rom
 from .plan import Lanes, check_size
 from .port import PART_BITS
+from .ports import ports_of, ports_text
 from .verilog import (
     PREFIX,
     memory_files,
@@ -46,6 +48,7 @@ def export(
     any_weights: bool = False,
     memories: Mapping[str, str] | None = None,
     prefix: str = PREFIX,
+    vectors: Vectors | None = None,
 ) -> dict[str, Any]:
     """Write `network` to `directory`: ``*.v``, ``mem/*.mem`` and ``manifest.json``.
 
@@ -62,6 +65,9 @@ def export(
     prefix : str
         What the names of all modules and Verilog files start with, and those of the memory files where it is not
         the usual one: designs with prefixes of their own can be compiled together.
+    vectors : Vectors, optional
+        Samples and what the network answers: with them there are a test bench, a wrapper with AXI4-Stream's
+        names, a list of files, a FuseSoC core file, and ``ports.md``; see :mod:`lifline.rtl.kit`.
 
     Returns
     -------
@@ -77,7 +83,15 @@ def export(
     accelerator = Accelerator(network, lanes, trace, block_bits, load, any_weights, memories)
     text = verilog_text(accelerator, prefix)
     files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)
+    sources = sorted(name for name in files if name.endswith(".v"))
+    ports = ports_of(accelerator)
+    if vectors is not None:
+        memory_names = sorted(name for name in files if name.endswith(".mem"))
+        names = Names(prefix, top_name(prefix), sources, memory_names)
+        files |= kit_files(accelerator, vectors, ports, names)
+        files["ports.md"] = ports_text(top_name(prefix), ports)
     manifest = _manifest(accelerator, files, prefix=prefix, yosys=yosys_version(text))
+    manifest |= {"sources": sources, "ports": ports}
     files["manifest.json"] = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     _write(Path(directory), files)
     return manifest
@@ -95,13 +109,15 @@ def _manifest(
         "lifline": __version__,
         "tools": {"amaranth": amaranth_version, "yosys": yosys},
         "top": top_name(prefix),
+        "clock": {"port": "clk", "edge": "rising"},
+        "reset": {"port": "rst", "active": "high", "synchronous": True},
+        "lane_order": "lane 0 in the lowest bits",
         "name": network.name,
         "inputs": network.inputs,
         "input_bits": network.input_bits,
         "output": network.output,
         "trace": accelerator.trace,
         "block_bits": accelerator.block_bits,
-        "sources": sorted(name for name in files if name.endswith(".v")),
         "populations": [
             {
                 "name": name,
@@ -220,7 +236,8 @@ def _exported(directory: Path) -> set[str]:
     for manifest in ("manifest.json", put_aside("manifest.json")):
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             names |= set(json.loads((directory / manifest).read_text())["sha256"])
-    files = [*directory.glob("*.v"), *directory.glob("mem/*.mem")]
+    kinds = ("*.v", "*.f", "*.core", "ports.md", "mem/*.mem", "vectors/*.mem")
+    files = [file for kind in kinds for file in directory.glob(kind)]
     return names & {path.relative_to(directory).as_posix() for path in files}
 
 

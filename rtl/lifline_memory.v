@@ -21,11 +21,13 @@ module lifline_rom #(
 endmodule
 
 // A memory with one read port, as that of the ROM, and one write port; reading a word in the cycle that writes it gives the
-// old word. It starts as zeros.
+// old word. It starts as zeros, or, where nothing is read before it is written, as anything: without initial values it
+// fits into block RAMs that have none.
 module lifline_ram #(
     parameter WIDTH = 8,
     parameter DEPTH = 2,
-    parameter ADDRESS = 1
+    parameter ADDRESS = 1,
+    parameter ZEROS = 1
 ) (
     input wire clk,
     input wire en,
@@ -37,7 +39,9 @@ module lifline_ram #(
 );
     reg [WIDTH-1:0] words[0:DEPTH-1];
     integer i;
-    initial for (i = 0; i < DEPTH; i = i + 1) words[i] = {WIDTH{1'b0}};
+    generate
+        if (ZEROS != 0) initial for (i = 0; i < DEPTH; i = i + 1) words[i] = {WIDTH{1'b0}};
+    endgenerate
     always @(posedge clk) begin
         if (en) data <= words[address];
         if (write) words[write_address] <= write_data;

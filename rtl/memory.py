@@ -57,6 +57,9 @@ class Rom(wiring.Component):
     #: How it is kept; one of :mod:`lifline.rtl.store` can be written.
     backing = "rom"
 
+    # Whoever only asks what a memory holds makes no gateware of it, and is not to be warned of that.
+    _MustUse__silence = True
+
     def __init__(
         self,
         *,
@@ -142,12 +145,14 @@ class Rom(wiring.Component):
 
 
 class Ram(wiring.Component):
-    """A memory with one read and one write port, zeros at first; a read sees the writes of earlier cycles.
+    """A memory with one read and one write port; a read sees the writes of earlier cycles.
 
     Parameters
     ----------
     width, depth : int
         Bits of a word, number of words.
+    zeros : bool
+        Whether it starts as zeros; else as anything, for a memory that is read only where it has been written.
 
     Members
     -------
@@ -159,7 +164,8 @@ class Ram(wiring.Component):
         Write a word.
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, zeros: bool = True) -> None:
+        self.zeros = zeros
         self.width = width
         self.depth = depth
         super().__init__(
@@ -192,6 +198,7 @@ class Ram(wiring.Component):
                 p_WIDTH=self.width,
                 p_DEPTH=self.depth,
                 p_ADDRESS=address_bits(self.depth),
+                **({} if self.zeros else {"p_ZEROS": 0}),
                 i_clk=ClockSignal(),
                 i_en=self.en,
                 i_address=self.address,

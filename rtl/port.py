@@ -72,10 +72,11 @@ def share(m: Module, bank: Rom, port, member: str, *, address, en, free) -> None
         port.taken.eq(asks & free),
     ]
     if bank.backing == "registers":
-        m.d.comb += [
-            bank.address.eq(Mux(free, port.address, address)),
-            bank.write_address.eq(port.address),
-        ]
+        if len(bank.words) > 1:  # else there is no address
+            m.d.comb += [
+                bank.address.eq(Mux(free, port.address, address)),
+                bank.write_address.eq(port.address),
+            ]
         with m.If(port.taken):
             m.d.sync += answer.eq(parts[port.part])
     else:

@@ -54,7 +54,7 @@ class Queue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bits = Value.cast(self.i.payload)
-        m.submodules.ram = ram = Ram(width=len(bits), depth=self.depth)
+        m.submodules.ram = ram = Ram(width=len(bits), depth=self.depth, zeros=False)
         # Entries in the RAM that have not been read.  One that came in the cycle before is counted apart, so
         # that what decides whether one comes does not reach the carries of the count.
         level = Signal(range(self.depth + 1))

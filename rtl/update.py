@@ -161,7 +161,7 @@ class NeuronUpdate(wiring.Component):
             states = RegisterFile(width=len(kept.as_value()), depth=array.groups)
             m.d.comb += states.address.eq(coming_group)
         else:
-            states = Ram(width=len(kept.as_value()), depth=array.groups)
+            states = Ram(width=len(kept.as_value()), depth=array.groups, zeros=False)
             m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
         m.submodules.states = states
         fetched = Signal(old.shape(), reset_less=True)

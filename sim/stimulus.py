@@ -56,9 +56,8 @@ def ticks_to_reach(projection: Projection, sent: np.ndarray) -> int | None:
     """
     least, longest = projection.synapses.delay_range
     if least < longest:  # else every source has it
-        synapses = projection.synapses
-        delays = synapses.delays if hasattr(synapses, "delays") else synapses.dense()[1]
-        sent = sent[:, :, synapses.per_source(delays == longest) > 0]
+        _, delays = projection.synapses.stored()
+        sent = sent[:, :, projection.synapses.per_source(delays == longest) > 0]
     train = sent.any(axis=(0, 2))
     return int(train.argmax()) + longest + 1 if train.any() else None
 

@@ -38,6 +38,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         pytest.param("mnist", marks=pytest.mark.verilator),
         pytest.param("simulation", marks=pytest.mark.verilator),
         pytest.param("encoders", marks=pytest.mark.verilator),
+        pytest.param("link", marks=pytest.mark.verilator),
         "boards",
         "resources",
         "area",

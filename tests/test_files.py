@@ -184,7 +184,7 @@ def test_a_network_counts_as_it_is_kept(
 ) -> None:
     """Whatever integers a file holds, a network keeps 8 bytes of each."""
     write_npz(tmp_path / "network.npz", {"header": np.zeros(1 << 17, dtype)})
-    monkeypatch.setattr(lifline.files, "MAX_BYTES", (1 << 20) - 1)
+    monkeypatch.setattr(lifline.network, "MAX_NETWORK_BYTES", (1 << 20) - 1)
     with pytest.raises(NetworkError, match=r"network\.npz: its arrays would take 0\.0 GiB of memory"):
         Network.load(tmp_path / "network.npz")
 

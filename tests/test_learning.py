@@ -23,7 +23,9 @@ from lifline import (
 )
 from lifline.golden import plasticity
 
+from .networks import random_spikes
 from .plastic import random_plastic_network
+from .shaped_networks import random_shaped_network
 
 
 @pytest.mark.parametrize("first", range(0, 300, 50))
@@ -49,6 +51,29 @@ def test_reference_and_golden_learn_the_same(first: int, tmp_path: Path) -> None
         frozen = golden.simulate(found.network, spikes)
         assert golden.reference.simulate(found.network, spikes).compare(frozen) is None
     assert changed > 250
+
+
+def test_beside_synapses_of_any_structure() -> None:
+    """Convolutions and sparse synapses, of graded inputs too, do not learn, and bring what they always do."""
+    learned = 0
+    for seed in range(40):
+        rng = np.random.default_rng([3, seed])
+        network = random_shaped_network(rng, max_size=16, max_delay=4, weight_bits=(4, 8))
+        rule = STDP(200, 200, 64, 90, 80, 4)
+        projections = [
+            dataclasses.replace(p, plasticity=rule)
+            if isinstance(p.synapses, Dense) and network.largest_value(p.source) == 1
+            else p
+            for p in network.projections
+        ]
+        learned += projections != list(network.projections)
+        network = dataclasses.replace(network, projections=projections)
+        spikes = random_spikes(rng, network, 2, 9)
+        expected = golden.reference.simulate(network, spikes, learn=True)
+        found = golden.simulate(network, spikes, learn=True)
+        assert expected.compare(found, network) is None, f"seed {seed}"
+        assert expected.network == found.network, f"seed {seed}"
+    assert learned >= 8
 
 
 def one_synapse(rule: STDP, weight: int = 0, delay: int = 0) -> Network:

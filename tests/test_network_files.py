@@ -6,13 +6,15 @@ import dataclasses
 import itertools
 import json
 import pickle
+import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lifline import InputError, Network, NetworkError
+from lifline import LIF, InputError, Network, NetworkError, Population, Projection
 from lifline.files import read_npz, write_npz
 
 from .networks import random_network
@@ -172,3 +174,29 @@ def test_damaged_files_give_one_error_and_no_other(tmp_path: Path) -> None:
             assert str(error).startswith(f"{path}: ")  # noqa: PT017 -- most raise, a few need not
             refused += 1
     assert refused > len(content)
+
+
+def test_twenty_million_neurons_are_refused_by_their_headers(tmp_path: Path) -> None:
+    """Without reading an array: in less than a second, and some megabytes."""
+    small = Network(
+        1, [Population("p", 3, LIF(5, 9))], [Projection("input", "p", np.ones((1, 3), int))], "p"
+    )
+    small.save(tmp_path / "n.npz")
+    arrays, size = read_npz(tmp_path / "n.npz"), 20_000_000
+    header = json.loads(arrays["header"].tobytes())
+    header["populations"][0]["size"] = size
+    for name, array in arrays.items():
+        if name != "header":
+            arrays[name] = np.broadcast_to(array[..., :1], (*array.shape[:-1], size))
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    write_npz(tmp_path / "n.npz", arrays)
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(
+        NetworkError, match=r"would take 0\.7 GiB of memory, more than the limit of 0\.5 GiB"
+    ):
+        Network.load(tmp_path / "n.npz")
+    assert time.process_time() - began < 1
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10e6

@@ -29,6 +29,8 @@ from lifline import (
 from lifline.files import check_spikes
 from lifline.synapses import Synapses
 
+from .toy_synapses import Diagonal
+
 Shape = tuple[int, int, int]
 
 
@@ -101,8 +103,9 @@ def is_the_same(synapses: Synapses, weights: np.ndarray, delays: np.ndarray) -> 
     lowest, highest = synapses.current_range()
     assert np.array_equal(lowest, np.minimum(weights, 0).sum(axis=0))
     assert np.array_equal(highest, np.maximum(weights, 0).sum(axis=0))
-    assert np.array_equal(synapses.per_source(synapses.weights), weights.sum(axis=1))
-    assert np.array_equal(synapses.per_target(synapses.weights), weights.sum(axis=0))
+    for stored, matrix in zip(synapses.stored(), (weights, delays), strict=True):
+        assert np.array_equal(synapses.per_source(stored), matrix.sum(axis=1))
+        assert np.array_equal(synapses.per_target(stored), matrix.sum(axis=0))
     for i in range(len(weights[0])):
         sources, *of_each = synapses.into(i)
         assert len(set(sources.tolist())) == len(sources)
@@ -126,6 +129,15 @@ def test_sparse_is_its_list(seed: int) -> None:
     is_the_same(synapses, *matrices)
     again = rng.permutation(len(places))
     assert synapses == Sparse(sources[again], targets[again], weights[again], delays[again], 4)
+
+
+def test_what_a_kind_need_not_say() -> None:
+    """Dense, and a kind from outside that has no more than a matrix."""
+    rng = np.random.default_rng(1)
+    weights, delays = rng.integers(-9, 9, (4, 3)), rng.integers(0, 5, (4, 3))
+    is_the_same(Dense(weights, delays).bound((4,), (3,)), weights, delays)
+    diagonal = Diagonal([3, -4]).bound((2,), (2,))
+    is_the_same(diagonal, np.diag([3, -4]), np.zeros((2, 2), int))
 
 
 def test_memory_is_the_kernels() -> None:

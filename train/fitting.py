@@ -28,7 +28,7 @@ from . import checkpoint as checkpoints
 from . import distributed, health, machine
 from .health import Problem, Switch
 from .learner import Learner
-from .losses import find_loss, rate_penalty
+from .losses import find_loss, rate_penalty, row_cost
 from .model import SpikingNetwork
 from .pruning import Pruning
 from .samples import Data, Samples, split_off
@@ -206,6 +206,7 @@ class _Run:
         if state:
             model.load_state_dict(state["model"])
             learner.load_state_dict(state["learner"])
+        self.pruning.begin()
 
         for epoch in range(done, settings.epochs):
             if epoch == first and not model.quantize:
@@ -280,7 +281,7 @@ class _Run:
                 if settings.delay_cost:
                     cost = cost + settings.delay_cost / distributed.world() * model.delay_cost()
                 if settings.row_cost:
-                    cost = cost + settings.row_cost / distributed.world() * model.row_cost(activity)
+                    cost = cost + settings.row_cost / distributed.world() * row_cost(model, activity)
                 learner.step(cost)
                 self.pruning.step(epoch * self.steps + start // settings.batch + 1)
                 sums["loss"] += loss.item()

@@ -1,6 +1,6 @@
 """What training makes small: losses of a classifier, and the cost of spikes.
 
-Each loss takes an :class:`~lifline.train.model.Activity` and labels, int64 (samples,), and returns a
+Each loss takes an :class:`~lifline.train.activity.Activity` and labels, int64 (samples,), and returns a
 number, the mean over the samples of the cross-entropy between the labels and a softmax over the output neurons'
 scores.
 """
@@ -8,14 +8,19 @@ scores.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lifline.errors import InputError
+from lifline.network import INPUT
 
 from .activity import Activity
+
+if TYPE_CHECKING:
+    from .model import SpikingNetwork
 
 Loss = Callable[[Activity, Tensor, float], Tensor]
 
@@ -92,3 +97,18 @@ def rate_penalty(activity: Activity, low: float = 0.0, high: float = 1.0) -> Ten
             excess = (low - rate).clamp(min=0) + (rate - high).clamp(min=0)
             total = total + excess.square().mean()
     return total
+
+
+def row_cost(model: SpikingNetwork, activity: Activity) -> Tensor:
+    """The rows of synapses that a sample's spikes read, in the mean, in thousands; with a gradient by the spikes.
+
+    A row is as wide as the target's channels: a spike reads one of a dense projection, and of a convolution one
+    for each position of the map that its kernel lies on.  So many cycles they take in the gateware, with as many
+    lanes as channels.  Events of the input are given, and cost what they cost.
+    """
+    total = next(iter(activity.spikes.values())).new_zeros(())
+    for source, _, synapses in model.projections:
+        if source != INPUT:
+            spikes = activity.spikes[source]
+            total = total + (spikes.sum(dim=1) @ synapses.rows().to(spikes)).mean()
+    return total / 1000

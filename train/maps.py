@@ -8,6 +8,7 @@ format ``channels_last``, so that no number is moved on the way in or out.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import torch
@@ -104,7 +105,7 @@ class Geometry:
         )
         return result.permute(0, 2, 3, 1).reshape(*spikes.shape[:-1], self.sizes[1])
 
-    @torch.no_grad()
+    @functools.lru_cache(maxsize=32)  # noqa: B019 -- a geometry is small, and few are made
     def reached(self) -> Tensor:
         """(source size,): on how many positions of the map the kernel lies over each source neuron."""
         height, width, channels = self.source
@@ -113,4 +114,4 @@ class Geometry:
             spikes = torch.zeros(one.sizes[0], dtype=torch.float64, requires_grad=True)
             total = one.convolve(spikes[None], torch.ones(one.weights, dtype=torch.float64)).sum()
             (count,) = torch.autograd.grad(total, spikes)
-        return count.repeat_interleave(channels)
+        return count.detach().repeat_interleave(channels)

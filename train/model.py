@@ -217,20 +217,6 @@ class SpikingNetwork(nn.Module):
             costs.append((largest - smallest) * synapses.shape[1])
         return torch.stack(costs).sum() if costs else next(self.parameters()).new_zeros(())
 
-    def row_cost(self, activity: Activity) -> Tensor:
-        """The rows of synapses that a sample's spikes read, in the mean, in thousands; with a gradient by the spikes.
-
-        A row is as wide as the target's channels: a spike reads one of a dense projection, and of a convolution one
-        for each position of the map that its kernel lies on.  So many cycles they take in the gateware, with
-        as many lanes as channels.
-        """
-        total = next(self.parameters()).new_zeros(())
-        for source, _, synapses in self.projections:
-            if source != INPUT:
-                spikes = activity.spikes[source]
-                total = total + (spikes.sum(dim=1) @ synapses.rows().to(spikes)).mean()
-        return total / 1000
-
     def forward(self, spikes: Tensor | np.ndarray) -> Activity:
         """Run every sample from rest.
 

@@ -40,21 +40,22 @@ class Pruning:
         self._weights = [synapses.weights for synapses in matrices] if sparsity else []
         for synapses in matrices:
             synapses.pruned = sparsity > 0
-        self._masks: list[Tensor] | None = None
+        self._masks: list[Tensor] = []
 
     def at(self, step: int) -> float:
         """The sparsity after so many steps."""
         left = 1 - min(step / self.steps, 1)
         return self.sparsity * (1 - left**3)
 
+    def begin(self) -> None:
+        """Before the first step, or the first of a training that goes on: what is zero was pruned."""
+        self._masks = [weights.detach() != 0 for weights in self._weights]
+
     @torch.no_grad()
     def step(self, step: int) -> None:
         """After the optimiser's step of this number, from 1: pruned weights are zero."""
-        due = step <= self.steps and (step % EVERY == 0 or step == self.steps)
-        if due or self._masks is None:
-            self._masks = [
-                kept(weights, self.at(step)) if due else weights != 0 for weights in self._weights
-            ]
+        if step <= self.steps and (step % EVERY == 0 or step == self.steps):
+            self._masks = [kept(weights, self.at(step)) for weights in self._weights]
         for weights, mask in zip(self._weights, self._masks, strict=True):
             weights.mul_(mask)
 

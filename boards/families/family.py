@@ -140,14 +140,16 @@ class Family:
     rom_bits: int  #: the same where it is read-only
     area: Area
     models: str  #: yosys's simulation models of the cells, a file in its share folder
-    own_models: str  #: lifline's, that stand in for yosys's or fill empty ones: a file in this package
+    own_models: str  #: lifline's, that stand in for yosys's or fill empty ones: a file in this package; "": no checks
     defines: tuple[str, ...] = ()  #: macros for those models
     unread: tuple[str, ...] = ()  #: those of yosys that no netlist has and Icarus cannot read
     block_rams: BlockRAMs | None = None  #: None: `lifline patch` cannot change them
     synth: str = ""  #: yosys's synth command, where Amaranth's platform runs none
 
     def blocks(self, kind: str, width: int, depth: int) -> int:
-        """Block RAMs of a memory ("rom" or "ram"); 0 where yosys makes it of logic, as they would be near empty."""
+        """Block RAMs of a memory of the plan; 0 where yosys makes it of logic, as they would be near empty."""
+        if kind == "spram":
+            return 0
         blocks = min(-(-width // bits) * -(-depth // words) for words, bits in self.bram_shapes)
         least = self.rom_bits if kind == "rom" else self.ram_bits
         return blocks if width * depth >= least * blocks else 0

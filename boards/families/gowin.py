@@ -90,5 +90,5 @@ GOWIN = Family(
     # Not fitted: the iCE40's, which has look-up tables of four inputs and carries in their place, too.
     area=Area(base=1213, sums=6.43, choices=1.28, adders=1.70, multiplier=308, ffs=0.53),
     models="gowin/cells_sim.v",
-    own_models="gowin_models.v",
+    own_models="",  # yosys has none of the DPX9B, which its block RAMs are
 )

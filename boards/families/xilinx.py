@@ -91,6 +91,6 @@ XILINX = Family(
     # Not fitted: the ECP5's, whose look-up tables have four inputs where these have six, so it is an upper bound.
     area=Area(base=1074, sums=4.66, choices=0.0, adders=2.44, multiplier=387, ffs=0.47),
     models="xilinx/cells_sim.v",
-    own_models="",
+    own_models="",  # yosys has none of the PLL and the block RAMs
     synth="synth_xilinx -family xc7 -flatten",
 )

@@ -20,7 +20,7 @@ DENSITY = 0.03
 ENTRIES = 1 << 25
 
 #: The work of an event at one synapse, in that of a synapse at one row of spikes, both with SciPy.
-EVENT = 25
+EVENT = 70
 
 
 class List:

@@ -2,7 +2,7 @@
 
 ::
 
-    value ──► register ──► floor((2^b − 1 − value) · ticks / 2^b) ──► = tick, value > threshold ──► fired
+    value ──► register ──► floor((~value · (ticks − 1) + 2^(b−1)) / 2^b) ──► = tick, value > threshold ──► fired
 """
 
 from amaranth.hdl import Const, Module, Signal
@@ -23,8 +23,9 @@ class LatencyEncoder(FrameEncoder):
             m.d.sync += tick.eq(tick + 1)
 
         # 2^b − 1 − value is value with all bits inverted
-        product = times(~slot.at(1, "value"), Const(encoder.ticks))
-        when = slot.later(product.shift_right(encoder.value_bits), "when")
+        product = times(~slot.at(1, "value"), Const(encoder.ticks - 1))
+        rounded = product + (1 << (encoder.value_bits - 1))
+        when = slot.later(rounded.shift_right(encoder.value_bits), "when")
         fired = (when == tick) & (slot.at(2, "value") > encoder.threshold)
         return fired, slot.at(2, "channel")
 

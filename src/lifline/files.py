@@ -24,6 +24,9 @@ from .errors import InputError
 #: Files whose arrays would take more memory are refused: a few KiB of zip file can hold gigabytes of zeros.
 MAX_BYTES = 2 << 30
 
+#: The same of a network, whose integers take 8 bytes each: no FPGA has room for so many, planning them takes minutes.
+MAX_NETWORK_BYTES = 512 << 20
+
 #: The header of an array in a file is no longer than this.
 _LONGEST_HEADER = 10_000
 
@@ -202,7 +205,9 @@ def check_regular(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path}: not a regular file; copy what it gives into one first")
 
 
-def read_npz(path: str | os.PathLike[str], item_bytes: int = 1) -> dict[str, np.ndarray]:
+def read_npz(
+    path: str | os.PathLike[str], item_bytes: int = 1, most: int | None = None
+) -> dict[str, np.ndarray]:
     """Read all arrays of an ``.npz`` file.
 
     Parameters
@@ -210,14 +215,17 @@ def read_npz(path: str | os.PathLike[str], item_bytes: int = 1) -> dict[str, np.
     path : path
     item_bytes : int
         Memory that each number will take at least, once it is used.
+    most : int, optional
+        Bytes of memory that are too many, by the headers alone; by default `MAX_BYTES`.
 
     Raises
     ------
     InputError
         If there is no such file, it is not a whole ``.npz``, it holds Python objects (pickle), or its arrays
-        would take more than `MAX_BYTES`.
+        would take more than `most`.
     """
     source = Path(path)
+    most = MAX_BYTES if most is None else most
     check_regular(source)
     try:
         with zipfile.ZipFile(source) as archive:
@@ -228,10 +236,10 @@ def read_npz(path: str | os.PathLike[str], item_bytes: int = 1) -> dict[str, np.
                     raise InputError(f"{source}: holds two arrays '{name}'; remove one")
                 entries[name] = entry
             needed = sum(_bytes_of(archive, entry, source, item_bytes) for entry in entries.values())
-            if needed > MAX_BYTES:
+            if needed > most:
                 raise InputError(
                     f"{source}: its arrays would take {needed / 2**30:,.1f} GiB of memory, more than the limit of "
-                    f"{MAX_BYTES / 2**30:g} GiB; split the file"
+                    f"{most / 2**30:g} GiB; {'split the file' if most == MAX_BYTES else 'make it smaller'}"
                 )
             return {name: _read_array(archive, entry) for name, entry in entries.items()}
     except InputError:

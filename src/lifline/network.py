@@ -25,7 +25,7 @@ import numpy as np
 
 from . import summary
 from .errors import LiflineError, NetworkError
-from .files import read_npz, write_npz
+from .files import MAX_NETWORK_BYTES, read_npz, write_npz
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
 from .plasticity import STDP, Pairing, Plasticity
 from .population import INPUT, Population, size_and_shape
@@ -308,7 +308,7 @@ class Network:
         from . import storage
 
         try:
-            return storage.from_arrays(read_npz(path, item_bytes=8))  # int64 in memory
+            return storage.from_arrays(read_npz(path, item_bytes=8, most=MAX_NETWORK_BYTES))
         except LiflineError as error:
             raise NetworkError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
 

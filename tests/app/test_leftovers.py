@@ -147,10 +147,10 @@ def test_a_huge_network_is_refused_first(
 def test_a_network_beyond_memory_is_refused_by_its_headers(
     folder: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import lifline.files
+    import lifline.network
 
     huge("huge.npz", 100_000)
-    monkeypatch.setattr(lifline.files, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(lifline.network, "MAX_NETWORK_BYTES", 1 << 20)
     message = fails("verify", "huge.npz")
     assert message.startswith("huge.npz: its arrays would take 0.0 GiB of memory, more than the limit")
 

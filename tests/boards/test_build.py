@@ -173,8 +173,8 @@ def test_bad_options(tmp_path):
         build(network, "vc707", tmp_path)
     with pytest.raises(InputError, match=r"clock of 23\.456 MHz .* choose 24, 12 MHz"):
         build(network, "icebreaker", tmp_path, clock_mhz=23.456)
-    with pytest.raises(InputError, match=r"16\.5 MHz cannot give 1000000 baud"):
-        build(network, "icebreaker", tmp_path, clock_mhz=16.5)
+    with pytest.raises(InputError, match="the netlist of tangnano9k cannot be checked"):
+        build(network, "tangnano9k", tmp_path, check=lambda network, spikes: None)
     with pytest.raises(InputError, match="seed must be a non-negative integer"):
         build(network, "icebreaker", tmp_path, seed=-1)
     with pytest.raises(InputError, match="tries must be a positive integer"):

@@ -112,14 +112,20 @@ def altered(kind, change):
     ("change", "message"),
     [
         (altered(Kind.RESULT, lambda d: d[:-2] + b"\x00\x20"), "names the class 8192 of 5"),
-        (altered(Kind.RESULT, lambda d: bytes([Status.ADDRESS]) + d[1:]), "not one of its network's inputs"),
+        (
+            altered(Kind.RESULT, lambda d: bytes([Status.ADDRESS]) + d[1:]),
+            "not one of its network's inputs",
+        ),
         (altered(Kind.RESULT, lambda d: bytes([Status.TICKS | 8]) + d[1:]), "more than 4095 ticks"),
         (altered(Kind.RESULT, lambda d: bytes([Status.FORM]) + d[1:]), "ends within a tick"),
         (altered(Kind.RESULT, lambda d: d[:-1]), "lost 20 times in a row"),
         (altered(Kind.SPIKES, lambda d: d[:-1]), "lost 20 times in a row"),
         (altered(Kind.SPIKES, lambda d: b"\x05" + d[1:]), "lost 20 times in a row"),
         (altered(Kind.SPIKES, lambda d: d + b"\x80"), "lost 20 times in a row"),
-        (altered(Kind.RESULT, lambda d: d[:5] + b"\xff\x0f" * 4 + d[13:]), "class is not that of its scores"),
+        (
+            altered(Kind.RESULT, lambda d: d[:5] + b"\xff\x0f" * 4 + d[13:]),
+            "class is not that of its scores",
+        ),
     ],
 )
 def test_what_a_board_says_is_checked(change, message):
@@ -142,7 +148,9 @@ def test_another_network_is_refused():
     with pytest.raises(BoardError, match="same shape with the digest"):
         Device(board, small_network(seed=4))
     board.silent = False
-    with pytest.raises(BoardError, match=r"150 inputs and populations of 7, 5 neurons, not 151 and 7, 5"):
+    with pytest.raises(
+        BoardError, match=r"150 inputs and populations of 7, 5 neurons, not 151 and 7, 5"
+    ):
         Device(board, small_network(inputs=151))
     board.silent = False
     Device(board, Network(**{**vars_of(network), "name": "other"}))
@@ -200,7 +208,12 @@ def test_bad_spikes_are_refused_before_anything_is_sent():
     board = ModelBoard(network)
     with Device(board, network) as device:
         before = len(board.written)
-        for spikes in (np.full((2, 150), 2), np.zeros((2, 150)), np.zeros(3, int), np.zeros((1, 151), int)):
+        for spikes in (
+            np.full((2, 150), 2),
+            np.zeros((2, 150)),
+            np.zeros(3, int),
+            np.zeros((1, 151), int),
+        ):
             with pytest.raises(InputError):
                 device.run(spikes)
         with pytest.raises(InputError, match="at most 4095"):

@@ -93,9 +93,14 @@ def test_a_byte_that_was_none_spoils_its_frame():
 @pytest.mark.parametrize("stall", [None, 1, 2])
 def test_a_sender_makes_the_frames_that_python_makes(stall):
     rng = np.random.default_rng(8)
-    bodies = [rng.choice([0x7D, 0x7E, 0, 255, 17], int(n)).astype(np.uint8).tobytes() for n in rng.integers(1, 9, 12)]
+    bodies = [
+        rng.choice([0x7D, 0x7E, 0, 255, 17], int(n)).astype(np.uint8).tobytes()
+        for n in rng.integers(1, 9, 12)
+    ]
     payloads = [
-        {"byte": byte, "last": place == len(body) - 1} for body in bodies for place, byte in enumerate(body)
+        {"byte": byte, "last": place == len(body) - 1}
+        for body in bodies
+        for place, byte in enumerate(body)
     ]
     _, taken = exchange(FrameSender(), send={"i": payloads}, receive=["o"], cycles=4000, stall=stall)
     assert bytes(byte for _, byte in taken["o"]) == b"".join(map(stuffed, bodies))
@@ -240,7 +245,9 @@ def events_of(spikes):
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5])
-@pytest.mark.parametrize(("inputs", "input_bits"), [(1, 1), (8, 1), (20, 1), (300, 1), (700, 1), (20, 2), (40, 4), (9, 7)])
+@pytest.mark.parametrize(
+    ("inputs", "input_bits"), [(1, 1), (8, 1), (20, 1), (300, 1), (700, 1), (20, 2), (40, 4), (9, 7)]
+)
 def test_a_decoder_makes_events_of_what_python_encodes(inputs, input_bits, stall):
     seed = 10 * inputs + input_bits
     rng = np.random.default_rng(seed)
@@ -270,7 +277,9 @@ def test_whatever_comes_a_decoder_makes_ticks_of_it(input_bits):
         rng = np.random.default_rng(seed)
         inputs = int(rng.choice([1, 30, 200, 700]))
         data = rng.choice([0, 1, 3, 40, 200, 254, 255], 120).astype(np.uint8).tobytes()
-        found, (address_fault, ticks_fault, between) = run_decoder(data, inputs, rng=rng, input_bits=input_bits)
+        found, (address_fault, ticks_fault, between) = run_decoder(
+            data, inputs, rng=rng, input_bits=input_bits
+        )
         last = -1
         for event in found:
             if event is None:
@@ -309,12 +318,21 @@ def run_sequence(frames):
             ctx.set(dut.fits, fits)
             ctx.set(dut.end, 1)
             fates.append(
-                "".join(name for name in ("keep", "drop", "reset", "poll", "bad") if ctx.get(getattr(dut, name)))
+                "".join(
+                    name
+                    for name in ("keep", "drop", "reset", "poll", "bad")
+                    if ctx.get(getattr(dut, name))
+                )
             )
             await ctx.tick()
             ctx.set(dut.end, 0)
             await ctx.tick()
-        fates.append([ctx.get(getattr(dut, name)) for name in ("session", "expected", "frames", "damaged", "dropped")])
+        fates.append(
+            [
+                ctx.get(getattr(dut, name))
+                for name in ("session", "expected", "frames", "damaged", "dropped")
+            ]
+        )
 
     simulate(dut, feed)
     return fates
@@ -363,6 +381,6 @@ def test_the_sequence_goes_round():
 
 def test_identities_leave_room_in_the_smallest_buffer():
     populations = tuple((1000, 8) for _ in range(40))
-    identity = Identity(bytes(16), 784, 1, 10, 3, 512, 12_000, False, populations)
+    identity = Identity(bytes(16), 784, 1, 10, 3, 512, 12_000, False, False, populations)
     assert FrameBuffer(size=512, identity=identity.bytes).room >= 253
     assert len(Identity.of(identity.bytes).populations) == 16

@@ -7,7 +7,7 @@ import pytest
 
 from lifline import LIF, CheckError, Dense, InputError, Network, Population, Projection, ToolError, rtl
 from lifline.boards import BOARDS, build, patch, patching
-from lifline.boards.contents import Memory, locate, memories, read_cells
+from lifline.boards.contents import Memory, find_words, locate, memories, read_cells
 from lifline.boards.families import ECP5, ICE40
 from lifline.boards.synthesis import write_design
 from lifline.boards.toolchain import find, run
@@ -106,6 +106,19 @@ def test_a_memory_is_found_only_where_every_bit_is_there():
     assert locate(memory, words, {}, placed, routed, block_rams) == []
 
 
+@pytest.mark.parametrize("family", [ICE40, ECP5], ids=lambda family: family.name)
+def test_words_are_found_where_they_are_once(family):
+    rng = np.random.default_rng(SEED)
+    block_rams = family.block_rams
+    words = rng.integers(0, 2, (block_rams.bits // 9, 8)).astype(np.uint8)
+    routed = {name: np.zeros(block_rams.bits, np.uint8) for name in ("1", "2", "3")}
+    routed["2"][block_rams.positions(9 if family is ECP5 else 8, len(words))[:, :8]] = words
+    assert [part.location for part in find_words(words, routed, block_rams)] == ["2"]
+    routed["3"] = routed["2"]
+    assert find_words(words, routed, block_rams) == []
+    assert find_words(1 - words, routed, block_rams) == []
+
+
 @pytest.mark.synth
 @pytest.mark.slow
 def test_a_patched_bitstream_is_what_a_build_of_the_new_network_holds(tmp_path, monkeypatch):
@@ -140,7 +153,7 @@ def test_a_patched_bitstream_is_what_a_build_of_the_new_network_holds(tmp_path, 
     for wrong, message in (
         (network(low=-3), "sums of 'hidden' take .* bits, the build has .*, which is logic"),
         (network(threshold=149), "threshold of 'hidden' differs"),
-        (network(bias=1), "'hidden.bias' differs, and in this build it is logic.*--patchable"),
+        (network(bias=1), "'hidden.bias' differs, and in this build it is not in block RAM.*--patchable"),
         (network(inputs=31), "the network has 31 inputs, the build 30"),
     ):
         with pytest.raises(InputError, match=message) as error:

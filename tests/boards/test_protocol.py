@@ -62,7 +62,9 @@ def test_frames():
     assert FLAG not in line[1:-1]
     assert unstuffed(line[1:-1]) == body
     plain = stuffed(b"123456789")
-    assert plain == b"~123456789" + (0xCBF43926).to_bytes(4, "little") + b"~"  # the check value of CRC-32
+    assert (
+        plain == b"~123456789" + (0xCBF43926).to_bytes(4, "little") + b"~"
+    )  # the check value of CRC-32
     assert zlib.crc32(b"123456789") == 0xCBF43926
 
 
@@ -121,7 +123,20 @@ def test_output_events():
 
 
 def test_identities():
-    identity = Identity(bytes(range(16)), 784, 1, 10, 3, 2048, 24_000, True, ((128, 4), (10, 10)), "ulx3s", (0, 2, 1))
+    identity = Identity(
+        bytes(range(16)),
+        784,
+        1,
+        10,
+        3,
+        2048,
+        24_000,
+        True,
+        False,
+        ((128, 4), (10, 10)),
+        "ulx3s",
+        (0, 2, 1),
+    )
     assert Identity.of(identity.bytes) == identity
     for data in (b"", identity.bytes[:-1], identity.bytes + b"x"):
         with pytest.raises(ValueError, match="identity"):

@@ -54,7 +54,9 @@ class StuckCore(wiring.Component):
                 "i": In(stream.Signature(event_layout(network.inputs))),
                 "o": Out(stream.Signature(event_layout(array.population.size))),
                 "clear": In(1),
-                f"trace_{network.output}": Out(stream.Signature(trace_layout(array), always_ready=True)),
+                f"trace_{network.output}": Out(
+                    stream.Signature(trace_layout(array), always_ready=True)
+                ),
             }
         )
 

@@ -25,7 +25,20 @@ class Loopback(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize(("send", "receive"), [(4, 4), (4.4, 4.4), (5, 5), (6.5, 6.5), (8.333, 8.333), (24, 24), (26.667, 26.667), (100, 103), (100, 97)])
+@pytest.mark.parametrize(
+    ("send", "receive"),
+    [
+        (4, 4),
+        (4.4, 4.4),
+        (5, 5),
+        (6.5, 6.5),
+        (8.333, 8.333),
+        (24, 24),
+        (26.667, 26.667),
+        (100, 103),
+        (100, 97),
+    ],
+)
 def test_every_byte_arrives(send, receive):
     seed = 1
     rng = np.random.default_rng(seed)

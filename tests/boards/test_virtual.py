@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from lifline import Reset
+from lifline import InputError, Reset, storage
 from lifline.app.main import main
 from lifline.boards import BoardError, Device, Faults, connect
 from lifline.boards.device import BAUD
@@ -19,6 +19,7 @@ from lifline.boards.line import FaultyLine, SerialLine
 from lifline.boards.protocol import Command, Kind, Part, Status, encode, parts_of, stuffed
 from lifline.boards.virtual import VirtualBoard
 from lifline.golden import simulate
+from lifline.rtl.load import words
 
 from .simulation import check, small_network, some_spikes
 
@@ -82,7 +83,9 @@ def test_a_host_that_left_in_the_middle_of_anything(board, network):
     for moment in rng.integers(1, 400, 12).tolist():
         session = moment % 255 + 1
         left = stuffed(bytes([session, 0, Command.RESET]))
-        for number, (command, data) in enumerate(parts_of(encode(spikes[0]) * 9, Part.SPIKES | Part.SCORES, 30)):
+        for number, (command, data) in enumerate(
+            parts_of(encode(spikes[0]) * 9, Part.SPIKES | Part.SCORES, 30)
+        ):
             left += stuffed(bytes([session, number, command]) + data)
         line = serial(board)
         line.write(left[:moment])
@@ -134,14 +137,24 @@ def command_line(board, tmp_path, network, spikes):
     network.save(tmp_path / "network.npz")
     labels = simulate(network, spikes).classes
     np.savez(tmp_path / "spikes.npz", spikes=spikes, labels=labels)
-    return ["run", str(tmp_path / "network.npz"), "--input", str(tmp_path / "spikes.npz"), "--port", board.port]
+    return [
+        "run",
+        str(tmp_path / "network.npz"),
+        "--input",
+        str(tmp_path / "spikes.npz"),
+        "--port",
+        board.port,
+    ]
 
 
 def test_the_command(board, network, tmp_path, capsys):
     spikes = some_spikes(network, 20)
     arguments = command_line(board, tmp_path, network, spikes)
     out = tmp_path / "out.npz"
-    assert main([*arguments, "--json", "--check", "--output", str(out), "--faults", "flip=0.05,seed=1"]) == 0
+    assert (
+        main([*arguments, "--json", "--check", "--output", str(out), "--faults", "flip=0.05,seed=1"])
+        == 0
+    )
     values = json.loads(capsys.readouterr().out)
     golden = simulate(network, spikes)
     assert values["classes"] == golden.classes.tolist()
@@ -190,10 +203,84 @@ def test_a_board_that_is_unplugged_says_so(network):
     answers = device.stream(spikes)
     next(answers)
     board.close()
-    with pytest.raises(BoardError, match="is gone|has stopped answering") as error:
+    with pytest.raises(BoardError, match=r"is gone|has stopped answering") as error:
         list(answers)
     assert "\n" not in str(error.value)
     device.close()
     assert not os.path.exists(f"/proc/{board._process.pid}")
     with connect("virtual", network, lanes=LANES, timeout=TIMEOUT) as device:
         check(device.run(spikes[:5]), network, spikes[:5], LANES)
+
+
+@pytest.fixture(scope="module")
+def loadable(network):
+    with VirtualBoard(network, lanes=LANES, load=True) as board:
+        yield board
+
+
+def test_weights_are_loaded_and_read_back(loadable, network, tmp_path, capsys):
+    spikes = some_spikes(network, 10)
+    other = small_network(Reset.NONE, seed=9)
+    built = words(network, LANES)
+    with connect(loadable.port, network, timeout=TIMEOUT, load=True) as device:
+        assert device.read_back() == built
+        check(device.run(spikes), network, spikes, LANES)
+        device.load(other)
+        assert device.identity.digest == storage.digest(other)[:16]
+        assert device.read_back() == words(other, LANES, built=network)
+        check(device.run(spikes), other, spikes, LANES)
+    with pytest.raises(BoardError, match="same shape with the digest"):
+        connect(loadable.port, network, timeout=TIMEOUT)
+    connect(loadable.port, other, timeout=TIMEOUT).close()
+    arguments = command_line(loadable, tmp_path, network, spikes)
+    assert main([*arguments, "--load", arguments[1], "--check"]) == 0
+    assert "golden's" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_damage_while_loading_changes_nothing(loadable, network, seed):
+    spikes = some_spikes(network, 5)
+    other = small_network(Reset.NONE, seed=seed)
+    line = FaultyLine(serial(loadable), Faults(*[0.03] * 6, seed=seed))
+    with Device(line, network, timeout=TIMEOUT, load=True) as device:
+        device.load(other)
+        check(device.run(spikes), other, spikes, LANES)
+
+
+def test_a_host_that_left_while_loading(loadable, network):
+    """The board then runs no network that it could be taken for, until one is loaded whole."""
+    spikes = some_spikes(network, 5)
+    with connect(loadable.port, network, timeout=TIMEOUT, load=True) as device:
+        device._name(bytes(16))
+        banks = device._banks()
+        for requests in (banks.writes(banks.words(network)), banks.reads()):
+            answers = device._host.ask(requests)
+            next(answers)
+            answers.close()
+    for moment in (20, 35, 60):
+        line = serial(loadable)
+        load = stuffed(bytes([8, 0, Command.LOAD, 0, 0, 0, 0, 0, *range(60)]))
+        line.write((stuffed(bytes([8, 0, Command.RESET])) + load)[:moment])
+        line.close()
+    with pytest.raises(BoardError, match="same shape with the digest 000000000000"):
+        connect(loadable.port, network, timeout=TIMEOUT)
+    with connect(loadable.port, network, timeout=TIMEOUT, load=True) as device:
+        device.load(network)
+        check(device.run(spikes), network, spikes, LANES)
+
+
+def test_what_cannot_be_loaded_is_refused(loadable, board, network):
+    with connect(loadable.port, network, timeout=TIMEOUT, load=True) as device:
+        with pytest.raises(BoardError, match=r"150 inputs .*, not 149"):
+            device.load(small_network(Reset.NONE, inputs=149))
+        with pytest.raises(InputError, match="design"):
+            device.load(small_network(Reset.SUBTRACT))
+        device.load(network)
+    with connect(board.port, network, timeout=TIMEOUT) as device:
+        with pytest.raises(BoardError, match="cannot be loaded: build its bitstream with a load port"):
+            device.load(network)
+    with (
+        connect(loadable.port, timeout=TIMEOUT) as device,
+        pytest.raises(InputError, match="give the network"),
+    ):
+        device.read_back()

@@ -31,7 +31,7 @@ def test_the_example_prints_the_numbers_of_the_page_and_draws_every_encoder(tmp_
     assert textwrap.indent(table, "    ") in PAGE
     plots = {plot.stem: plot.read_bytes() for plot in (tmp_path / "plots").iterdir()}
     assert all(content.startswith(b"\x89PNG") for content in plots.values())
-    helpers = ("decode_", "change_threshold", "lowpass", "parse")
+    helpers = ("decode_", "change_threshold", "lowpass", "parse", "read_values")
     for name in encoders.__all__:
         assert f"`{name}`" in PAGE or f"encoders.{name}(" in PAGE
         assert (

@@ -55,10 +55,20 @@ def test_rates_that_vary_in_time() -> None:
 
 
 def test_latency_by_hand() -> None:
-    spikes = Latency(4, threshold=10).encode(np.array([[255, 192, 191, 128, 127, 64, 63, 11, 10, 0]]))
+    # (255 − value) · 3 + 128 reaches 256 at a value of 212, 512 at 127, 768 at 41
+    spikes = Latency(4, threshold=10).encode(np.array([[255, 213, 212, 128, 127, 42, 41, 11, 10, 0]]))
     when = np.where(spikes.any(axis=1), spikes.argmax(axis=1), -1)
     assert when.tolist() == [[0, 0, 1, 1, 2, 2, 3, 3, -1, -1]]
     assert spikes.sum() == 8
+
+
+@pytest.mark.parametrize(("ticks", "earlier"), [(6, 2), (16, 7)])
+def test_latency_is_nearly_that_of_floats(ticks: int, earlier: int) -> None:
+    values = np.arange(256)[None]
+    theirs = encoders.latency(values / 255, ticks).argmax(axis=1)
+    ours = Latency(ticks).encode(values).argmax(axis=1)
+    assert set((theirs - ours).ravel().tolist()) == {0, 1}
+    assert (theirs != ours).sum() == earlier
 
 
 def test_send_on_delta_is_that_of_floats() -> None:

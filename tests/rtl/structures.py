@@ -54,6 +54,7 @@ def mixed_network(
     input_bits: int = 1,
     least_kernel: int = 1,
     most_stride: int = 3,
+    bias: int = 0,
 ) -> Network:
     """A population with a projection of each kind from an input map, and a second one behind it.
 
@@ -70,7 +71,7 @@ def mixed_network(
     threshold = 200 * 2 ** (input_bits - 1)
     return Network(
         shape,
-        [Population("p", target, LIF(200, threshold)), Population("q", 5, LIF(200, 100))],
+        [Population("p", target, LIF(200, threshold, bias=bias)), Population("q", 5, LIF(200, 100))],
         [
             *(Projection("input", "p", kind) for kind in kinds),
             Projection("p", "q", sparse(rng, ends[1], 5, longest)),

@@ -13,7 +13,7 @@ from lifline.network import INPUT, Network, Population, Projection
 from lifline.neurons import LIF, Adaptation, Izhikevich, Noise
 from lifline.rtl import Accelerator, cycles
 from lifline.rtl.load import check_same_shape, parts_of, words
-from lifline.synapses import Dense
+from lifline.synapses import Convolution, Dense, Sparse
 
 from ..networks import random_network, random_spikes
 from .streams import exchange
@@ -102,8 +102,7 @@ def run(accelerator, network, spikes, *, load=(), stall=None, limit=3000):
     return accepted, [payload for _, payload in taken["loaded"]]
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 6])
-@pytest.mark.parametrize("stall", [None, 3])
+@pytest.mark.parametrize(("lanes", "stall"), [(1, None), (2, 3), (6, None)])
 def test_another_network_is_loaded_and_read_back(lanes, stall):
     built, other = small(0), small(1)
     chosen = {"hidden": lanes, "out": min(lanes, 3)}
@@ -115,7 +114,7 @@ def test_another_network_is_loaded_and_read_back(lanes, stall):
     assert loaded == answers(contents, accelerator.banks)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_random_networks_start_with_their_own_contents(seed):
     """As without the port, in the same cycles."""
     rng = np.random.default_rng(seed)
@@ -136,7 +135,7 @@ def test_random_networks_start_with_their_own_contents(seed):
     assert took == cycles(network, lanes, {INPUT: spikes, **golden.spikes})
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_memories_are_used_while_the_network_runs(seed):
     """Reading everything, and writing what is there, changes no result: rows and sweeps wait, and that is all."""
     rng = np.random.default_rng(100 + seed)
@@ -162,6 +161,53 @@ def test_memories_are_used_while_the_network_runs(seed):
     right = answers(contents, accelerator.banks) * (len(load) // len(both))
     assert [payload for _, payload in taken["loaded"]] == right
     assert accepted["load"][10] < taken["o"][-1][0]  # it was at the same time
+
+
+def test_shared_and_sparse_weights_are_loaded():
+    def network(seed):
+        rng = np.random.default_rng(seed)
+        kernel = Convolution(
+            rng.integers(-20, 60, (3, 3, 1, 2)), padding=1, delays=rng.permutation(9).reshape(3, 3) % 3
+        )
+        sources, targets = np.repeat(np.arange(6), 2), np.array([0, 3, 1, 4, 2, 3, 0, 4, 1, 2, 3, 4])
+        sparse = Sparse(sources, targets, rng.integers(-20, 60, 12), delays=rng.permutation(12) % 3)
+        return Network(
+            (3, 3, 1),
+            [
+                Population("map", (3, 3, 2), LIF(200, rng.integers(10, 30, 18))),
+                Population("hidden", 6, LIF(230, int(rng.integers(15, 30)))),
+                Population("out", 5, LIF(230, 10)),
+            ],
+            [
+                Projection(INPUT, "map", kernel),
+                Projection("map", "hidden", rng.integers(-20, 40, (18, 6))),
+                Projection("hidden", "out", sparse),
+                Projection(INPUT, "out", rng.integers(-20, 40, (9, 5))),
+            ],
+            "out",
+        )
+
+    built, other = network(0), network(1)
+    accelerator = Accelerator(built, 2, trace=True, load=True, any_weights=True)
+    contents = words(other, 2, built=built, any_weights=True)
+    load = [*writes(contents, accelerator.banks), *reads(accelerator.banks)]
+    spikes = (np.random.default_rng(3).random((5, 9)) < 0.4).astype(np.uint8)
+    _, loaded = run(accelerator, other, spikes, load=load, limit=12 * len(load) + 1500)
+    assert loaded == answers(contents, accelerator.banks)
+    # and while it runs
+    accelerator = Accelerator(other, 2, trace=True, load=True)
+    contents = words(other, 2)
+    load = [*writes(contents, accelerator.banks), *reads(accelerator.banks)]
+    _, taken = exchange(
+        accelerator,
+        send={"i": input_events(spikes), "load": load},
+        receive=["loaded", *(f"trace_{name}" for name in accelerator.arrays)],
+        cycles=3000 + 10 * len(load),
+    )
+    golden = simulate(other, spikes)
+    for name in accelerator.arrays:
+        assert_equal(recorded(accelerator, name, taken[f"trace_{name}"], 5), golden, name)
+    assert [payload for _, payload in taken["loaded"]] == answers(contents, accelerator.banks)
 
 
 def test_single_port_memory_is_empty_until_it_is_loaded():

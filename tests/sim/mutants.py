@@ -48,6 +48,7 @@ NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "Izhikevich": (_random(kinds=(Izhikevich,)), "any"),
     "at the ends": (network_at_ends, "any"),
     "maps": (_maps(), "any"),
+    "maps with a bias": (_maps(bias=90), "any"),
     "maps with delays": (_maps(longest=3), "any"),
     "graded": (_maps(input_bits=3), "any"),
     "graded with delays": (_maps(longest=3, input_bits=3), "any"),
@@ -174,9 +175,6 @@ MUTANTS: dict[str, Mutant] = {
     "rows: a channel's marker as one of the array": Mutant(
         "rtl/synapses/memory.py", "passes.eq(item.marker & (item.channel != last_channel))", "passes.eq(0)", "maps"
     ),
-    "rows: room before a tick has been taken": Mutant(
-        "rtl/queue.py", "give.eq(self.taken if self.late else", "give.eq(", "maps"
-    ),
     "rows: an event is lost while the one before is walked": Mutant(
         "rtl/synapses/memory.py", "ready = ready | ~valid[s + 1]", "ready = ready | valid[s + 1]", "maps"
     ),
@@ -204,7 +202,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/encoder.py", "first.eq(first + last_lanes)", "first.eq(first + layout.lanes)", "maps"
     ),
     "update: lanes without a neuron amid a map": Mutant(
-        "rtl/update.py", "return lambda: ~last", "return lambda: Const(1)", "maps"
+        "rtl/update.py", "return lambda: ~last", "return lambda: Const(1)", "maps with a bias"
     ),
     "values: of the row before": Mutant(
         "rtl/accumulator.py", 'delay(m, row.value, 1, "value")', "row.value", "graded"
@@ -217,10 +215,12 @@ MUTANTS: dict[str, Mutant] = {
     ),
     # The plan
     "plan: width of the sums": Mutant(
-        "rtl/plan.py", "return signed_bits(*self.accumulator_range)", "return signed_bits(*self.accumulator_range) - 1"
+        "rtl/shapes.py",
+        "return signed_bits(*self.accumulator_range)",
+        "return signed_bits(*self.accumulator_range) - 1",
     ),
     "plan: the queue of a delay": Mutant(
-        "rtl/plan.py", "return (self.lag + 2) * (events + 1)", "return events + 1"
+        "rtl/shapes.py", "return (self.lag + 2) * (events + 1)", "return events + 1"
     ),
     "plan: the sign of a parameter": Mutant(
         "rtl/parameters.py", "signed = low < 0", "signed = False"

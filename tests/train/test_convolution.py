@@ -21,6 +21,7 @@ from lifline.train import (
     integer_forward,
     to_network,
 )
+from lifline.train.losses import row_cost
 from lifline.train.maps import Geometry
 
 
@@ -108,7 +109,7 @@ def inputs_for(rng: np.random.Generator, model: SpikingNetwork, ticks: int = 9) 
 
 def test_training_and_evaluation_are_the_exported_network_and_golden() -> None:
     fired = 0
-    for seed in range(60):
+    for seed in range(30):
         print(f"seed {seed}")
         rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
@@ -126,7 +127,7 @@ def test_training_and_evaluation_are_the_exported_network_and_golden() -> None:
         fired += sum(int(spikes.sum()) for spikes in expected.spikes.values())
         again = SpikingNetwork.from_network(network)
         assert to_network(again, network.name) == network
-    assert fired > 10_000
+    assert fired > 5_000
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -256,10 +257,28 @@ def test_rows_are_the_positions_that_a_spike_reaches() -> None:
     )
     weights, _ = network.projections[0].synapses.dense()
     np.testing.assert_array_equal(geometry.reached().numpy() * 3, (weights != 0).sum(axis=1))
-    spikes = torch.zeros(2, 3, 60)
-    assert (
-        SpikingNetwork.from_network(network).row_cost(SpikingNetwork.from_network(network)(spikes)) == 0
+
+
+def test_row_cost_counts_the_rows_that_spikes_read() -> None:
+    """Of a spike in the middle of a 3×3 kernel's map 9 rows, in a corner 4, and of a dense projection one."""
+    torch.manual_seed(0)
+    model = SpikingNetwork(
+        (5, 5, 1),
+        {"a": LIF((5, 5, 1), 0.0, 0.5), "b": LIF((5, 5, 2), 0.0, 0.5), "c": LIF(3, 0.5)},
+        [
+            ("input", "a", Conv2d((5, 5, 1), 1, 1, weights=torch.ones(1, 1, 1, 1))),
+            ("a", "b", Conv2d((5, 5, 1), 2, 3, padding=1, weights=-torch.ones(3, 3, 1, 2))),
+            ("b", "c", Synapses(50, 3)),
+        ],
     )
+    spikes = torch.zeros(2, 3, 25)
+    spikes[0, 0, 12] = spikes[1, 1, 0] = 1
+    activity = model(spikes)
+    assert activity.spikes["b"].sum() == 0
+    cost = row_cost(model, activity)
+    assert cost.item() == pytest.approx((9 + 4) / 2 / 1000)
+    cost.backward()
+    assert (model.projections[0][2].weights.grad != 0).all()
 
 
 @pytest.mark.parametrize(

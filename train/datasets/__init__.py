@@ -6,6 +6,7 @@ anything.
 """
 
 from .camera import EVENT, NMNIST_SIDE, Recordings, nmnist
+from .events import EventRecordings, tonic
 from .folder import Dataset, Source, folder_of
 from .images import Images, digits, mnist
 from .sound import FSDD_RATE, FSDD_TEST, Clips, fsdd
@@ -18,6 +19,7 @@ __all__ = [
     "NMNIST_SIDE",
     "Clips",
     "Dataset",
+    "EventRecordings",
     "Images",
     "Recordings",
     "Source",
@@ -28,4 +30,5 @@ __all__ = [
     "fsdd",
     "mnist",
     "nmnist",
+    "tonic",
 ]

@@ -20,6 +20,7 @@ _PUBLISHERS = {
     "mirror https://ossci-datasets.s3.amazonaws.com/mnist/",
     "fsdd": "Jackson et al. publish it at https://github.com/Jakobovski/free-spoken-digit-dataset "
     "and on Zenodo",
+    "events": "tonic stores data sets there: tonic.datasets.NAME(save_to=DIR, train=True), and train=False",
     "nmnist": "Orchard et al. publish it at https://www.garrickorchard.com/datasets/n-mnist",
 }
 

@@ -97,37 +97,50 @@ def _idx(folder: Path, name: str, check: bool) -> tuple[Path, np.ndarray]:
     path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
     if path is None:
         raise missing("mnist", f"{folder / name}[.gz]: no such file")
+    dimensions = int(re.findall(r"idx(\d)", name)[0])
+    length = 4 * (1 + dimensions)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            header = file.read(length)
+            shape = _shape(path, header, dimensions)
+            size = math.prod(shape)
+            content = file.read(size + 1)
+            if len(content) > size:
+                raise InputError(
+                    f"{path}: holds more than the {size} bytes of data that its header says; fetch it again"
+                )
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}; fetch it again") from None
-    if len(content) > _MOST_BYTES:
+    if len(content) < size:
         raise InputError(
-            f"{path}: holds more than {_MOST_BYTES >> 20} MiB, twice the largest of MNIST; fetch it again"
+            f"{path}: {len(content)} bytes of data, its header says {size}; fetch it again"
         )
-    dimensions = int(re.findall(r"idx(\d)", name)[0])
-    header = 4 * (1 + dimensions)
+    if check and shape[0] == _MNIST_SIZES[name.split("-")[0]]:
+        digest = hashlib.sha256(header)
+        digest.update(content)
+        if digest.hexdigest() != _MNIST[name]:
+            raise InputError(
+                f"{path}: SHA-256 of its content is {digest.hexdigest()}, MNIST's is {_MNIST[name]}; fetch it again"
+            )
+    return path, np.frombuffer(bytearray(content), np.uint8).reshape(shape)
+
+
+def _shape(path: Path, header: bytes, dimensions: int) -> list[int]:
+    """The shape that an idx file's header says, checked before any of its data is read."""
+    if len(header) < 4 * (1 + dimensions):
+        raise InputError(
+            f"{path}: {len(header)} bytes, too short for an idx file's header; fetch it again"
+        )
     magic = 0x0800 + dimensions
-    if len(content) < header:
-        raise InputError(
-            f"{path}: {len(content)} bytes, too short for an idx file's header; fetch it again"
-        )
-    found, *shape = struct.unpack(f">{1 + dimensions}I", content[:header])
+    found, *shape = struct.unpack(f">{1 + dimensions}I", header)
     if found != magic:
         raise InputError(
             f"{path}: magic number 0x{found:08x}, must be 0x{magic:08x} (unsigned bytes, "
             f"{dimensions} dimensions)"
         )
-    size = math.prod(shape)
-    if len(content) != header + size:
+    if math.prod(shape) > _MOST_BYTES:
         raise InputError(
-            f"{path}: {len(content) - header} bytes of data, its header says {size}; fetch it again"
+            f"{path}: its header says {math.prod(shape) >> 20} MiB, more than {_MOST_BYTES >> 20} MiB, twice the "
+            "largest of MNIST; fetch it again"
         )
-    if check and shape[0] == _MNIST_SIZES[name.split("-")[0]]:
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != _MNIST[name]:
-            raise InputError(
-                f"{path}: SHA-256 of its content is {digest}, MNIST's is {_MNIST[name]}; fetch it again"
-            )
-    return path, np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
+    return shape

@@ -129,7 +129,8 @@ def stacked(ticks: list[Tensor], like: Tensor) -> Tensor:
     """(ticks, samples, size), of the shape of `like` where there are no ticks."""
     if not ticks:
         return torch.zeros_like(like)
-    return torch.stack(ticks).expand_as(like)
+    # of a single tick nothing is copied
+    return (torch.stack(ticks) if len(ticks) > 1 else ticks[0][None]).expand_as(like)
 
 
 def rounded_down(values: Tensor) -> Tensor:

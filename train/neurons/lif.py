@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -144,6 +146,8 @@ class LIF(Trainable):
         self.noise_scale = noise_scale
         self.noise_seed = noise_seed
         self.noise = noise
+        #: of a network that has learned: where the adaptation starts, in the contract's units, and whether it is kept
+        self.adapted: Adaptation | None = None
         self.add("beta", beta, learn=learn_beta, low=0, high=1)
         self.add("threshold", threshold, learn=learn_threshold, low=0)
         self.add("alpha", alpha, learn=learn_alpha, low=0, high=1)
@@ -227,11 +231,18 @@ class LIF(Trainable):
             high=greatest(self.membrane_bits) if quantised else torch.inf,
             current_high=greatest(self.current_bits) if quantised else torch.inf,
             adaptation_high=greatest(self.adaptation_bits) if quantised else torch.inf,
+            adaptation=self._start(scale, quantised),
             floor=quantised,
             derivative=lambda distance: grad.derivative(distance / scale) / scale,
             noise=self._noise(scale, quantised),
             **values,
         )
+
+    def _start(self, scale: Tensor, quantised: bool) -> Tensor | None:
+        """The adaptation before the first tick, where it is not 0."""
+        if self.adapted is None or not self.adapted.initial.any():
+            return None
+        return scale.new_tensor(self.adapted.initial) / (1.0 if quantised else float(self.scale))
 
     def _noise(self, scale: Tensor, quantised: bool) -> RandomThreshold | None:
         """The noise as it is trained with."""
@@ -263,6 +274,9 @@ class LIF(Trainable):
             rho, jump = values["rho"], values["jump"]
             bound = _steady(np.abs(jump) + (jump < 0), rho).max()
             adaptation = Adaptation(rho, jump, self.adaptation_bits or width(bound, 2))
+            if self.adapted is not None:
+                start, keep = self.adapted.initial, self.adapted.keep
+                adaptation = dataclasses.replace(adaptation, initial=start, keep=keep)
         if self.noise_scale is not None:
             noise = Noise.logistic(self.noise_scale * float(scale), self.size, seed=self.noise_seed)
         early = adaptation is not None or noise is not None  # it may spike below its bare threshold
@@ -309,6 +323,7 @@ def _(neuron: kinds.LIF, size: int | tuple[int, int, int]) -> Trainable:
         scale=scale,
     )
     module.bias = exact(neuron.bias, scale)
+    module.adapted = adaptation
     return module
 
 

@@ -203,6 +203,8 @@ def _inside(values: Tensor, high: float) -> Tensor:
 
 def _backwards(own: Tensor, factor: Tensor) -> Tensor:
     """g with g[t] = own[t] + factor[t] · g[t + 1]."""
+    if len(own) == 1:
+        return own
     later = [own[-1]]
     for here, on in zip(reversed(own[:-1].unbind()), reversed(factor[:-1].unbind()), strict=True):
         later.append(torch.addcmul(here, on, later[-1]))

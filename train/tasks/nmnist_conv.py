@@ -6,6 +6,7 @@ Settings were chosen on recordings taken off the training data; the test recordi
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class NMNISTConvSettings(ConvolutionalSettings, Thinned):
     ticks: int = setting(10, "of a sample", SIZE)
     cells: int = setting(1, "pixels of a cell's side", Range(1, 17))
     beta: float = 0.75
-    epochs: int = 30
+    epochs: int = 20
     batch: int = 50
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -42,7 +43,7 @@ class NMNISTConvSettings(ConvolutionalSettings, Thinned):
 
 def load(settings: NMNISTConvSettings, folder: Path | None) -> Data:
     """Spikes, uint8 (recordings, ticks, inputs), channels last, and labels."""
-    tick, side = LENGTH_US // settings.ticks, SENSOR[0] // settings.cells
+    tick, side = LENGTH_US // settings.ticks, math.ceil(SENSOR[0] / settings.cells)
 
     def spikes(events: np.ndarray) -> np.ndarray:
         binned = encoders.bin_events(events, SENSOR, settings.ticks, tick, pool=settings.cells)
@@ -63,7 +64,7 @@ def encode(values: np.ndarray, settings: NMNISTConvSettings) -> np.ndarray:
 
 def vary(values: np.ndarray, settings: NMNISTConvSettings, rng: np.random.Generator) -> np.ndarray:
     """Spikes of recordings that are shifted by whole cells, some spikes left out."""
-    side = SENSOR[0] // settings.cells
+    side = math.ceil(SENSOR[0] / settings.cells)
     maps = values.reshape(*values.shape[:2], side, side, 2)
     spikes = shifted(maps, settings.shift, rng).reshape(values.shape)
     return spikes * (rng.random(spikes.shape, np.float32) >= settings.drop)
@@ -71,7 +72,7 @@ def vary(values: np.ndarray, settings: NMNISTConvSettings, rng: np.random.Genera
 
 def build(settings: NMNISTConvSettings, data: Data) -> SpikingNetwork:
     """An untrained stack of feature maps on the sensor's cells, with a readout of ten."""
-    side = SENSOR[0] // settings.cells
+    side = math.ceil(SENSOR[0] / settings.cells)
     return settings.stack((side, side, 2), 10)
 
 

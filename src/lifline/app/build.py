@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lifline.encoders import Encoder
 from lifline.errors import MissingExtra
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Keep small memories in block RAM, too, so that `lifline patch` can change them.",
 )
+@options.encoder_option
 @options.force_option
 @options.json_option
 def build(
@@ -79,6 +81,7 @@ def build(
     input_file: Path | None,
     check: bool,
     patchable: bool,
+    encoder: Encoder | None,
     force: bool,
     as_json: bool,
 ) -> int:
@@ -106,6 +109,7 @@ def build(
         report: dict[str, Any] = boards.build(
             net, name, folder, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
             activity=activity, check=part("golden").simulate if check else None, patchable=patchable,
+            encoder=encoder,
         )  # fmt: skip
         return report
 

@@ -17,7 +17,6 @@ import numpy as np
 from lifline.errors import ToolError
 from lifline.network import INPUT, Network, Projection
 from lifline.recording import Recording
-from lifline.synapses import Synapses
 
 from .parts import part
 
@@ -112,14 +111,9 @@ class Costs:
     def _fan_out(self) -> dict[int, np.ndarray]:
         """Weights other than 0 of each source neuron, by projection."""
         return {
-            id(projection): projection.synapses.per_source(_weights(projection.synapses) != 0)
+            id(projection): projection.synapses.per_source(projection.synapses.stored()[0] != 0)
             for projection in self.network.projections
         }
-
-
-def _weights(synapses: Synapses) -> np.ndarray:
-    """The weights that are stored, in any shape."""
-    return np.asarray(synapses.weights if hasattr(synapses, "weights") else synapses.dense()[0])
 
 
 def footprint_bits(network: Network) -> int:
@@ -131,7 +125,7 @@ def footprint_bits(network: Network) -> int:
 
 def stored_weights(projection: Projection) -> tuple[int, int]:
     """How many of the weights that are stored are 0, and how many there are; of a list of synapses none is absent."""
-    weights = _weights(projection.synapses)
+    weights, _ = projection.synapses.stored()
     return int(weights.size - np.count_nonzero(weights)), int(weights.size)
 
 
@@ -223,7 +217,9 @@ def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) 
                 samples = len(events) if events.ndim == 3 else 1
                 of_each = np.count_nonzero(events.reshape(-1, events.shape[-1]), axis=0)
                 contents = channel.rows.contents
-                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + ("pointers" in contents)
+                words = channel.rows.taken * len(contents.keys() - {"pointers"}) + (
+                    "pointers" in contents
+                )
                 reads += float(of_each @ words) / samples
     return reads
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
-from lifline.network import Network
+from lifline.network import INPUT, Network
 
 from . import options, output
 from .parts import part
+
+#: Ticks of a sample of the test bench, fewer where there are many inputs.
+TICKS, MOST_EVENTS = 16, 8192
 
 
 @click.command()
@@ -17,6 +22,9 @@ from .parts import part
 @options.folder_option(required=True)
 @options.lanes_option(show_default="1")
 @options.board_option
+@click.option("--trace", is_flag=True, help="With streams that show every spike and state.")
+@click.option("--load", is_flag=True, help="With a port that loads weights, delays and parameters.")
+@click.option("--any-weights", is_flag=True, help="With --load: sums hold any weights of as many bits.")
 @options.force_option
 @options.json_option
 def export(
@@ -24,16 +32,45 @@ def export(
     directory: Path,
     lanes: int | dict[str, int] | None,
     board: str | None,
+    trace: bool,
+    load: bool,
+    any_weights: bool,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write NETWORK as Verilog, block RAM init files and a manifest."""
+    """Write NETWORK as Verilog, block RAM init files, a test bench with vectors, and a manifest."""
+    if any_weights and not load:
+        raise click.UsageError("--any-weights needs --load: without the port no other weights come")
     net = Network.load(network)
     options.check_finished(directory / "manifest.json", force)
-    block_bits = None if board is None else part("boards").find_board(board).family.block_bits
-    manifest = part("rtl").export(
-        net, directory, lanes=lanes or 1, trace=board is not None, block_bits=block_bits
-    )
+    rtl = part("rtl")
+    chosen: dict[str, Any] = {"lanes": lanes or 1, "trace": trace or board is not None}
+    if board is not None:
+        target = part("boards").find_board(board)
+        chosen["block_bits"] = target.family.block_bits
+        if load:
+            arrays = rtl.plan(net, chosen["lanes"], load=True, any_weights=any_weights)
+            chosen["memories"] = part("boards.memories").choose_memories(arrays, target)
+    rtl.check_size(net)
+    manifest = rtl.export(
+        net, directory, **chosen, load=load, any_weights=any_weights,
+        vectors=vectors(net, chosen["lanes"]),
+    )  # fmt: skip
     sources, memories = len(manifest["sources"]), len(list((directory / "mem").glob("*.mem")))
     text = f"wrote {sources} Verilog files, {memories} memory files and manifest.json to {directory}"
+    text += f"\ntest bench: cd {directory} && iverilog -o t *.v && vvp t"
     output.result(as_json, manifest, f"{text}\ntop module: {manifest['top']}")
+
+
+def vectors(network: Network, lanes: int | dict[str, int]) -> Any:
+    """Random samples for the test bench, always the same: sparse, dense, and without a spike."""
+    rng = np.random.default_rng(0)
+    rates = np.array([0.1, 0.5, 1.0, 0.0])[:, None, None]
+    ticks = max(2, min(TICKS, MOST_EVENTS // network.inputs))
+    drawn = rng.random((len(rates), ticks, network.inputs)) < rates
+    values = rng.integers(1, 1 << network.input_bits, drawn.shape)
+    spikes = np.where(drawn, values, 0).astype(np.uint8)
+    recording = part("golden").simulate(network, spikes)
+    rtl = part("rtl")
+    cycles = rtl.cycles(network, lanes, {INPUT: spikes, **recording.spikes})
+    return rtl.Vectors(spikes, recording.spikes[network.output], cycles)

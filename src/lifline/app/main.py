@@ -29,8 +29,9 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
-from .import_ import command as import_
 from .flash import flash
+from .import_ import command as import_
+from .monitor import monitor
 from .patch import patch
 from .run import run
 from .simulate import simulate
@@ -65,8 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         return _refuse(str(MissingExtra(error.name or str(error), "all")))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{where}{error.strerror or error}")
+        return _refuse(f"{_place(error)}{error.strerror or error}")
     except UnicodeEncodeError as error:
         return _refuse(f"{error.object!a} is not text that can be encoded: use another name")
     except MemoryError:
@@ -79,6 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"a mistake in lifline itself, at {Path(place.filename).name}:{place.lineno}: "
             f"{type(error).__name__}: {error}; LIFLINE_TRACEBACK=1 shows where"
         )
+
+
+def _place(error: OSError) -> str:
+    """What could not be read or written: a file, or standard output, to which click itself writes help."""
+    if error.filename:
+        return f"{error.filename}: "
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if Path(last.filename).parent.name == "click":
+        output.silence()
+        return "standard output cannot be written: "
+    return ""
 
 
 class _Ended(BaseException):
@@ -136,6 +147,7 @@ class _Commands(click.Group):
         "flash": "boards",
         "boards": "boards",
         "run": "boards",
+        "monitor": "monitor",
         "estimate": "boards",
         "evaluate": "report",
         "import": "convert",
@@ -165,7 +177,7 @@ class _Commands(click.Group):
         flash,
         patch,
         boards,
-        run,
+        run, monitor,
         doctor,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

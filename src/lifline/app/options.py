@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from lifline.encoders import parse
 from lifline.errors import InputError
 
 from .parts import part
@@ -106,6 +107,24 @@ port_option = click.option(
 )
 
 
+class EncoderText(click.ParamType):  # type: ignore[type-arg]
+    """``rate:ticks=20,seed=7``: an encoder of :mod:`lifline.encoders`."""
+
+    name = "KIND:FIELD=N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the encoder."""
+        return parse(value) if isinstance(value, str) else value
+
+
+encoder_option = click.option(
+    "--encoder",
+    type=EncoderText(),
+    default=None,
+    help="An encoder in front of the network, such as rate:ticks=20: the board takes raw values, see docs/encoders.md.",
+)
+
+
 def virtual_options(command: Any) -> Any:
     """The options of the line to a board, and of the virtual one."""
     for option in (
@@ -125,6 +144,7 @@ def virtual_options(command: Any) -> Any:
             help="With a virtual board: be like this one.  [default: like none]",
         ),
         lanes_option(show_default="as a build for it"),
+        encoder_option,
         click.option(
             "--faults",
             default=None,
@@ -140,6 +160,8 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
     """The device at `port`, with what the options of `virtual_options` say."""
     if port != "virtual" and line["lanes"] is not None:
         raise click.UsageError("--lanes is for --port virtual: a board has the lanes of its bitstream")
+    if port != "virtual" and line["encoder"] is not None:
+        raise click.UsageError("--encoder is for --port virtual: a board has that of its bitstream")
     if port == "virtual" and line["baud"] is not None:
         raise click.UsageError("--baud is for a board: the virtual one has that of --board")
     device, boards = part("boards.device"), part("boards.line")

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from lifline.encoders import Encoder, read_values
 from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
+from lifline.progress import Progress
 
 from . import options, output
 from .parts import part
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 @click.command()
 @options.network_argument
 @click.option(
-    "--input", "input_file", required=True, type=options.file(), help="SPIKES.npz, see docs/formats.md."
+    "--input",
+    "input_file",
+    required=True,
+    type=options.file(),
+    help="SPIKES.npz, or of a board with an encoder VALUES.npz; see docs/formats.md.",
 )
 @options.port_option
 @click.option("--output", "output_file", type=options.file(), default=None, help="OUT.npz to write.")
@@ -31,6 +37,13 @@ if TYPE_CHECKING:
     "--check",
     is_flag=True,
     help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
+)
+@click.option(
+    "--load",
+    "weights",
+    type=options.file(),
+    default=None,
+    help="OTHER.npz: first load the weights of this network, of NETWORK's shape, into the board built of NETWORK.",
 )
 @options.virtual_options
 @options.force_option
@@ -41,6 +54,7 @@ def run(
     port: str,
     output_file: Path | None,
     check: bool,
+    weights: Path | None,
     force: bool,
     as_json: bool,
     **line: Any,
@@ -50,21 +64,26 @@ def run(
     The board must have been built of NETWORK.
     """
     net = Network.load(network)
-    spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
+    other = None if weights is None else Network.load(weights)
     if output_file is not None:
         options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
         options.check_finished(output_file, force)
+    samples = _Samples(net, input_file, line["encoder"]) if port == "virtual" else None
     with (
         output.progress_bar(not as_json) as progress,
-        options.connected(port, net, progress, line) as device,
+        options.connected(port, net, progress, {**line, "load": other is not None}) as device,
     ):
+        if other is not None:
+            device.load(other, progress)
+            net = other
+        samples = samples or _Samples(net, input_file, device.encoder)
         started = time.monotonic()
-        recording = device.run(spikes, progress=progress)
+        recording = samples.run(device, progress)
         seconds = time.monotonic() - started
         counters = device.counters()
     if output_file is not None:
         recording.save(output_file)
-    values, text = _summary(recording, labels, seconds, device, port)
+    values, text = _summary(recording, samples.labels, seconds, device, port)
     values["line"] = {
         "frames": counters.host.frames,
         "resent": counters.host.resent,
@@ -80,7 +99,7 @@ def run(
         text.append(f"wrote {output_file}")
     passed = True
     if check:
-        values["check"] = found = _compare(net, spikes, recording, device)
+        values["check"] = found = _compare(net, samples.spikes, recording, device)
         passed = not any(found.values())
         text.append(
             "check: classes, output spikes and cycles are golden's"
@@ -91,6 +110,24 @@ def run(
     values["passed"] = passed
     output.result(as_json, values, "\n".join(text))
     return 0 if passed else 1
+
+
+class _Samples:
+    """What a file holds for a board: spikes, or raw values for its encoder."""
+
+    def __init__(self, net: Network, file: Path, encoder: Encoder | None) -> None:
+        self._values = None
+        if encoder is None:
+            self.spikes, self.labels = read_spikes(file, net.inputs, net.input_bits)
+        else:
+            self._values, self.labels = read_values(file, encoder, net.inputs)
+            self.spikes = encoder.encode(self._values)
+
+    def run(self, device: Device, progress: Progress) -> BoardRecording:
+        """Run them."""
+        if self._values is None:
+            return device.run(self.spikes, progress=progress)
+        return device.run_values(self._values, progress=progress)
 
 
 def _summary(
@@ -121,7 +158,7 @@ def _summary(
     ]
     if recording.stalled.any():
         text.append(
-            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits for the line"
+            f"{recording.stalled.sum()} samples are longer than the board's queues: their cycles hold waits"
         )
     if labels is not None:
         values["correct"] = correct = int((recording.classes == labels).sum())

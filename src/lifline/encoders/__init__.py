@@ -20,7 +20,7 @@ from .changes import (
 )
 from .codes import burst, decode_phase, phase, population
 from .deconvolution import bsa, decode_fir, hsa, lowpass
-from .integer import Encoder, Latency, Rate, SendOnDelta, Threshold, parse
+from .integer import Encoder, Latency, Rate, SendOnDelta, Threshold, parse, read_values
 from .static import (
     decode_latency,
     decode_rank_order,
@@ -62,6 +62,7 @@ __all__ = [
     "population",
     "rank_order",
     "rate",
+    "read_values",
     "receptive_fields",
     "regular",
     "send_on_delta",

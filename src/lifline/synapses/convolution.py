@@ -174,6 +174,9 @@ class Convolution(Synapses):
             values[on_map, :, o].reshape(-1) for values in (self.weights, self.delays)
         )
 
+    def stored(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.weights, self.delays
+
     def per_source(self, values: np.ndarray) -> np.ndarray:
         rows, columns, ins, _ = self.weights.shape
         grouped = values.reshape(rows, columns, ins, self.groups, -1)

@@ -89,6 +89,9 @@ class Sparse(Synapses):
         here = self.targets == i
         return self.sources[here], self.weights[here], self.delays[here]
 
+    def stored(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.weights, self.delays
+
     def per_source(self, values: np.ndarray) -> np.ndarray:
         sums = np.zeros(self.shape[0], np.int64)
         np.add.at(sums, self.sources, values)

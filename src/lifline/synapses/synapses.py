@@ -83,11 +83,14 @@ class Synapses(Family):
         weights, delays = self.dense()
         return np.arange(len(weights)), weights[:, i], delays[:, i]
 
+    def stored(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and delays as they are kept, both of one shape, the structure's own; by default the matrix."""
+        return self.dense()
+
     def per_source(self, values: np.ndarray) -> np.ndarray:
         """For each source neuron Σ `values` over its synapses, int64 (source size,).
 
-        `values` has a number for each stored weight, in the shape of `weights`; of a kind that has no
-        such field, in the matrix's.
+        `values` has a number for each stored weight, in their shape (:meth:`stored`).
         """
         sums: np.ndarray = values.sum(axis=1, dtype=np.int64)
         return sums
@@ -99,7 +102,7 @@ class Synapses(Family):
 
     def current_range(self) -> tuple[np.ndarray, np.ndarray]:
         """The least and the greatest Σ_j w[j, i] over any set of sources j, for each target: int64 (target size,)."""
-        weights = self.weights if hasattr(self, "weights") else self.dense()[0]
+        weights, _ = self.stored()
         return self.per_target(np.minimum(weights, 0)), self.per_target(np.maximum(weights, 0))
 
     @property

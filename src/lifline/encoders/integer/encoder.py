@@ -8,6 +8,7 @@ import numpy as np
 
 from lifline.errors import InputError, NetworkError
 from lifline.fields import Family
+from lifline.values import short
 
 #: Most ticks of a sample: a board's scores are as wide as they need.
 MAX_TICKS = 4095
@@ -48,6 +49,23 @@ class Encoder(Family):
         """
         return inputs
 
+    @property
+    def text(self) -> str:
+        """As :func:`parse` reads it; of an array, which it does not read, only its range and shape."""
+        settings = ",".join(f"{name}={short(getattr(self, name))}" for name in self.fields())
+        return f"{type(self).__name__.lower()}:{settings}".encode("ascii", "replace").decode()
+
+    def check_channels(self, channels: int) -> None:
+        """Refuse a number of channels that the fields do not fit.
+
+        Raises
+        ------
+        InputError
+        """
+        for name, field, _ in self.arrays():
+            if field.per == "channel":
+                self.per_channel(name, channels)
+
     def encode(self, values: np.ndarray) -> np.ndarray:
         """The spikes of raw values.
 
@@ -66,7 +84,7 @@ class Encoder(Family):
         InputError
             If `values` has another shape, type or range.
         """
-        frames = self._frames(values)
+        frames = self.frames(values)
         if self.frame_ticks is not None:
             frames = np.broadcast_to(frames, (len(frames), self.frame_ticks, frames.shape[2]))
         return self._spikes(frames)
@@ -75,8 +93,8 @@ class Encoder(Family):
         """The spikes of checked frames, int64 (samples, ticks, channels): one frame a tick."""
         raise NotImplementedError
 
-    def _frames(self, values: np.ndarray) -> np.ndarray:
-        """`values` as int64 (samples, frames, channels)."""
+    def frames(self, values: np.ndarray) -> np.ndarray:
+        """`values`, checked, as int64 (samples, frames, channels): what a board is sent."""
         values = np.asarray(values)
         if values.dtype.kind not in "biu":
             raise InputError(

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ import numpy as np
 from lifline.errors import CheckError, InputError, ToolError
 from lifline.files import replaced
 from lifline.network import Network
+from lifline.temporary import temporary_folder
 
 from .board import Board, find_board
 from .contents import Memory, Part, find_words, locate, memories, read_cells
@@ -168,8 +168,7 @@ def patch(
     routed = gzip.decompress((source / FOLDER / _ROUTED).read_bytes()).decode()
     contents = _contents(table, files, _identity(network, table), block_rams, block_rams.read(routed))
     text = block_rams.write(routed, contents)
-    with tempfile.TemporaryDirectory(prefix="lifline-patch-") as temporary:
-        work = Path(temporary)
+    with temporary_folder("lifline-patch-") as work:
         bitstream = work / report["bitstream"]
         (work / table["routed"]).write_text(text)
         run(find(board.family.pack), table["pack"], work, work / "pack.log")

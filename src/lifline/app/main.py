@@ -29,8 +29,8 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
-from .import_ import command as import_
 from .flash import flash
+from .import_ import command as import_
 from .patch import patch
 from .run import run
 from .simulate import simulate

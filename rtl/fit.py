@@ -7,6 +7,7 @@ built; all else is logic, and must be the same.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from lifline.synapses import Synapses
 from .layout import Layout
 from .parameters import Parameter
 from .plan import ArrayPlan, Channel, Lanes, plan, sum_range
+from .rows import Content
 
 
 def check_same_shape(
@@ -113,12 +115,8 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
     for name, built in channel.rows.contents.items():
         content = contents[name]
         if content.entries == 1 < built.entries:  # one number for all lanes
-            one = content.values
-            content = dataclasses.replace(
-                content,
-                entries=built.entries,
-                values=lambda one=one, n=built.entries: one().repeat(n, 1),
-            )
+            repeated = functools.partial(_repeated, content, built.entries)
+            content = dataclasses.replace(content, entries=built.entries, values=repeated)
         if (content.depth, content.entries, content.bits) != (built.depth, built.entries, built.bits):
             raise InputError(
                 f"{name} of '{projection}': {content.depth} words of {content.entries} numbers, the design was "
@@ -126,6 +124,10 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
             )
         loaded[name] = content
     return dataclasses.replace(channel, projection=projection, loaded=loaded)
+
+
+def _repeated(content: Content, lanes: int) -> np.ndarray:
+    return content.values().repeat(lanes, axis=1)
 
 
 def _check_structure(old: Synapses, new: Synapses, where: str) -> None:

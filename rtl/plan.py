@@ -178,9 +178,10 @@ def _split_delays(
 
     def bits(longest: int) -> int:
         total = 0
-        for channel, projection in zip(channels(longest), incoming, strict=True):
+        for channel in channels(longest):
             total += channel.queue_depth * channel.event_bits
-            total += rows(projection.synapses).stored(projection.synapses) * channel.rows.delay_bits
+            if channel.rows is not None:
+                total += channel.rows.stored(channel.rows.synapses) * channel.rows.delay_bits
         if longest:
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
         return total

@@ -206,7 +206,7 @@ class _Check:
         free = [i for i, (_, stall) in enumerate(self.runs) if stall is None]
         chosen = [self.runs[i][0] for i in free]
         activity = {INPUT: self.spikes[chosen], **self.expected[chosen].spikes}
-        modelled = rtl.cycles(self.simulator.network, self.simulator.lanes, activity)
+        modelled = np.atleast_1d(rtl.cycles(self.simulator.network, self.simulator.lanes, activity))
         counted = self.outcome.recording.cycles
         assert counted is not None
         for i, sample, cycles in zip(free, chosen, modelled, strict=True):

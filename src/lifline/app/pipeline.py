@@ -178,7 +178,7 @@ def _compare(
     steps.begin("rtl", f"the Verilog in Verilator on {len(spikes)} test samples")
     recording = sim.simulate(network, spikes, backend="verilator", lanes=lanes, progress=progress)
     answers["rtl"] = recording
-    predicted = rtl.cycles(network, lanes, activity)
+    predicted = np.atleast_1d(rtl.cycles(network, lanes, activity))
     assert recording.cycles is not None
     return Witnesses(expected, answers, activity, lanes, recording.cycles, predicted)
 

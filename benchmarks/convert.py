@@ -18,7 +18,15 @@ import nir
 import numpy as np
 
 from lifline import golden
-from lifline.convert import Conversion, ConversionError, from_nir, from_norse, from_snntorch, to_nir
+from lifline.convert import (
+    Conversion,
+    ConversionError,
+    finetune,
+    from_nir,
+    from_norse,
+    from_snntorch,
+    to_nir,
+)
 from lifline.errors import InputError
 from tests.convert import producers as exact
 from tests.networks import random_network
@@ -197,6 +205,16 @@ def _trained(options: Options) -> Iterator[dict[str, Any]]:
             conversion.network.save(options.folder / f"convert-{name}-{bits}.npz")
             row = _row(f"{trained.name}, {bits} bits", conversion, trained.test, trained.labels)
             yield row | {"producer's accuracy": f"{trained.accuracy:.2%}"}
+            if trained.training is not None:
+                tuned = finetune(conversion, *trained.training, epochs=2)
+                tuned.network.save(options.folder / f"convert-{name}-{bits}-tuned.npz")
+                recording = golden.simulate(tuned.network, trained.test)
+                correct = float((recording.classes == trained.labels).mean())
+                yield {
+                    "what": f"{trained.name}, {bits} bits, fine-tuned for 2 epochs",
+                    "integer accuracy": f"{correct:.2%}",
+                    "producer's accuracy": f"{trained.accuracy:.2%}",
+                }
 
 
 def _graphs() -> Iterator[dict[str, Any]]:

@@ -28,6 +28,7 @@ class Trained:
     test: np.ndarray
     labels: np.ndarray
     accuracy: float  #: of the producer's own forward on the test samples
+    training: tuple[np.ndarray, np.ndarray] | None = None  #: spikes and labels to fine-tune on
 
 
 def _task(name: str, samples: int, tests: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -161,10 +162,13 @@ def fsdd(quick: bool = False) -> Trained:
         tau_syn_inv=torch.tensor(250.0), tau_mem_inv=torch.tensor(125.0), v_th=torch.tensor(0.5),
         alpha=torch.tensor(20.0),
     )  # fmt: skip
-    module = norse.SequentialState(norse.LIFRecurrentCell(80, 64, p), nn.Linear(64, 10), norse.LICell(readout))
+    readout = norse.LIParameters(tau_syn_inv=p.tau_syn_inv, tau_mem_inv=p.tau_mem_inv)
+    module = norse.SequentialState(
+        norse.LIFRecurrentCell(80, 64, p), nn.Linear(64, 10), norse.LICell(readout)
+    )
     _fit(module, _count_norse, spikes, labels, 1 if quick else 12, 0.004)
     accuracy = _accuracy(module, _count_norse, test, wanted)
     return Trained(
         "FSDD, Norse LIFRecurrent 80-64-10", module, from_norse, (80,), spikes[:150], labels[:150], test, wanted,
-        accuracy,
+        accuracy, (spikes, labels),
     )  # fmt: skip

@@ -91,6 +91,7 @@ class Answers(wiring.Component):
         )
 
     def elaborate(self, platform):
+        """One state machine, in the order of a frame: its states are read together."""
         m = Module()
         kind = Signal(KIND_BITS)  # of this frame
         own = Signal()  # it answers no command

@@ -53,7 +53,7 @@ class Banks:
 
     def writes(self, banks: Words) -> list[Request]:
         """Requests that write all words."""
-        requests = []
+        requests: list[Request] = []
         for bank, words in banks:
             parts, _ = self.shapes[bank]
             size = parts * PART_BITS // 8
@@ -66,7 +66,7 @@ class Banks:
 
     def reads(self) -> list[Request]:
         """Requests that read all words, in order."""
-        requests = []
+        requests: list[Request] = []
         for bank, (parts, count) in enumerate(self.shapes):
             each = MOST_PARTS // parts
             for start in range(0, count, each):

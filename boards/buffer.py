@@ -76,6 +76,7 @@ class FrameBuffer(wiring.Component):
         super().__init__(members)
 
     def elaborate(self, platform):
+        """The side that writes and the side that reads; they share the memory, and are read together."""
         m = Module()
         end = self.size - len(self.identity)  # of the ring
         m.submodules.memory = ram = memory.Memory(

@@ -51,6 +51,7 @@ class SampleDecoder(wiring.Component):
         )
 
     def elaborate(self, platform):
+        """One state machine, in the order of a tick: its states are read together."""
         m = Module()
         width = value_bits(self.input_bits)
         address = Signal(range(self.inputs + SKIP + 1))

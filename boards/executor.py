@@ -88,6 +88,7 @@ class Executor(wiring.Component):
         )
 
     def elaborate(self, platform):
+        """One state machine, in the order of a frame: its states are read together."""
         m = Module()
         command = Signal(8)
         alone = Signal()  # the command is all of its frame

@@ -8,7 +8,6 @@ import importlib.metadata
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.files import replaced
 from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
+from lifline.temporary import temporary_folder
 
 from .board import Board, find_board, solve_pll
 from .protocol import MAX_OUTPUTS
@@ -108,8 +108,7 @@ def build(
     seeds = range(seed, seed + tries)
     plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None)
     plan = dataclasses.replace(plan, patchable=patchable, encoder=encoder)
-    with tempfile.TemporaryDirectory(prefix="lifline-build-") as temporary:
-        work = Path(temporary)
+    with temporary_folder("lifline-build-") as work:
         report, files = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
         _deliver(work, target, files)
     return report

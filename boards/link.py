@@ -172,6 +172,7 @@ class HostLink(wiring.Component):
         )
 
     def elaborate(self, platform):
+        """The parts and the wires between them, each once."""
         m = Module()
         options, network = self.options, self.network
         reset = Signal()  # the host begins a session, or the watchdog ends one

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lifline.rtl.plan import ArrayPlan, Memory
 
 from .board import Board
-from .estimate import LINK_BLOCKS
+from .protocol import LINK_BLOCKS
 
 #: A single-port RAM of the iCE40 UltraPlus.
 SPRAM_WORDS, SPRAM_BITS = 16384, 16

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from lifline.errors import CheckError, InputError, ToolError
 from lifline.files import replaced
 from lifline.network import Network
 from lifline.storage import digest
+from lifline.temporary import temporary_folder
 
 from .board import Board, find_board
 from .contents import Memory, Part, find_words, locate, memories, read_cells
@@ -164,8 +164,7 @@ def patch(
         table, files, _identity(network, table["identity"]), block_rams, block_rams.read(routed)
     )
     text = block_rams.write(routed, contents)
-    with tempfile.TemporaryDirectory(prefix="lifline-patch-") as temporary:
-        work = Path(temporary)
+    with temporary_folder("lifline-patch-") as work:
         bitstream = work / report["bitstream"]
         (work / table["routed"]).write_text(text)
         run(find(board.family.pack), table["pack"], work, work / "pack.log")

@@ -278,7 +278,7 @@ class Identity:
     _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
 
     @property
-    def bytes(self) -> bytes:
+    def data(self) -> bytes:
         """What the board holds."""
         head = self._FIXED.pack(
             self.digest, self.protocol, *self.version, self.inputs, self.input_bits, self.outputs,

@@ -186,7 +186,7 @@ def write_design(
     for path, text in top.system.memory_files().items():
         (folder / path).write_text(text)
     link = top.system.link
-    known = {
+    known: dict[str, Any] = {
         "identity": link.identity,
         "buffer": link.options.buffer,
         "options": {"load": load, "any_weights": any_weights, "memories": memories},

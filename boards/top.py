@@ -131,7 +131,7 @@ class System(wiring.Component):
         self.transmitter = UARTTransmitter(divisor=divisor)
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
         self.link = HostLink(
-            network, self.classifier, identity=identity.bytes, options=options, load=layout
+            network, self.classifier, identity=identity.data, options=options, load=layout
         )
         super().__init__(
             {
@@ -189,6 +189,7 @@ def identity_of(
 ) -> Identity:
     """What a board with this network says that it is; of no network where memories are empty at first."""
     output = network[network.output]
+    major, minor, patch = map(int, re.findall(r"\d+", __version__)[:3])
     empty = any(array.spram for array in arrays.values())
     return Identity(
         digest=bytes(DIGEST_BYTES) if empty else digest(network)[:DIGEST_BYTES],
@@ -203,7 +204,7 @@ def identity_of(
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,
         encoder="" if options.encoder is None else options.encoder.text,
-        version=tuple(int(part) for part in re.findall(r"\d+", __version__)[:3]),
+        version=(major, minor, patch),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +23,7 @@ from lifline.rtl.verilog import top_name
 from lifline.sim.build import Build
 from lifline.sim.cache import cached
 from lifline.sim.tools import find_verilator
+from lifline.temporary import temporary_folder
 
 from .board import find_board
 from .device import BAUD
@@ -157,8 +157,7 @@ def _make(
         return manifest["sources"]
 
     progress(0, 3, "writing the virtual board")
-    with tempfile.TemporaryDirectory(prefix="lifline-virtual-") as temporary:
-        work = Path(temporary)
+    with temporary_folder("lifline-virtual-") as work:
         sources = export(work)
         exported = {p.relative_to(work): p.read_text() for p in sorted(work.rglob("*.[vm]*"))}
         options = LinkOptions.of_blocks(block_bits, encoder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from lifline.synapses import Synapses
 from .layout import Layout
 from .parameters import Parameter
 from .plan import ArrayPlan, Channel, Lanes, plan, sum_range
+from .rows import Content
 
 
 def check_same_shape(
@@ -114,11 +115,8 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
     for name, built in channel.rows.contents.items():
         content = contents[name]
         if content.entries == 1 < built.entries:  # one number for all lanes
-            content = dataclasses.replace(
-                content,
-                entries=built.entries,
-                values=functools.partial(_repeated, content.values, built.entries),
-            )
+            repeated = functools.partial(_repeated, content, built.entries)
+            content = dataclasses.replace(content, entries=built.entries, values=repeated)
         if (content.depth, content.entries, content.bits) != (built.depth, built.entries, built.bits):
             raise InputError(
                 f"{name} of '{projection}': {content.depth} words of {content.entries} numbers, the design was "
@@ -126,6 +124,10 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
             )
         loaded[name] = content
     return dataclasses.replace(channel, projection=projection, loaded=loaded)
+
+
+def _repeated(content: Content, lanes: int) -> np.ndarray:
+    return content.values().repeat(lanes, axis=1)
 
 
 def _check_structure(old: Synapses, new: Synapses, where: str) -> None:
@@ -212,8 +214,3 @@ def _list(names: Iterable[str]) -> str:
 
 def _sources(projections: Mapping[str, list[Projection]]) -> str:
     return _list(source for source, several in projections.items() for _ in several)
-
-
-def _repeated(values: Callable[[], np.ndarray], entries: int) -> np.ndarray:
-    """The one number of each word, so many times."""
-    return values().repeat(entries, axis=1)

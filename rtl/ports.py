@@ -41,7 +41,7 @@ _FAULTS = (
 
 def ports_of(accelerator: Accelerator) -> list[dict[str, Any]]:
     """Every port: name, direction, bits, meaning, and the fields of a payload from the lowest bit up."""
-    ports = [
+    ports: list[dict[str, Any]] = [
         {"name": name, "direction": "input", "bits": 1, "meaning": _MEANING[name], "fields": []}
         for name in ("clk", "rst")
     ]

@@ -21,6 +21,7 @@ from lifline.network import Network
 from lifline.progress import Progress
 from lifline.recording import Recording, States
 from lifline.rtl.plan import Lanes
+from lifline.temporary import held
 
 from . import batch
 from .build import Build
@@ -341,7 +342,8 @@ def work_folder(workdir: Path_ | None) -> Iterator[Path]:
         raise InputError(f"no temporary folder can be made: {error}; set TMPDIR") from None
     kept: list[Path] = []
     try:
-        yield temporary
+        with held(temporary):
+            yield temporary
     except ToolError as error:
         kept = [log for log in temporary.rglob("*.log") if str(log) in str(error)]
         raise

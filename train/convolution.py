@@ -273,7 +273,7 @@ def _start(size: tuple[int, int], geometry: Geometry, weights: Tensor | None) ->
 
 def _over_positions(delays: int | np.ndarray | Tensor, size: tuple[int, int]) -> np.ndarray:
     """Delays of kernel positions, (ky, kx), so that they fit the weights; others as they are."""
-    array = np.array(delays)
+    array = delays.numpy() if isinstance(delays, Tensor) else np.array(delays)
     return array[:, :, None, None] if array.shape == size else array
 
 

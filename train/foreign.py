@@ -11,33 +11,38 @@ from .connection import Connection
 from .neurons import Trainable
 
 
-def check_populations(populations: Iterable[tuple[str, Any]]) -> None:
-    """Refuse populations, (name, what was given), that are not ours.
+def check_populations(populations: Iterable[tuple[str, Any]]) -> list[int]:
+    """The sizes of populations, (name, what was given); what is not ours is refused.
 
     Raises
     ------
     NetworkError
     """
+    sizes = []
     for name, given in populations:
         if not isinstance(given, Trainable):
             raise NetworkError(
                 f"population '{name}' must be a lifline.train.LIF, or another kind that learns, not {_named(given)}: "
                 "give LIF(size, beta=…, threshold=…), or convert a trained module with lifline.convert"
             )
+        sizes.append(given.size)
+    return sizes
 
 
-def check_projections(projections: Iterable[Any]) -> None:
-    """Refuse projections that are not (source, target, synapses of ours).
+def checked_projections(projections: Iterable[Any]) -> list[tuple[str, str, Connection]]:
+    """Projections, (source, target, synapses of ours); others are refused.
 
     Raises
     ------
     NetworkError
     """
+    found = []
     for given in projections:
         if not isinstance(given, tuple | list) or len(given) != 3:
             raise NetworkError(f"a projection must be (source, target, synapses), not {_named(given)}")
         source, target, synapses = given
         if isinstance(synapses, Connection):
+            found.append((source, target, synapses))
             continue
         instead = "Synapses(source size, target size)"
         if type(synapses).__name__ == "Linear":
@@ -50,6 +55,7 @@ def check_projections(projections: Iterable[Any]) -> None:
             f"projection {source} -> {target} must have synapses of lifline.train, not {_named(synapses)}: "
             f"give {instead}, or convert a trained module with lifline.convert"
         )
+    return found
 
 
 def _named(given: Any) -> str:

@@ -32,7 +32,7 @@ from .activity import Activity
 from .arithmetic import Neurons, loops, run
 from .connection import Connection, Delayed, connection
 from .delays import Kernel
-from .foreign import check_populations, check_projections
+from .foreign import check_populations, checked_projections
 from .integer import check_exact, evaluate
 from .neurons import States, Trainable, trainable
 from .neurons.trainable import integers
@@ -89,9 +89,8 @@ class SpikingNetwork(nn.Module):
         input_bits: int = 1,
     ) -> None:
         super().__init__()
-        projections = list(projections)
         check_populations(populations.items())
-        check_projections(projections)
+        projections = checked_projections(projections)
         self.shape = (inputs,) if isinstance(inputs, int) else tuple(inputs)
         self.inputs = math.prod(self.shape)
         self.input_bits = check_integer("network: input_bits", input_bits, 1, 8)
@@ -146,8 +145,7 @@ class SpikingNetwork(nn.Module):
     def feed_forward(cls, inputs: int, *layers: Trainable, weight_bits: int = 8) -> SpikingNetwork:
         """A chain of fully connected populations, called hidden1, hidden2, …, output."""
         names = [*(f"hidden{i + 1}" for i in range(len(layers) - 1)), "output"]
-        check_populations(zip(names, layers, strict=True))
-        sizes = [inputs, *(layer.size for layer in layers)]
+        sizes = [inputs, *check_populations(zip(names, layers, strict=True))]
         return cls(
             inputs,
             dict(zip(names, layers, strict=True)),

@@ -49,7 +49,7 @@ class Synapses(Connection):
         listed: Tensor | None = None,
     ) -> None:
         shape = (source_size, target_size)
-        ticks = np.array(delays)
+        ticks = delays.numpy() if isinstance(delays, Tensor) else np.array(delays)
         if (weights is not None and weights.shape != shape) or ticks.shape not in ((), shape):
             found = shape if weights is None else tuple(weights.shape)
             raise NetworkError(

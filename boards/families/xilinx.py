@@ -88,8 +88,8 @@ XILINX = Family(
     block_bits=16384,
     ram_bits=1200,
     rom_bits=1200,
-    # Not fitted: the ECP5's, whose look-up tables have four inputs where these have six, so it is an upper bound.
-    area=Area(base=1074, sums=4.66, choices=0.0, adders=2.44, multiplier=387, ffs=0.47),
+    # Not fitted: half of the ECP5's, as one design that yosys made for both; look-up tables have six inputs here.
+    area=Area(base=1350, sums=2.33, choices=0.0, adders=1.22, multiplier=200, ffs=1.20),
     models="xilinx/cells_sim.v",
     own_models="",  # yosys has none of the PLL and the block RAMs
     synth="synth_xilinx -family xc7 -flatten",

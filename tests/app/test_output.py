@@ -54,7 +54,9 @@ def test_output_that_is_closed(arguments: str) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", ["doctor", "doctor --json", "--help", "train --help", "--version", ""])
+@pytest.mark.parametrize(
+    "arguments", ["doctor", "doctor --json", "--help", "train --help", "--version", ""]
+)
 def test_output_that_is_full(arguments: str) -> None:
     assert refusal(f"{arguments} >/dev/full") == (
         "lifline: standard output cannot be written: No space left on device\n"

@@ -187,7 +187,7 @@ class ModelBoard:
 
     def _obey(self, command: int, data: bytes) -> bool:
         if command == Command.IDENTIFY:
-            self._tell(Kind.IDENTITY, self.identity.bytes)
+            self._tell(Kind.IDENTITY, self.identity.data)
         elif command == Command.COUNT:
             self._tell(Kind.COUNTERS, np.array(self.counters, "<u2").tobytes())
         elif command & Command.SAMPLE:

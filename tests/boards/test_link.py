@@ -382,5 +382,5 @@ def test_the_sequence_goes_round():
 def test_identities_leave_room_in_the_smallest_buffer():
     populations = tuple((1000, 8) for _ in range(40))
     identity = Identity(bytes(16), 784, 1, 10, 3, 512, 12_000, False, False, populations)
-    assert FrameBuffer(size=512, identity=identity.bytes).room >= 253
-    assert len(Identity.of(identity.bytes).populations) == 16
+    assert FrameBuffer(size=512, identity=identity.data).room >= 253
+    assert len(Identity.of(identity.data).populations) == 16

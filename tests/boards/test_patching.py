@@ -153,7 +153,10 @@ def test_a_patched_bitstream_is_what_a_build_of_the_new_network_holds(tmp_path, 
     for wrong, message in (
         (network(low=-3), "sums of 'hidden' take .* bits, the build has .*, which is logic"),
         (network(threshold=149), "threshold of 'hidden' differs"),
-        (network(bias=1), "'hidden.bias' differs, and in this build it is not in block RAM.*--patchable"),
+        (
+            network(bias=1),
+            "'hidden.bias' differs, and in this build it is not in block RAM.*--patchable",
+        ),
         (network(inputs=31), "the network has 31 inputs, the build 30"),
     ):
         with pytest.raises(InputError, match=message) as error:

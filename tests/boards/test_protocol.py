@@ -137,8 +137,8 @@ def test_identities():
         "ulx3s",
         (0, 2, 1),
     )
-    assert Identity.of(identity.bytes) == identity
-    for data in (b"", identity.bytes[:-1], identity.bytes + b"x"):
+    assert Identity.of(identity.data) == identity
+    for data in (b"", identity.data[:-1], identity.data + b"x"):
         with pytest.raises(ValueError, match="identity"):
             Identity.of(data)
 

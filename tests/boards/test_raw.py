@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from amaranth.lib.wiring import In, Out
 from lifline import LIF, InputError, Network, Population, Projection
 from lifline.app.main import main
 from lifline.boards import Device, connect
+from lifline.boards.link import LinkOptions
 from lifline.boards.protocol import Identity, encode_values
 from lifline.boards.raw import RawDecoder, check_encoder
+from lifline.boards.top import identity_of
 from lifline.encoders import Encoder, Latency, Rate, SendOnDelta, Threshold
 from lifline.files import write_npz
 from lifline.golden import simulate
+from lifline.rtl import plan
 from lifline.rtl.encoders import make
 
 from ..rtl.streams import exchange
@@ -96,11 +100,12 @@ def _bytes_in(dut: RawDecoder, data: bytes, between: list[int], stall: int | Non
 
 
 def test_the_identity_tells_the_encoder() -> None:
-    identity = Identity(bytes(16), 12, 1, 5, 2, 512, 12_000, False, ((7, 2), (5, 2)), "test")
-    for encoder in (Rate(4), SendOnDelta(np.array([3, 9]))):
-        told = Identity(**{**identity.__dict__, "encoder": encoder.text})
-        assert Identity.of(told.bytes) == told
-    assert Identity.of(identity.bytes).encoder == ""
+    network = small_network(inputs=12)
+    identity = identity_of(network, plan(network, 2), LinkOptions(), clock_mhz=12, board="test")
+    for encoder in (Rate(4), SendOnDelta(np.array([3, 9, 1, 200, 0, 30]))):
+        told = dataclasses.replace(identity, encoder=encoder.text)
+        assert Identity.of(told.data) == told
+    assert Identity.of(identity.data).encoder == ""
 
 
 def test_refused() -> None:

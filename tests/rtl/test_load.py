@@ -201,7 +201,7 @@ def test_shared_and_sparse_weights_are_loaded():
     _, taken = exchange(
         accelerator,
         send={"i": input_events(spikes), "load": load},
-        receive=["loaded", *(f"trace_{name}" for name in accelerator.arrays)],
+        receive=["o", "loaded", *(f"trace_{name}" for name in accelerator.arrays)],
         cycles=3000 + 10 * len(load),
     )
     golden = simulate(other, spikes)

@@ -17,7 +17,7 @@ from lifline.rtl import Memory, export, lanes_of, plan
 
 from ..networks import random_network
 
-_INSTANCE = re.compile(r"\blifline_(rom|ram) #\((.*?)\n\s*\) \\?\w", re.DOTALL)
+_INSTANCE = re.compile(r"\blifline_(rom|ram|store|spram) #\((.*?)\n\s*\) \\?\w", re.DOTALL)
 _NUMBER = re.compile(r"\.(WIDTH|DEPTH)\(32'd(\d+)\)")
 _FILE = re.compile(r'\.FILE\("mem/(.*?)\.mem"\)')
 
@@ -64,6 +64,27 @@ def test_the_plan_lists_the_memories_of_the_verilog(seed, tmp_path):
     network = plain(random_network(rng, max_size=24, kinds=(LIF,)))
     lanes = lanes_of(network, int(rng.integers(1, 7)))
     check(network, lanes, [None, 64, 4096, 16384][seed % 4], tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_plan_lists_the_memories_that_can_be_loaded(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    network = plain(random_network(rng, max_size=24, kinds=(LIF,)))
+    lanes, block_bits = lanes_of(network, int(rng.integers(1, 7))), [None, 4096][seed % 2]
+    banks = [m.name for a in plan(network, lanes, load=True).values() for m in a.memories()]
+    spram = [name for name in banks if name.endswith(".weights")][:1]
+    export(
+        network,
+        tmp_path,
+        lanes,
+        block_bits=block_bits,
+        load=True,
+        memories=dict.fromkeys(spram, "spram"),
+    )
+    arrays = plan(network, lanes, load=True, spram=spram).values()
+    found = Counter((kind, width, depth) for kind, width, depth, _ in instances(tmp_path).elements())
+    assert found == Counter((m.kind, m.width, m.depth) for a in arrays for m in a.memories(block_bits))
+    assert any(kind == "spram" for kind, _, _ in found)
 
 
 def test_memories_of_a_network_by_name(tmp_path):

@@ -34,9 +34,14 @@ def test_convolution(groups, lanes, block_bits, tmp_path):
     assert population["neurons_per_block"] == 8
     per_position = -(-8 // lanes)
     assert population["groups"] == 6 * per_position
-    for content, expected in (("weights", weights), ("delays", delays - population["channels"][0]["queue_delay"])):
+    for content, expected in (
+        ("weights", weights),
+        ("delays", delays - population["channels"][0]["queue_delay"]),
+    ):
         bank, words = banks[content]
-        assert bank["word"].startswith("((kernel_y * kernel_width + kernel_x) * channels_in + channel_in)")
+        assert bank["word"].startswith(
+            "((kernel_y * kernel_width + kernel_x) * channels_in + channel_in)"
+        )
         for (ky, kx, c, o), value in np.ndenumerate(expected):
             group, lane = divmod(o, lanes)
             word = ((ky * 3 + kx) * (4 // groups) + c) * per_position + group

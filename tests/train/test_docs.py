@@ -23,7 +23,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         torch.manual_seed(0)
         for snippet in snippets:
             exec(compile(snippet, "docs/training.md", "exec"), names)
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     assert (tmp_path / "network.npz").exists()
 
 

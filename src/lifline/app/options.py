@@ -170,7 +170,7 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
             device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
         )
     faults = None if line["faults"] is None else boards.Faults.parse(line["faults"])
-    return device.connect(port, network, progress=progress, **{**line, "faults": faults})
+    return part("boards").connect(port, network, progress=progress, **{**line, "faults": faults})
 
 
 force_option = click.option("--force", is_flag=True, help="Overwrite what an earlier run has finished.")

@@ -19,7 +19,8 @@ from . import options, output
 from .parts import part
 
 if TYPE_CHECKING:
-    from lifline.boards.device import BoardRecording, Device
+    from lifline.boards.device import Device
+    from lifline.boards.results import BoardRecording
 
 
 @click.command()

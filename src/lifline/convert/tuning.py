@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from typing import Any
+
+import numpy as np
 
 from lifline import golden
 from lifline.errors import MissingExtra
@@ -21,7 +24,7 @@ def finetune(
     labels: Any,
     *,
     epochs: int = 5,
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     seed: int = 0,
 ) -> Conversion:
     """Train the integer network from where it is, so that it wins back what rounding lost.
@@ -32,8 +35,10 @@ def finetune(
         Its synapses are dense; its inputs spike or do not.
     values : integers (samples, ticks, *input_shape) or (samples, ticks, inputs)
     labels : int (samples,)
-    epochs, learning_rate, seed
+    epochs, seed
         Of :func:`lifline.train.fit`; the forward computes with integers from the first epoch on.
+    learning_rate : float, optional
+        By default 0.006 of the mean weight of the projection with the smallest, in the model's units.
 
     Returns
     -------
@@ -65,9 +70,18 @@ def finetune(
         return float((recording.classes == calibration.labels).mean())
 
     model = SpikingNetwork.from_network(network)
-    readout = network[network.output].neuron.readout
+    output = model.population(network.output)
+    units = conversion.report.populations.get(network.output)
+    if output.readout and units is not None:
+        # The loss is of a readout's mean membrane, the producer's most often of the sum over ticks: in units in which
+        # both are one number, the scores are as far apart as they were in training.
+        ticks = max(1, calibration.spikes.shape[1])
+        _rescale(model, network.output, float(np.median(units.scale)) / ticks)
+    if learning_rate is None:
+        least = min(float(s.weights.detach().abs().mean()) for _, _, s in model.projections)
+        learning_rate = 0.006 * least
     settings = Settings(
-        loss="membrane" if readout else "spike_count",
+        loss="membrane" if output.readout else "spike_count",
         epochs=epochs,
         batch=min(64, len(calibration.spikes)),
         learning_rate=learning_rate,
@@ -89,3 +103,16 @@ def finetune(
         f"{after:.2%} after; the tables below are of the network before"
     )
     return Conversion(tuned, report, conversion.floats)
+
+
+def _rescale(model: Any, name: str, scale: float) -> None:
+    """Give a population the power of two nearest to `scale` as its scale; its integers stay the same."""
+    population = model.population(name)
+    factor = 2.0 ** round(math.log2(float(population.scale) / scale))
+    population.scale = float(population.scale) / factor
+    for field in ("threshold", "bias", "jump"):
+        values = getattr(population, field, None)
+        if values is not None:
+            values.data.mul_(factor)
+    for synapses in model.incoming(name):
+        synapses.weights.data.mul_(factor)

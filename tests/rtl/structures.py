@@ -37,11 +37,13 @@ def convolution(
     return Convolution(weights, stride, padding, dilation, groups, delays)
 
 
-def sparse(rng: np.random.Generator, sources: int, targets: int, longest: int = 0) -> Sparse:
+def sparse(
+    rng: np.random.Generator, sources: int, targets: int, longest: int = 0, shortest: int = 0
+) -> Sparse:
     """A few synapses, so that some sources have none."""
     chosen = rng.choice(sources * targets, size=max(1, sources * targets // 5), replace=False)
     j, i = np.divmod(chosen, targets)
-    delays = rng.integers(0, longest + 1, len(chosen))
+    delays = rng.integers(shortest, longest + 1, len(chosen))
     return Sparse(j, i, rng.integers(-128, 128, len(chosen)), delays)
 
 
@@ -56,7 +58,7 @@ def mixed_network(
     most_stride: int = 3,
     bias: int = 0,
 ) -> Network:
-    """A population with a projection of each kind from an input map, and a second one behind it.
+    """A population with a projection of each kind from an input map, and a second one behind it, with delays in a loop.
 
     The map's height and width are in `sizes`, (least, most).
     """
@@ -75,6 +77,7 @@ def mixed_network(
         [
             *(Projection("input", "p", kind) for kind in kinds),
             Projection("p", "q", sparse(rng, ends[1], 5, longest)),
+            *(Projection("q", "p", sparse(rng, 5, ends[1], longest, 1)) for _ in range(longest > 0)),
         ],
         "q",
         input_bits=input_bits,

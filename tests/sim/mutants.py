@@ -211,7 +211,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/delays.py", 'delay(m, row.value, 2, "value")', 'delay(m, row.value, 1, "value")', "graded with delays"
     ),
     "values: of what has none": Mutant(
-        "rtl/router.py", "i.payload.value if graded else 1", "i.payload.value if graded else 2", "graded"
+        "rtl/router.py", "i.payload.value if graded else 1", "i.payload.value if graded else 2", "graded with delays"
     ),
     # The plan
     "plan: width of the sums": Mutant(

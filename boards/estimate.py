@@ -25,6 +25,7 @@ from lifline.rtl.rows.convolution import ConvolutionRows
 
 from .board import Board
 from .families import Area
+from .memories import SPRAM_BITS, SPRAM_WORDS, choose_memories
 from .protocol import LINK_BLOCKS, score_bits
 
 #: `choose_lanes` goes no further: wider arrays take long to place and route, and seldom reach their clock.
@@ -80,15 +81,18 @@ class Need:
         return Need(self.logic + other.logic, self.brams + other.brams)
 
 
-def estimate(network: Network, board: Board, lanes: Lanes) -> dict[str, int]:
-    """What a build will take: luts, ffs, brams, dsps.
+def estimate(network: Network, board: Board, lanes: Lanes, load: bool = False) -> dict[str, int]:
+    """What a build will take: luts, ffs, brams, dsps; with `load`, one whose memories can be loaded.
 
     Raises
     ------
     InputError
         If `lanes` is not possible.
     """
-    return total(board, design_need(board, rtl.plan(network, lanes), network.output))
+    arrays = rtl.plan(network, lanes, load=load)
+    if load and (chosen := choose_memories(arrays, board)):
+        arrays = rtl.plan(network, lanes, load=load, spram=chosen)
+    return total(board, design_need(board, arrays, network.output))
 
 
 def design_need(board: Board, arrays: Mapping[str, ArrayPlan], output: str) -> Need:
@@ -207,7 +211,7 @@ def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
     return 0 < multipliers <= board.dsps
 
 
-def check_size(network: Network, board: Board) -> None:
+def check_size(network: Network, board: Board, load: bool = False) -> None:
     """Refuse a network that no lanes could fit on a board, before it is planned: that takes minutes for millions.
 
     Raises
@@ -216,6 +220,8 @@ def check_size(network: Network, board: Board) -> None:
     """
     needed = rtl.memory_bits(network)
     there = board.brams * board.family.block_bits + board.luts * _LUT_BITS + board.ffs
+    if load:
+        there += board.sprams * SPRAM_WORDS * SPRAM_BITS
     if needed > there:
         raise ToolError(
             f"states and synapses take {needed / 1e6:,.1f} Mbit, {board.name} has {there / 1e6:,.1f} Mbit in block "
@@ -223,7 +229,7 @@ def check_size(network: Network, board: Board) -> None:
         )
 
 
-def choose_lanes(network: Network, board: Board) -> dict[str, int]:
+def choose_lanes(network: Network, board: Board, load: bool = False) -> dict[str, int]:
     """The most lanes, a power of two for all populations and at most `MOST_LANES`, that should fit.
 
     Raises
@@ -234,7 +240,7 @@ def choose_lanes(network: Network, board: Board) -> dict[str, int]:
     lanes = MOST_LANES
     while True:
         chosen = rtl.lanes_of(network, lanes)
-        need = estimate(network, board, chosen)
+        need = estimate(network, board, chosen, load)
         need["luts"] = int(need["luts"] / _USABLE)
         short = board.shortage(need, fewer_lanes=False)
         if short is None:

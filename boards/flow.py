@@ -49,6 +49,8 @@ def build(
     activity: Mapping[str, Any] | None = None,
     check: Reference | None = None,
     patchable: bool = False,
+    load: bool = False,
+    any_weights: bool = False,
     encoder: Encoder | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -80,6 +82,10 @@ def build(
         and its classes are compared with those of this witness; see :func:`lifline.boards.netlist.check`.
     patchable : bool
         Keep every memory that is read from a file in block RAM, small ones, too, so that a patch can change them all.
+    load, any_weights : bool
+        Whether weights, delays and parameters can be loaded over the line, and sums hold any weights of as many
+        bits; what does not fit into block RAM then goes into an iCE40UP5K's single-port RAM, which starts empty: the
+        driver loads it.  Such a bitstream need not be patched, and cannot.
     encoder : Encoder, optional
         The board takes raw values in place of spikes, and has the encoder's circuit in front of the network.
     progress : callable, optional
@@ -106,8 +112,14 @@ def build(
     if encoder is not None:
         _check_encoder(encoder, network, check is not None)
     seeds = range(seed, seed + tries)
-    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None)
-    plan = dataclasses.replace(plan, patchable=patchable, encoder=encoder)
+    load = load or any_weights
+    if load and check is not None:
+        raise InputError(
+            "check: memories that are loaded over the line start empty in single-port RAM, so their netlist is not "
+            "simulated; leave check out, or load"
+        )
+    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load)
+    plan = dataclasses.replace(plan, patchable=patchable, any_weights=any_weights, encoder=encoder)
     with temporary_folder("lifline-build-") as work:
         report, files = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
         _deliver(work, target, files)
@@ -133,6 +145,8 @@ class _Plan:
     tools: _Tools
     simulator: Found | None  #: where the netlist is to be checked
     samples: np.ndarray | None  #: for that
+    load: bool = False
+    any_weights: bool = False
     patchable: bool = False
     encoder: Encoder | None = None
 
@@ -145,6 +159,7 @@ def _plan(
     activity: Mapping[str, Any] | None,
     seeds: range,
     checks: bool,
+    load: bool,
 ) -> _Plan:
     try:
         from lifline import rtl
@@ -159,7 +174,7 @@ def _plan(
     clock = float(clock_mhz) if clock_mhz is not None else board.clocks_mhz[0]
     solve_pll(board, clock)
     divisor(clock * 1e6, board.baud)
-    check_size(network, board)
+    check_size(network, board, load)
     tools = _Tools(
         find("yosys"),
         find(board.family.nextpnr) if board.family.nextpnr else None,
@@ -171,12 +186,12 @@ def _plan(
             "without --check"
         )
     simulator = find_simulator() if checks else None
-    chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board)
+    chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board, load)
     cycles = samples = None
     if activity is not None:
         cycles = float(np.mean(rtl.cycles(network, chosen, activity)))
         samples = np.asarray(activity[INPUT])
-    return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples)
+    return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples, load)
 
 
 def _make(
@@ -198,6 +213,8 @@ def _make(
         work,
         netlist=checked,
         patchable=plan.patchable,
+        load=plan.load,
+        any_weights=plan.any_weights,
         encoder=plan.encoder,
     )
     encoded = {} if plan.encoder is None else {"encoder": plan.encoder.text}
@@ -231,7 +248,7 @@ def _make(
         files = [report["bitstream"], "yosys.log", "nextpnr.log"]
         with timed("pack"):
             design.pack(pack, report["bitstream"])
-        if (work / PLACED).exists():
+        if (work / PLACED).exists() and not plan.load:
             report["patch"] = keep(design, work / FOLDER)
             files += [str(path.relative_to(work)) for path in (work / FOLDER).iterdir()]
     (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -66,6 +66,16 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Keep small memories in block RAM, too, so that `lifline patch` can change them.",
 )
+@click.option(
+    "--load",
+    is_flag=True,
+    help="Weights can be loaded over the line; what block RAM does not hold goes into an iCE40UP5K's single-port RAM.",
+)
+@click.option(
+    "--any-weights",
+    is_flag=True,
+    help="Likewise, and sums are wide enough for any weights of as many bits.",
+)
 @options.encoder_option
 @options.force_option
 @options.json_option
@@ -81,6 +91,8 @@ def build(
     input_file: Path | None,
     check: bool,
     patchable: bool,
+    load: bool,
+    any_weights: bool,
     encoder: Encoder | None,
     force: bool,
     as_json: bool,
@@ -97,8 +109,9 @@ def build(
         )
     net = Network.load(network)
     boards = part("boards")
-    found = None if board == "all" else boards.find_board(board)
-    if found is not None:
+    every = board == "all"
+    found = None if every else boards.find_board(board)
+    if not every:
         options.check_finished(directory / "report.json", force)
     activity = spikes = None
     if input_file is not None:
@@ -109,11 +122,11 @@ def build(
         report: dict[str, Any] = boards.build(
             net, name, folder, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
             activity=activity, check=part("golden").simulate if check else None, patchable=patchable,
-            encoder=encoder,
+            load=load, any_weights=any_weights, encoder=encoder,
         )  # fmt: skip
         return report
 
-    if found is None:
+    if every:
         return build_all(net, directory, spikes, make, force=force, as_json=as_json)
     mapping: dict[str, Any] = {}
     if lanes == "auto":

@@ -256,10 +256,8 @@ class SpikingNetwork(nn.Module):
         if not inputs.numel():
             return
         most = 2**self.input_bits - 1
-        if inputs.dtype is torch.uint8:
-            right = bool(inputs.amax() <= most)
-        elif most == 1:
-            right = torch.equal(inputs, (inputs != 0).to(inputs))
+        if inputs.dtype in (torch.uint8, torch.bool):
+            right = int(inputs.amax()) <= most
         else:
             right = torch.equal(inputs, inputs.clamp(0, most).round())
         if not right:

@@ -206,9 +206,10 @@ def _lif(rng: np.random.Generator, size: int, scale: int, membrane_bits: tuple[i
         if rng.random() < _EXTREME:
             jump = rng.choice(np.array([-(2**23), 2**23 - 1]), size=size)
         high = 2 ** (width - 1)
-        initial = rng.integers(-high, high, size=size) if rng.random() < 0.3 else 0
+        start = np.random.default_rng(int(abs(jump).sum()))  # numbers of its own: others stay as they were
+        initial = start.integers(-high, high, size=size) if start.random() < 0.3 else 0
         parts["adaptation"] = Adaptation(
-            own(_fractions(rng, size)), own(jump), width, initial, keep=bool(rng.integers(2))
+            own(_fractions(rng, size)), own(jump), width, initial, keep=bool(start.integers(2))
         )
     if rng.random() < 0.35:
         entries = 2 ** int(rng.integers(0, 9))

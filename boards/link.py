@@ -83,8 +83,10 @@ class Watchdog(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         count = Signal(range(self.cycles))
-        m.d.comb += self.bark.eq(count == self.cycles - 1)
-        m.d.sync += count.eq(Mux(self.watch & ~self.moved & ~self.bark, count + 1, 0))
+        m.d.sync += [
+            self.bark.eq(count == self.cycles - 1),
+            count.eq(Mux(self.watch & ~self.moved & ~self.bark, count + 1, 0)),
+        ]
         return m
 
 
@@ -220,7 +222,6 @@ class HostLink(wiring.Component):
             sequence.good.eq(receiver.good),
             sequence.fits.eq(buffer.fits),
             sequence.forget.eq(watchdog.bark),
-            reset.eq(sequence.reset | watchdog.bark),
             buffer.keep.eq(sequence.keep),
             buffer.drop.eq(sequence.drop),
             # The buffer gives frames to the executor, or the identity to the answers.
@@ -260,7 +261,10 @@ class HostLink(wiring.Component):
             watchdog.watch.eq(executor.sampling | executor.ask),
             watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
         ]
-        m.d.sync += announce.eq(reset)
+        m.d.sync += [
+            reset.eq(sequence.reset | watchdog.bark),  # a register, since it goes to all that a sample is in
+            announce.eq(reset),
+        ]
         if self.load_layout is not None:
             commands = LoadCommands(self.load_layout)
             m.submodules.commands = ResetInserter(executor.opened)(commands)

@@ -127,7 +127,9 @@ class FrameBuffer(wiring.Component):
                 m.d.sync += place.eq(place + 1)
 
         left = Signal(8)  # bytes of the frame that is read, its CRC among them
-        byte = Signal(8, reset_less=True)  # a block RAM's clock-to-out is long: what is read goes into a register
+        byte = Signal(
+            8, reset_less=True
+        )  # a block RAM's clock-to-out is long: what is read goes into a register
         index = Signal(range(len(self.identity) + 1))
         step = Signal()
         m.d.comb += [

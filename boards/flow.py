@@ -83,9 +83,8 @@ def build(
     patchable : bool
         Keep every memory that is read from a file in block RAM, small ones, too, so that a patch can change them all.
     load, any_weights : bool
-        Whether weights, delays and parameters can be loaded over the line, and sums hold any weights of as many
-        bits; what does not fit into block RAM then goes into an iCE40UP5K's single-port RAM, which starts empty: the
-        driver loads it.  Such a bitstream need not be patched, and cannot.
+        As for :class:`lifline.rtl.Accelerator`, over the line; what does not fit into block RAM goes into an
+        iCE40UP5K's single-port RAM, which starts empty.  There is nothing to patch in such a bitstream.
     encoder : Encoder, optional
         The board takes raw values in place of spikes, and has the encoder's circuit in front of the network.
     progress : callable, optional
@@ -115,8 +114,7 @@ def build(
     load = load or any_weights
     if load and check is not None:
         raise InputError(
-            "check: memories that are loaded over the line start empty in single-port RAM, so their netlist is not "
-            "simulated; leave check out, or load"
+            "a netlist whose memories are loaded over the line is not checked: leave check or load out"
         )
     plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load)
     plan = dataclasses.replace(plan, patchable=patchable, any_weights=any_weights, encoder=encoder)
@@ -226,28 +224,22 @@ def _make(
     if plan.simulator is not None and reference is not None:
         steps.begin(f"{plan.simulator.name} {plan.simulator.version}: the netlist, gate by gate")
         found["check"] = check(design, tools.yosys, plan.simulator, reference, plan.samples)
-    if tools.nextpnr is None or tools.pack is None:
-        report = {
-            **_report(design, None, plan.cycles, tools, None),
-            **encoded,
-            **found,
-            "seconds": timed.seconds,
-        }
-        files = ["yosys.log", *design.project]
-    else:
-        nextpnr, pack = tools.nextpnr, tools.pack
+    placed = seed = None
+    if tools.nextpnr is not None:
         with timed("nextpnr"):
-            placed, seed = _place(design, nextpnr, plan.seeds, steps)
-        steps.begin(f"{pack.name}: bitstream", pack)
-        report = {
-            **_report(design, placed, plan.cycles, tools, seed),
-            **encoded,
-            **found,
-            "seconds": timed.seconds,
-        }
-        files = [report["bitstream"], "yosys.log", "nextpnr.log"]
+            placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
+    report = {
+        **_report(design, placed, plan.cycles, tools, seed),
+        **encoded,
+        **found,
+        "seconds": timed.seconds,
+    }
+    files = ["yosys.log", *(design.project if tools.pack is None else [])]
+    if tools.pack is not None:
+        steps.begin(f"{tools.pack.name}: bitstream", tools.pack)
+        files += [report["bitstream"], "nextpnr.log"]
         with timed("pack"):
-            design.pack(pack, report["bitstream"])
+            design.pack(tools.pack, report["bitstream"])
         if (work / PLACED).exists() and not plan.load:
             report["patch"] = keep(design, work / FOLDER)
             files += [str(path.relative_to(work)) for path in (work / FOLDER).iterdir()]

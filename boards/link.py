@@ -262,7 +262,9 @@ class HostLink(wiring.Component):
             watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
         ]
         m.d.sync += [
-            reset.eq(sequence.reset | watchdog.bark),  # a register, since it goes to all that a sample is in
+            reset.eq(
+                sequence.reset | watchdog.bark
+            ),  # a register, since it goes to all that a sample is in
             announce.eq(reset),
         ]
         if self.load_layout is not None:

@@ -206,7 +206,9 @@ def _lif(rng: np.random.Generator, size: int, scale: int, membrane_bits: tuple[i
         if rng.random() < _EXTREME:
             jump = rng.choice(np.array([-(2**23), 2**23 - 1]), size=size)
         high = 2 ** (width - 1)
-        start = np.random.default_rng(int(abs(jump).sum()))  # numbers of its own: others stay as they were
+        start = np.random.default_rng(
+            int(abs(jump).sum())
+        )  # numbers of its own: others stay as they were
         initial = start.integers(-high, high, size=size) if start.random() < 0.3 else 0
         parts["adaptation"] = Adaptation(
             own(_fractions(rng, size)), own(jump), width, initial, keep=bool(start.integers(2))

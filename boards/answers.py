@@ -82,7 +82,7 @@ class Answers(wiring.Component):
                 "winner": In(address_bits(outputs)),
                 "step": Out(1),
                 "events": In(stream.Signature(8 * event_bytes(outputs))),
-                "waiting": In(range(depth + 1)),
+                "waiting": In(range(depth + 2)),
                 "counters": In(48),
                 "identity": In(stream.Signature(FRAME)),
                 "tell": Out(1),

@@ -85,7 +85,7 @@ class Sampler(wiring.Component):
                 "events": Out(stream.Signature(event_layout(inputs, input_bits))),
                 "spikes": In(stream.Signature(event_layout(outputs))),
                 "o": Out(stream.Signature(8 * event_bytes(outputs))),
-                "waiting": Out(range(answers + 1)),
+                "waiting": Out(range(answers + 2)),
                 "between": Out(1),
                 "empty": Out(1),
                 "status": Out(Status),
@@ -111,16 +111,17 @@ class Sampler(wiring.Component):
         for name, part in parts.items():
             m.submodules[name] = ResetInserter(self.restart)(part)
 
-        # The block RAM's clock-to-out is long, so its output goes straight into a register.
+        # A block RAM's clock-to-out is long, so its output goes straight into a register.
         event = Signal(self.events.payload.shape(), reset_less=True)
         held = Signal()  # there is one in it
+        answer = Signal(len(self.o.payload), reset_less=True)
+        kept = Signal()  # likewise
         full = Signal()  # the queue was
         stalled = Signal()
         entered = Signal()
         left = Signal()
         spike = self.spikes.payload
         wiring.connect(m, wiring.flipped(self.i), decoder.i)
-        wiring.connect(m, out.r_stream, wiring.flipped(self.o))
         m.d.comb += [
             queue.w_data.eq(decoder.o.payload),
             queue.w_en.eq(decoder.o.valid),
@@ -133,7 +134,10 @@ class Sampler(wiring.Component):
             ),
             out.w_en.eq(self.spikes.valid & self.wanted),
             self.spikes.ready.eq(out.w_rdy | ~self.wanted),
-            self.waiting.eq(out.level),
+            self.o.payload.eq(answer),
+            self.o.valid.eq(kept),
+            out.r_en.eq(~kept | self.o.ready),
+            self.waiting.eq(out.level + kept),
             entered.eq(self.events.valid & self.events.ready),
             left.eq(self.spikes.valid & self.spikes.ready),
             counter.entered.eq(decoder.o.valid & decoder.o.ready & decoder.o.payload.marker),
@@ -150,6 +154,8 @@ class Sampler(wiring.Component):
         ]
         with m.If(~held | entered):
             m.d.sync += [held.eq(queue.r_rdy), event.eq(queue.r_data)]
+        with m.If(~kept | self.o.ready):
+            m.d.sync += [kept.eq(out.r_rdy), answer.eq(out.r_data)]
         with m.If(~queue.w_rdy):
             m.d.sync += full.eq(1)
         # The core waits: for an event that is still to come, or for room in the answer.
@@ -157,5 +163,5 @@ class Sampler(wiring.Component):
         with m.If((waits & counter.cycles.any()) | (self.spikes.valid & ~self.spikes.ready)):
             m.d.sync += stalled.eq(1)
         with m.If(self.restart):
-            m.d.sync += [full.eq(0), stalled.eq(0), held.eq(0)]
+            m.d.sync += [full.eq(0), stalled.eq(0), held.eq(0), kept.eq(0)]
         return m

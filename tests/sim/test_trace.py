@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lifline.neurons import State
+from lifline.rtl.layout import Layout
 from lifline.sim.trace import Trace
 
 
@@ -14,7 +15,8 @@ from lifline.sim.trace import Trace
 )
 def test_unpack_undoes_pack(size: int, lanes: int, membrane_bits: int) -> None:
     rng = np.random.default_rng(0)
-    trace = Trace("p", size, lanes, (State("membrane", membrane_bits), State("r", 16, signed=False)))
+    states = (State("membrane", membrane_bits), State("r", 16, signed=False))
+    trace = Trace("p", Layout(size, size, lanes), states)
     limit = 2 ** (membrane_bits - 1)
     spikes = rng.integers(0, 2, (3, 4, size), dtype=np.uint8)
     membrane = rng.integers(-limit, limit, (3, 4, size), dtype=np.int32)
@@ -30,7 +32,7 @@ def test_unpack_undoes_pack(size: int, lanes: int, membrane_bits: int) -> None:
 
 
 def test_a_word_from_its_low_end_is_group_spikes_membranes() -> None:
-    trace = Trace("p", 3, 2, (State("membrane", 8),))  # two groups, the second half empty
+    trace = Trace("p", Layout(3, 3, 2), (State("membrane", 8),))  # two groups, the second half empty
     words = trace.pack(np.array([[1, 0, 1]]), {"membrane": np.array([[-1, 2, 5]])})
     assert [int.from_bytes(word.tobytes(), "little") for word in words[0]] == [
         0b00000010_11111111_01_0,

@@ -39,6 +39,9 @@ class Thinned(TaskSettings):
 class NMNISTSettings(Thinned):
     """The defaults of the N-MNIST task, and what only it has."""
 
+    shift: int = setting(
+        1, "each epoch shifts each recording by up to so many cells …", Range(0, _CELLS)
+    )
     hidden: int = setting(128, "neurons of the hidden population", SIZE)
     ticks: int = setting(30, "of a sample", SIZE)
     beta: float = setting(0.75, "of hidden neurons", FRACTION)

@@ -18,6 +18,7 @@ from lifline.rtl.events import event_layout
 from .decoder import SampleCounter, SampleDecoder
 from .protocol import CYCLE_BYTES, MAX_TICKS, Status, event_bytes
 from .raw import RawDecoder
+from .register import StreamRegister
 
 
 class Sampler(wiring.Component):
@@ -107,37 +108,43 @@ class Sampler(wiring.Component):
         counter = SampleCounter(max_ticks=self.max_ticks, bits=8 * CYCLE_BYTES)
         queue = fifo.SyncFIFOBuffered(width=len(self.events.payload.as_value()), depth=events)
         out = fifo.SyncFIFOBuffered(width=8 * event_bytes(self.outputs), depth=answers)
-        parts = {"decoder": decoder, "counter": counter, "queue": queue, "out": out}
+        event = StreamRegister(width=queue.width)
+        answer = StreamRegister(width=out.width)
+        parts = {
+            "decoder": decoder,
+            "counter": counter,
+            "queue": queue,
+            "event": event,
+            "out": out,
+            "answer": answer,
+        }
         for name, part in parts.items():
             m.submodules[name] = ResetInserter(self.restart)(part)
 
-        # A block RAM's clock-to-out is long, so its output goes straight into a register.
-        event = Signal(self.events.payload.shape(), reset_less=True)
-        held = Signal()  # there is one in it
-        answer = Signal(len(self.o.payload), reset_less=True)
-        kept = Signal()  # likewise
+        start = Signal()  # events may go on to the core
         full = Signal()  # the queue was
         stalled = Signal()
         entered = Signal()
         left = Signal()
         spike = self.spikes.payload
         wiring.connect(m, wiring.flipped(self.i), decoder.i)
+        wiring.connect(m, queue.r_stream, event.i)
+        wiring.connect(m, out.r_stream, answer.i)
+        wiring.connect(m, answer.o, wiring.flipped(self.o))
         m.d.comb += [
             queue.w_data.eq(decoder.o.payload),
             queue.w_en.eq(decoder.o.valid),
             decoder.o.ready.eq(queue.w_rdy),
-            self.events.payload.eq(event),
-            self.events.valid.eq(held & (self.ended | full)),
-            queue.r_en.eq(queue.r_rdy & (~held | entered)),
+            start.eq(self.ended | full),
+            self.events.payload.eq(event.o.payload),
+            self.events.valid.eq(event.o.valid & start),
+            event.o.ready.eq(self.events.ready & start),
             out.w_data.eq(
                 Cat(spike.address, Const(0, len(out.w_data) - 1 - len(spike.address)), spike.marker)
             ),
             out.w_en.eq(self.spikes.valid & self.wanted),
             self.spikes.ready.eq(out.w_rdy | ~self.wanted),
-            self.o.payload.eq(answer),
-            self.o.valid.eq(kept),
-            out.r_en.eq(~kept | self.o.ready),
-            self.waiting.eq(out.level + kept),
+            self.waiting.eq(out.level + answer.o.valid),
             entered.eq(self.events.valid & self.events.ready),
             left.eq(self.spikes.valid & self.spikes.ready),
             counter.entered.eq(decoder.o.valid & decoder.o.ready & decoder.o.payload.marker),
@@ -152,16 +159,12 @@ class Sampler(wiring.Component):
                 Cat(decoder.address_fault, decoder.ticks_fault, 0, stalled | counter.overflow)
             ),
         ]
-        with m.If(~held | entered):
-            m.d.sync += [held.eq(queue.r_rdy), event.eq(queue.r_data)]
-        with m.If(~kept | self.o.ready):
-            m.d.sync += [kept.eq(out.r_rdy), answer.eq(out.r_data)]
         with m.If(~queue.w_rdy):
             m.d.sync += full.eq(1)
         # The core waits: for an event that is still to come, or for room in the answer.
-        waits = self.events.ready & ~held & ~(self.ended & (queue.level == 0))
+        waits = self.events.ready & ~event.o.valid & ~(self.ended & (queue.level == 0))
         with m.If((waits & counter.cycles.any()) | (self.spikes.valid & ~self.spikes.ready)):
             m.d.sync += stalled.eq(1)
         with m.If(self.restart):
-            m.d.sync += [full.eq(0), stalled.eq(0), held.eq(0), kept.eq(0)]
+            m.d.sync += [full.eq(0), stalled.eq(0)]
         return m

@@ -11,7 +11,7 @@ from lifline.network import INPUT, Network
 from lifline.recording import Recording
 from lifline.teaching import learners, taught
 
-from .neurons import float_for, vectorised
+from .neurons import floats_of, vectorised
 from .plasticity import Learner, learner
 from .product import Spikes
 from .synapses import Matrix, operators
@@ -27,59 +27,61 @@ def learn(network: Network, spikes: np.ndarray, *, time_first: bool = False) -> 
         p.name: {state.name: np.zeros((samples, ticks, p.size), np.int32) for state in p.neuron.states}
         for p in network.populations
     }
-    plastic = {}
-    for index in learners(network):
-        projection = network.projections[index]
-        assert projection.plasticity is not None
-        plastic[index] = learner(projection.plasticity, projection.synapses)
-    weights = {index: np.zeros((samples, *of.w.shape), np.int32) for index, of in plastic.items()}
+    model = _Learning(network)
+    weights = {index: np.zeros((samples, *of.w.shape), np.int32) for index, of in model.plastic.items()}
     after = network
     for sample in range(samples):
         of_sample = {INPUT: batch[sample]} | {name: array[sample] for name, array in s.items()}
         kept = {name: {k: array[sample] for k, array in of.items()} for name, of in states.items()}
-        _Sample(after, plastic).run(of_sample, kept)
-        for index, of in plastic.items():
-            of.settle()
+        model.run(after, of_sample, kept)
+        for index, of in model.plastic.items():
             weights[index][sample] = of.w
         if ticks:
             last = {name: {k: array[-1] for k, array in of.items()} for name, of in kept.items()}
             after = taught(after, {}, last)
-    after = taught(after, {index: of.w for index, of in plastic.items()}, {})
+    after = taught(after, {index: of.w for index, of in model.plastic.items()}, {})
     recording = dataclasses.replace(Recording.of(network, s, states), weights=weights, network=after)
     return recording if spikes.ndim == 3 else recording[0]
 
 
-class _Sample:
-    """A network at the start of a sample."""
+class _Learning:
+    """A network that learns, and what of it stays the same in all samples."""
 
-    def __init__(self, network: Network, plastic: dict[int, Learner]) -> None:
+    def __init__(self, network: Network) -> None:
         self.network = network
-        self.plastic = plastic
-        self.neurons = {}
-        self.dtypes = {}
-        for p in network.populations:
-            low, high = network.current_range(p.name)
-            self.dtypes[p.name] = float_for(p.neuron, int((high - low).max()))
-            self.neurons[p.name] = vectorised(p.neuron, 1, p.size, self.dtypes[p.name])
-        #: by index, of the projections that do not learn: for each delay, the synapses that have it
+        self.dtypes = floats_of(network)
+        self.plastic: dict[int, Learner] = {}  #: by index, of the projections that learn
+        for index in learners(network):
+            projection = network.projections[index]
+            assert projection.plasticity is not None
+            self.plastic[index] = learner(projection.plasticity, projection.synapses)
+        #: by index, of the projections that do not: for each delay, the synapses that have it
         self.fixed = {
             index: dict(operators(projection.synapses))
             for index, projection in enumerate(network.projections)
-            if index not in plastic
+            if index not in self.plastic
         }
 
-    def run(self, s: dict[str, np.ndarray], states: dict[str, dict[str, np.ndarray]]) -> None:
-        """Write each population's spikes and states, (ticks, size), from the spikes of the input."""
-        network = self.network
+    def run(
+        self, network: Network, s: dict[str, np.ndarray], states: dict[str, dict[str, np.ndarray]]
+    ) -> None:
+        """One sample: write each population's spikes and states, (ticks, size), from the spikes of the input.
+
+        Its thresholds start as those of `network`, what has become of it so far.
+        """
+        self.neurons = {
+            p.name: vectorised(p.neuron, 1, p.size, self.dtypes[p.name]) for p in network.populations
+        }
         for synapses in self.plastic.values():
             synapses.start()
         for t in range(len(s[INPUT])):
             for population in network.order:
                 self._tick(population.name, t, s, states[population.name])
             for index, synapses in self.plastic.items():
-                projection = network.projections[index]
-                fired = np.flatnonzero(s[projection.target][t])
+                fired = np.flatnonzero(s[network.projections[index].target][t])
                 synapses.tick(self._arrivals(index, t, s), fired)
+        for synapses in self.plastic.values():
+            synapses.settle()
 
     def _tick(self, name: str, t: int, s: dict[str, np.ndarray], states: dict[str, np.ndarray]) -> None:
         total = np.zeros(self.network.size(name), np.int64)

@@ -15,7 +15,7 @@ from lifline.network import INPUT, Network, Population
 from lifline.recording import Recording, States
 
 from . import learning
-from .neurons import float_for, vectorised
+from .neurons import floats_of, vectorised
 from .product import Spikes
 from .synapses import operators
 
@@ -62,9 +62,7 @@ class Model:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.dtypes = {
-            p.name: float_for(p.neuron, _drive(network, p.name)) for p in network.populations
-        }
+        self.dtypes = floats_of(network)
         self.stages = _stages(network)
         #: into each target: (source, delay, synapses of this delay) for each that a projection holds
         self.synapses = {
@@ -167,12 +165,6 @@ class Model:
             ticks, samples, _ = known[INPUT].spikes.shape
             current = np.zeros((ticks, samples, population.size), dtype)
         return current
-
-
-def _drive(network: Network, name: str) -> int:
-    """The largest sum of the magnitudes of what a tick can bring to one neuron of a population."""
-    lowest, highest = network.current_range(name)
-    return int((highest - lowest).max())
 
 
 def _stages(network: Network) -> list[list[Population]]:

@@ -144,6 +144,20 @@ class Rom(wiring.Component):
         return m
 
 
+def simulate(m, ram, depth, *, init=(), domain="sync"):
+    """A memory with a read and a write port for Amaranth's own simulator; the read port, but for its enable."""
+    m.submodules.words = words = memory.Memory(shape=ram.width, depth=depth, init=init)
+    read, write = words.read_port(domain=domain), words.write_port()
+    m.d.comb += [
+        read.addr.eq(ram.address),
+        ram.data.eq(read.data),
+        write.en.eq(ram.write),
+        write.addr.eq(ram.write_address),
+        write.data.eq(ram.write_data),
+    ]
+    return read
+
+
 class Ram(wiring.Component):
     """A memory with one read and one write port; a read sees the writes of earlier cycles.
 
@@ -182,16 +196,8 @@ class Ram(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         if platform is None:
-            m.submodules.words = words = memory.Memory(shape=self.width, depth=self.depth, init=[])
-            read, write = words.read_port(), words.write_port()
-            m.d.comb += [
-                read.en.eq(self.en),
-                read.addr.eq(self.address),
-                self.data.eq(read.data),
-                write.en.eq(self.write),
-                write.addr.eq(self.write_address),
-                write.data.eq(self.write_data),
-            ]
+            read = simulate(m, self, self.depth)
+            m.d.comb += read.en.eq(self.en)
         else:
             m.submodules.words = Instance(
                 "lifline_ram",
@@ -254,15 +260,7 @@ class RegisterFile(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         if platform is None:
-            m.submodules.words = words = memory.Memory(shape=self.width, depth=self.depth, init=[])
-            read, write = words.read_port(domain="comb"), words.write_port()
-            m.d.comb += [
-                read.addr.eq(self.address),
-                self.data.eq(read.data),
-                write.en.eq(self.write),
-                write.addr.eq(self.write_address),
-                write.data.eq(self.write_data),
-            ]
+            simulate(m, self, self.depth, domain="comb")
         else:
             m.submodules.words = Instance(
                 "lifline_register_file",

@@ -141,7 +141,7 @@ def sum_range(network: Network, name: str, any_weights: bool = False) -> tuple[i
     if any_weights:
         most = 0
         for projection in network.incoming(name):
-            value = (1 << network.input_bits) - 1 if projection.source == INPUT else 1
+            value = network.largest_value(projection.source)
             most += value * network.size(projection.source) << (projection.synapses.weight_bits - 1)
         return -most, most
     low, high = network.current_range(name)

@@ -16,7 +16,7 @@ from amaranth.lib import memory
 from amaranth.lib.wiring import In
 
 from .layout import address_bits
-from .memory import Rom, text_of
+from .memory import Rom, simulate, text_of
 from .plan import ArrayPlan
 
 #: Text of the modules that these memories are instances of, beside those of ``lifline_memory.v``.
@@ -140,17 +140,7 @@ class Registers(Rom):
     def elaborate(self, platform):
         m = Module()
         if platform is None:
-            m.submodules.words = words = memory.Memory(
-                shape=self.width, depth=len(self.words), init=self.words
-            )
-            read, write = words.read_port(domain="comb"), words.write_port()
-            m.d.comb += [
-                read.addr.eq(self.address),
-                self.data.eq(read.data),
-                write.en.eq(self.write),
-                write.addr.eq(self.write_address),
-                write.data.eq(self.write_data),
-            ]
+            simulate(m, self, len(self.words), init=self.words, domain="comb")
         else:
             m.submodules.words = Instance(
                 "lifline_registers",

@@ -149,11 +149,8 @@ def check_exact(network: Network, dtype: torch.dtype = torch.float64) -> None:
         )
     bits = _EXACT_BITS[dtype]
     for population in network.populations:
-        drive = np.zeros(population.size, np.int64)
-        for projection in network.incoming(population.name):
-            low, high = projection.current_range()
-            drive += (high - low) * network.largest_value(projection.source)
-        largest = largest_integer(population.neuron, drive)
+        low, high = network.current_range(population.name)
+        largest = largest_integer(population.neuron, high - low)
         if largest > 2**bits:
             raise NetworkError(
                 f"population '{population.name}': its integers can reach {largest}, above 2^{bits}, up to "

@@ -7,8 +7,16 @@ from lifline.discovery import import_all
 
 from .izhikevich import IzhikevichNeurons
 from .lif import LIFNeurons
-from .vectorised import ByReference, Vectorised, float_for, vectorised
+from .vectorised import ByReference, Vectorised, float_for, floats_of, vectorised
 
-__all__ = ["ByReference", "IzhikevichNeurons", "LIFNeurons", "Vectorised", "float_for", "vectorised"]
+__all__ = [
+    "ByReference",
+    "IzhikevichNeurons",
+    "LIFNeurons",
+    "Vectorised",
+    "float_for",
+    "floats_of",
+    "vectorised",
+]
 
 import_all(__name__, __path__)  # a kind is a file here, and no edit

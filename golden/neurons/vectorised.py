@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from lifline.golden import reference
+from lifline.network import Network
 from lifline.neurons import Neuron
 
 
@@ -44,6 +45,15 @@ def float_for(neuron: Neuron, drive: int) -> type[np.floating]:
         The largest sum of the magnitudes of the weights that end at one neuron.
     """
     return np.float64
+
+
+def floats_of(network: Network) -> dict[str, type[np.floating]]:
+    """:func:`float_for` each population of a network."""
+    floats = {}
+    for population in network.populations:
+        lowest, highest = network.current_range(population.name)
+        floats[population.name] = float_for(population.neuron, int((highest - lowest).max()))
+    return floats
 
 
 class ByReference:

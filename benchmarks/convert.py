@@ -20,7 +20,6 @@ import numpy as np
 from lifline import golden
 from lifline.convert import (
     Conversion,
-    ConversionError,
     finetune,
     from_nir,
     from_norse,
@@ -50,7 +49,6 @@ def run(options: Options) -> Result:
         rows.append(_round_trips(20 if options.quick else 300))
         rows += _paper(options)
         rows += _trained(options)
-        rows += _graphs()
     return Result(
         "Conversion: float against integer",
         rows,
@@ -215,86 +213,3 @@ def _trained(options: Options) -> Iterator[dict[str, Any]]:
                     "integer accuracy": f"{correct:.2%}",
                     "producer's accuracy": f"{trained.accuracy:.2%}",
                 }
-
-
-def _graphs() -> Iterator[dict[str, Any]]:
-    """Graphs as exporters write them: exact, or why not."""
-    for name, graph, given in exported():
-        try:
-            conversion = from_nir(graph() if callable(graph) else graph, **given)
-        except ConversionError as error:
-            yield {"what": name, "same classes": f"refused: {error}"}
-        except Exception as error:  # the exporter's own
-            yield {
-                "what": name,
-                "same classes": f"its exporter fails: {type(error).__name__}: {error}"[:200],
-            }
-        else:
-            kinds = ", ".join(type(p.neuron).__name__ for p in conversion.network.populations)
-            yield {"what": name, "same classes": f"converted: {kinds}"}
-
-
-def exported() -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Name, a function that makes the graph, and what from_nir is told."""
-    import torch
-    from torch import nn
-
-    def snntorch_graph(*layers: Any, shape: tuple[int, ...] = (4,)) -> Any:
-        from snntorch.export_nir import export_to_nir
-
-        return lambda: export_to_nir(nn.Sequential(*layers), torch.zeros(1, *shape), ignore_dims=[0])
-
-    def norse_graph(*layers: Any) -> Any:
-        import norse.torch as norse
-        from norse.torch.utils.export_nir import to_nir as norse_to_nir
-
-        return lambda: norse_to_nir(norse.SequentialState(*layers), torch.zeros(4))
-
-    def sinabs_graph(*layers: Any, shape: tuple[int, ...] = (4,)) -> Any:
-        from sinabs.nir import to_nir as sinabs_to_nir
-
-        module = nn.Sequential(*layers)
-        module(torch.zeros(1, *shape))  # its neurons learn their shape
-        return lambda: sinabs_to_nir(module, torch.zeros(1, *shape))
-
-    import norse.torch as norse
-    import sinabs.layers as sl
-    import snntorch as snn
-
-    halves = torch.full((3,), 0.5)
-    of_each: dict[str, Any] = {"beta": halves, "threshold": torch.ones(3), "init_hidden": True}
-    recurrent = snn.RLeaky(beta=halves, linear_features=3, init_hidden=True)
-    for name, neurons, given in (
-        ("Leaky", snn.Leaky(**of_each), {"producer": "snntorch"}),
-        ("Leaky of one beta", snn.Leaky(beta=0.5, init_hidden=True), {"producer": "snntorch"}),
-        ("Synaptic", snn.Synaptic(alpha=halves, **of_each), {"producer": "snntorch"}),
-        ("RLeaky", recurrent, {"producer": "snntorch"}),
-        ("RLeaky, without a convention", recurrent, {"dt": 1e-4}),
-        ("Lapicque", snn.Lapicque(beta=0.5, init_hidden=True), {"producer": "snntorch"}),
-    ):
-        yield f"snnTorch: {name}", snntorch_graph(nn.Linear(4, 3), neurons), given
-    yield "Norse: LIFBoxCell", norse_graph(nn.Linear(4, 3), norse.LIFBoxCell()), {"producer": "norse"}
-    yield "Norse: LIFCell", norse_graph(nn.Linear(4, 3), norse.LIFCell()), {"producer": "norse"}
-    yield "Norse: IAFCell", norse_graph(nn.Linear(4, 3), norse.IAFCell()), {"producer": "norse"}
-    yield "Norse: LIFRecurrentCell", norse_graph(norse.LIFRecurrentCell(4, 3)), {"producer": "norse"}
-    yield (
-        "sinabs: IAF",
-        sinabs_graph(nn.Linear(4, 3), sl.IAFSqueeze(batch_size=1)),
-        {"producer": "sinabs"},
-    )
-    yield (
-        "sinabs: LIF",
-        sinabs_graph(nn.Linear(4, 3), sl.LIFSqueeze(tau_mem=10.0, batch_size=1)),
-        {"producer": "sinabs"},
-    )
-    yield (
-        "sinabs: ExpLeak",
-        sinabs_graph(nn.Linear(4, 3), sl.ExpLeakSqueeze(tau_mem=10.0, batch_size=1)),
-        {"producer": "sinabs"},
-    )
-    folder = Path(os.environ["LIFLINE_DATA"]) / "nir"
-    yield (
-        "Rockpool: lif_rockpool.nir",
-        folder / "lif_rockpool.nir",
-        {"producer": "rockpool", "dt": 1e-4},
-    )

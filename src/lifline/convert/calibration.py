@@ -10,14 +10,15 @@ import numpy as np
 
 from lifline import golden
 from lifline.files import check_spikes
-from lifline.network import Network
+from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 from lifline.recording import Recording
 
 from .agreement import Comparison, compare
 from .floats import FloatNetwork, Trace, channels_last, simulate
 from .maps import ConversionError
-from .scales import Reach
+from .rounding import moment
+from .scales import Observed
 
 #: Neurons, ticks and samples that are in memory at once.
 _AT_ONCE = 1 << 23
@@ -66,15 +67,17 @@ class Calibration:
         """The width that its values need."""
         return max(1, int(self.spikes.max(initial=0)).bit_length())
 
-    def reach(self) -> dict[str, Reach]:
-        """How far each state of the float network gets."""
-        found: dict[str, Reach] = {}
-        for _, traces in self._parts():
+    def observed(self) -> dict[str, Observed]:
+        """How far each state of the float network gets, and what meets in its neurons."""
+        found: dict[str, Observed] = {}
+        for samples, traces in self._parts():
+            heard = {INPUT: self.spikes[samples], **{name: t.spikes for name, t in traces.items()}}
             for name, trace in traces.items():
-                reach = Reach(
-                    *(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current))
+                seen = Observed(
+                    *(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current)),
+                    squares=moment(self.floats, self.floats[name], heard),
                 )
-                found[name] = reach.joined(found[name]) if name in found else reach
+                found[name] = seen.joined(found[name]) if name in found else seen
         return found
 
     def compared(

@@ -62,7 +62,7 @@ class Conversion:
 def convert(
     graph: Graph,
     *,
-    scale: Any = "population",
+    scale: Any = "neuron",
     weight_bits: Any = 8,
     calibrate: Any = None,
     labels: Any = None,

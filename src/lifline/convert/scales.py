@@ -31,14 +31,14 @@ class Choices:
     Parameters
     ----------
     scale : "population", "neuron" or float
-        Chosen for each population, for each neuron (of a convolution: channel), or given for all.
+        Chosen for each population, for each neuron (of a convolution: channel; of a readout never), or given for all.
     weight_bits : int, or mapping of population to int
         Of the weights that end in a population.
     margin : float
         States get room for (1 + margin) times the range that calibration shows.
     """
 
-    scale: Any = "population"
+    scale: Any = "neuron"
     weight_bits: Any = 8
     margin: float = 0.5
 

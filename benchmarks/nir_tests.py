@@ -1,7 +1,7 @@
 """The graphs of NIR's own tests (test_architectures, test_readwrite, test_ir), of nirtorch's, and of the NIR paper.
 
-They are built as there; the names are those of the tests.  Time constants there are of seconds, delays of tenths, so
-that a tick is 0.1 s.
+They are built as there, of the same arguments in the same order, and have the names of the tests.  Time constants are
+of seconds and delays of tenths, so that a tick is 0.1 s.
 """
 
 from __future__ import annotations
@@ -185,18 +185,18 @@ def graphs() -> Iterator[tuple[str, str, Callable[[], Any], dict[str, Any]]]:
         "conv2d_same": _conv_same,
         "integrator": lambda: _listed(_affine(2, 2), nir.I(np.ones(2))),
         "integrate_and_fire": lambda: _listed(
-            _affine(2, 2), nir.IF(np.ones(2), np.ones(2), np.zeros(2))
+            _affine(2, 2), nir.IF(np.ones(2), np.zeros(2), np.ones(2))
         ),
         "leaky_integrator": lambda: _listed(_affine(2, 3), nir.LI(ones, ones, ones)),
         "linear": lambda: _listed(_linear(2, 3), nir.LI(ones, ones, ones)),
         "leaky_integrator_and_fire": lambda: _listed(
-            _affine(2, 3), nir.LIF(ones, ones, ones, threes, 0 * ones)
+            _affine(2, 3), nir.LIF(ones, ones, ones, 0 * ones, threes)
         ),
         "current_based_leaky_integrator": lambda: _listed(
             _affine(2, 3), nir.CubaLI(ones, twos, ones, ones, w_in=twos)
         ),
         "current_based_leaky_integrator_and_fire": lambda: _listed(
-            _affine(2, 3), nir.CubaLIF(ones, twos, ones, ones, threes, 0 * ones, w_in=twos)
+            _affine(2, 3), nir.CubaLIF(ones, twos, ones, ones, 0 * ones, threes, w_in=twos)
         ),
         "scale": lambda: _listed(_input(3), nir.Scale(np.array([1, 2, 3])), _output(3)),
         "simple_with_read_write": lambda: _listed(_input(3), _affine(3, 3), _output(3)),

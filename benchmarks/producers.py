@@ -178,5 +178,5 @@ def fsdd(quick: bool = False, chaotic: bool = False) -> Trained:
     name = "FSDD as Norse starts it" if chaotic else "FSDD"
     return Trained(
         f"{name}, Norse LIFRecurrent 80-64-10", module, from_norse, (80,), spikes[:150], labels[:150], test, wanted,
-        accuracy, (spikes, labels),
+        accuracy, None if chaotic else (spikes, labels),
     )  # fmt: skip

@@ -47,7 +47,13 @@ class Calibration:
     ) -> None:
         self.floats = floats
         array = numbered(np.asarray(values), floats)
-        if array.dtype.kind == "f" and (array == np.rint(array)).all():
+        if array.dtype.kind == "f":
+            if not (array == np.rint(array)).all():
+                raise ConversionError(
+                    f"values are real numbers, {array.min():g} … {array.max():g}; a lifline network gets spikes, or "
+                    "integers 0 … 255: encode them (lifline.encoders), or give images in 0 … 1 as "
+                    "np.rint(255 * images).astype(np.uint8), and input_unit=1 / 255"
+                )
             array = array.astype(np.int64)
         checked = check_spikes(array, math.prod(floats.inputs), input_bits)
         self.spikes = checked if checked.ndim == 3 else checked[None]

@@ -119,6 +119,11 @@ def convert(
     if calibrate is not None:
         calibration = Calibration(floats, calibrate, labels, input_bits or 8)
         input_bits = calibration.input_bits if input_bits is None else input_bits
+        if input_bits == 8 and input_unit == 1:
+            graph.note(
+                "",
+                "inputs are 0 … 255, as the model gets them; if it gets them as 0 … 1, give input_unit=1 / 255",
+            )
     elif labels is not None:
         raise ConversionError("labels are those of the calibration data: give calibrate=, too")
     bits = [weight_bits]

@@ -1,4 +1,4 @@
-"""Fine-tuning from a converted network: convolutions and graded inputs, too."""
+"""Calibration data and fine-tuning: what they are told, and convolutions and graded inputs that are tuned."""
 
 from __future__ import annotations
 
@@ -45,3 +45,16 @@ def test_labels_are_asked_for() -> None:
     values = np.zeros((2, 3, 3), np.uint8)
     with pytest.raises(ConversionError, match="give labels"):
         finetune(from_snntorch(module, (3,)), values, None)
+
+
+def test_images_are_told_how_they_come_in() -> None:
+    import snntorch as snn
+
+    module = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.5, init_hidden=True))
+    values = np.full((2, 3, 3), 0.5)
+    with pytest.raises(ConversionError, match=r"real numbers, 0.5 … 0.5.*input_unit=1 / 255"):
+        from_snntorch(module, (3,), calibrate=values)
+    values = np.full((2, 3, 3), 200, np.uint8)
+    assert any("input_unit" in n for n in from_snntorch(module, (3,), calibrate=values).report.notes)
+    given = from_snntorch(module, (3,), calibrate=values, input_unit=1 / 255)
+    assert not any("input_unit" in n for n in given.report.notes)

@@ -58,7 +58,7 @@ def test_what_meets_in_a_neuron_is_filtered_and_late() -> None:
     trace = np.array([0, 0, 1, 0.75, 0.75**2])
     ones = np.cumsum(0.75 ** np.arange(5))
     wanted = [[trace @ trace, trace @ ones], [trace @ ones, ones @ ones]]
-    assert squares == pytest.approx(np.array(wanted), rel=1e-5)
+    assert squares == pytest.approx(np.array(wanted), rel=1e-9)
     assert (
         moment(network(np.ones((2, 2)), np.eye(2, dtype=int)), floats["a"], {"input": spikes}) is None
     )

@@ -79,10 +79,11 @@ class Calibration:
         for samples, traces in self._parts():
             heard = {INPUT: self.spikes[samples], **{name: t.spikes for name, t in traces.items()}}
             for name, trace in traces.items():
-                seen = Observed(
-                    *(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current)),
-                    squares=moment(self.floats, self.floats[name], heard),
+                membrane, current = (
+                    np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current)
                 )
+                squares = moment(self.floats, self.floats[name], heard)
+                seen = Observed(membrane, current, squares)
                 found[name] = seen.joined(found[name]) if name in found else seen
         return found
 

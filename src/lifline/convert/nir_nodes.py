@@ -261,9 +261,9 @@ def _cell(node: Any, convention: Convention, note: Any) -> Cell:
     decay, a = _step(node, field, convention)
     common["beta"] = decay
     common["drive"] = a * _real(node.v_leak)
-    if convention.gain == "impulse":
-        unit = snapped(_real(node.r) * convention.dt / _real(getattr(node, field)))
-        common["gain"] = unit if isinstance(node, nir.LI) else snapped(unit / decay)
+    if convention.gain == "impulse" and convention.dt is not None:
+        counted = snapped(_real(node.r) * convention.dt / _real(getattr(node, field)))
+        common["gain"] = counted if isinstance(node, nir.LI) else snapped(counted / decay)
         if cuba:
             syn, _ = _step(node, "tau_syn", convention)
             common |= {"alpha": syn, "gain_in": syn * _real(node.w_in)}

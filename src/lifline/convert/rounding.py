@@ -24,6 +24,12 @@ from .floats import FloatNetwork, FloatPopulation, FloatProjection
 #: Sources of a population, at most: more would need too large a matrix.
 MAX_SOURCES = 2048
 
+#: Samples times ticks that are looked at, at most: of more samples every second, third, …
+MAX_ROWS = 50_000
+
+#: Numbers that are in memory at once.
+_AT_ONCE = 1 << 22
+
 #: Added to the diagonal, relative to its mean: sources that calibration hardly shows stay near their weights.
 _DAMPING = 0.01
 
@@ -56,20 +62,35 @@ def moment(
     if not projections:
         return None
     samples, ticks, _ = heard[projections[0].source].shape
+    sources = 1 + sum(len(p.weights) for p in projections)
+    total = np.zeros((sources, sources))
+    chosen = np.arange(0, samples, -(-samples * ticks // MAX_ROWS) or 1)
+    for part in np.array_split(chosen, -(-chosen.size * ticks * sources // _AT_ONCE) or 1):
+        flat = _traces(population, projections, heard, part).reshape(-1, sources)
+        total += flat.T @ flat
+    return total
+
+
+def _traces(
+    population: FloatPopulation,
+    projections: list[FloatProjection],
+    heard: Mapping[str, np.ndarray],
+    samples: np.ndarray,
+) -> np.ndarray:
+    """k of every source, and of the bias: float64 (samples, ticks, sources + 1)."""
+    ticks = heard[projections[0].source].shape[1]
     parts = []
     for projection in projections:
-        spikes, delay = heard[projection.source], int(projection.delays)
-        late = np.zeros(spikes.shape, np.float32)
+        spikes, delay = heard[projection.source][samples], int(projection.delays)
+        late = np.zeros(spikes.shape)
         late[:, delay:] = spikes[:, : max(0, ticks - delay)]
         parts.append(late)
-    traces = np.concatenate([*parts, np.ones((samples, ticks, 1), np.float32)], axis=2)
+    traces = np.concatenate([*parts, np.ones((len(samples), ticks, 1))], axis=2)
     neuron = population.neuron
     for decay in (neuron.beta, neuron.alpha):
         if decay is not None:  # one filter for all, whose decays hardly differ most often
             traces = signal.lfilter([1.0], [1.0, -float(np.median(decay))], traces, axis=1)
-    flat = traces.reshape(samples * ticks, -1).astype(np.float64)
-    squares: np.ndarray = flat.T @ flat
-    return squares
+    return np.asarray(traces)
 
 
 def compensated(reals: np.ndarray, limits: np.ndarray, squares: np.ndarray) -> np.ndarray:

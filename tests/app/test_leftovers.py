@@ -118,14 +118,17 @@ def huge(path: str, neurons: int) -> None:
     [
         (["verify", "huge.npz"], "8 samples of 32 ticks on 20000002 neurons would take about "),
         (["verify", "huge.npz", "--samples", "1", "--ticks", "1"], "1 samples of 1 ticks on 20000002"),
-        (["export", "huge.npz", "-o", "out"], "network: states and synapses take 320 Mbit, more than"),
+        (
+            ["export", "huge.npz", "-o", "out"],
+            "network: states, synapses and queues take 320 Mbit, more than",
+        ),
         (
             ["build", "huge.npz", "--board", "ulx3s", "-o", "out", "--lanes", "auto"],
-            "states and synapses take 320.0 Mbit, ulx3s has 8.8 Mbit in block RAMs and logic: choose",
+            "states, synapses and queues take 320.0 Mbit, ulx3s has 8.8 Mbit in block RAMs and logic: choose",
         ),
         (
             ["build", "huge.npz", "--board", "icebreaker", "-o", "out", "--lanes", "1"],
-            "states and synapses take 320.0 Mbit, icebreaker has 0.5 Mbit in block RAMs and logic: ",
+            "states, synapses and queues take 320.0 Mbit, icebreaker has 0.5 Mbit in block RAMs and logic: ",
         ),
         (
             ["simulate", "huge.npz", "--input", "one.npz", "--output", "out"],

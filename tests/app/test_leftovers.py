@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -18,8 +19,9 @@ import pytest
 
 from lifline import LIF, Network, Population, Projection
 from lifline.app.main import main
+from lifline.convert import to_nir
 from lifline.files import read_npz, write_npz
-from lifline.network import INPUT
+from lifline.network import INPUT, STDP
 from lifline.processes import leash
 
 SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out.npz")
@@ -80,6 +82,23 @@ def test_output_to_a_device_or_a_link(
     assert main([*arguments, "link.npz"]) == 0
     assert Path("link.npz").is_symlink()
     assert "classes" in read_npz("real.npz")
+
+
+def test_two_files_are_written_or_none(plain: Path, fails: Callable[..., str]) -> None:
+    network = Network.load("network.npz")
+    rule = STDP(200, 200, 90, 50, 50, 4)
+    first = dataclasses.replace(network.projections[0], plasticity=rule)
+    learner = dataclasses.replace(network, projections=[first, network.projections[1]])
+    learner.save("network.npz")
+    message = fails(*SIMULATE, "--learn", "--learned", "/dev/full", "--force")
+    assert message == "/dev/full: cannot write there: No space left on device"
+    assert not Path("out.npz").exists()
+    to_nir(network, "model.nir")
+    message = fails("import", "model.nir", "-o", "out.npz", "--report", "/dev/full")
+    assert message == "/dev/full: cannot write there: No space left on device"
+    assert not Path("out.npz").exists()
+    message = fails("import", "model.nir", "-o", "out.npz", "--report", "out.npz")
+    assert message == "out.npz is --output, too, which would be overwritten: name another file"
 
 
 def test_a_named_pipe_as_a_network(folder: Path, fails: Callable[..., str]) -> None:

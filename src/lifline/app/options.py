@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,18 @@ def check_output(path: Path, **inputs: Path) -> None:
     for name, source in inputs.items():
         if _same(path, source):
             raise InputError(f"{path} is {name}, too, which would be overwritten: name another file")
+
+
+@contextlib.contextmanager
+def all_or_none(*paths: Path | None) -> Iterator[None]:
+    """Remove what is new of several files that a command writes, if it fails before it has written all of them."""
+    new = [path for path in paths if path is not None and not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _same(one: Path, other: Path) -> bool:

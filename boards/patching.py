@@ -193,7 +193,9 @@ def _read(source: Path) -> tuple[dict[str, Any], dict[str, Any], Network]:
     if table.pop("sha256", None) != _hashes(kept, table):
         raise InputError(f"{kept}: damaged, or of another version of lifline: build it anew")
     words = (table["routed"], *table["pack"])
-    if (table["board"], type(report["bitstream"])) != (report["board"], str) or "/" in "".join(words):
+    if (table["board"], type(report.get("bitstream"))) != (report["board"], str) or "/" in "".join(
+        words
+    ):
         raise InputError(
             f"{source}: its report and its folder '{FOLDER}' are of different builds: build it anew"
         )

@@ -82,6 +82,11 @@ def test_output_to_a_device_or_a_link(
     assert main([*arguments, "link.npz"]) == 0
     assert Path("link.npz").is_symlink()
     assert "classes" in read_npz("real.npz")
+    capsys.readouterr()
+    os.symlink("two", "one")
+    os.symlink("one", "two")
+    assert fails(*arguments, "one") == "one: Too many levels of symbolic links"
+    assert Path("one").is_symlink()
 
 
 def test_two_files_are_written_or_none(plain: Path, fails: Callable[..., str]) -> None:

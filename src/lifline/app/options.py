@@ -198,6 +198,8 @@ def check_output(path: Path, **inputs: Path) -> None:
     """
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(path)  # refuses a loop of links, and a name that is too long
     for name, source in inputs.items():
         if _same(path, source):
             raise InputError(f"{path} is {name}, too, which would be overwritten: name another file")
@@ -220,4 +222,4 @@ def _same(one: Path, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)
     except OSError:
-        return one.resolve() == other.resolve()
+        return os.path.realpath(one) == os.path.realpath(other)  # which bears a loop of links

@@ -152,7 +152,7 @@ def test_an_option_at_its_end(
 @pytest.mark.parametrize(
     ("spikes", "labels", "message"),
     [
-        (np.full((4, 5, 2), np.inf), None, "must be an integer type"),
+        (np.full((4, 5, 2), np.inf), None, "integer"),
         (np.zeros((4, 0, 2), np.uint8), None, "give at least one sample and one tick"),
         (np.zeros((0, 5, 2), np.uint8), None, "give at least one sample and one tick"),
         (np.zeros((4, 5, 2), np.uint8), np.full(4, 2**64 - 1, np.uint64), "is not a class"),

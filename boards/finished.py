@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lifline.errors import InputError
+from lifline.files import check_regular
 
 from .board import BOARDS
 
@@ -51,7 +54,12 @@ def report_of(folder: Path) -> dict[str, Any]:
     report = read_object(path, what)
     board, bitstream = report.get("board"), report.get("bitstream")
     known = isinstance(board, str) and board in BOARDS
-    if not known or not (bitstream is None or is_plain_name(bitstream)):
+    weights = report.get(
+        "weights", {"file": "none", "offset": 0}
+    )  # where they are in the board's flash
+    placed = isinstance(weights, dict) and is_plain_name(weights.get("file"))
+    placed = placed and isinstance(weights.get("offset"), int)
+    if not known or not placed or not (bitstream is None or is_plain_name(bitstream)):
         raise InputError(f"{path} is not {what}: build it anew")
     return report
 
@@ -59,3 +67,31 @@ def report_of(folder: Path) -> dict[str, Any]:
 def is_plain_name(value: object) -> bool:
     """Whether a value names a file in a folder, and none elsewhere."""
     return isinstance(value, str) and Path(value).name == value and value not in ("", ".", "..")
+
+
+def write_sealed(path: Path, table: dict[str, Any], names: Sequence[str]) -> None:
+    """Write a JSON object, with hashes of it and of files beside it, by which :func:`read_sealed` finds damage."""
+    text = json.dumps(table | {"sha256": _hashes(path.parent, table, names)})
+    path.write_text(text + "\n")
+
+
+def read_sealed(path: Path, what: str, names: Sequence[str]) -> dict[str, Any]:
+    """What :func:`write_sealed` wrote.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or the object or one of the files has changed.
+    """
+    table = read_object(path, what)
+    for name in names:
+        check_regular(path.parent / name)
+    if table.pop("sha256", None) != _hashes(path.parent, table, names):
+        raise InputError(f"{path.parent}: damaged, or of another version of lifline: build it anew")
+    return table
+
+
+def _hashes(folder: Path, table: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
+    contents = {name: (folder / name).read_bytes() for name in names}
+    contents[""] = json.dumps(table, sort_keys=True).encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}

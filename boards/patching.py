@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lifline.errors import CheckError, InputError, ToolError
-from lifline.files import check_regular, replaced
+from lifline.files import replaced
 from lifline.network import Network
 from lifline.storage import digest
 from lifline.temporary import temporary_folder
@@ -30,7 +30,7 @@ from lifline.temporary import temporary_folder
 from .board import Board, find_board
 from .contents import Memory, Part, find_words, locate, memories, read_cells
 from .families import BlockRAMs
-from .finished import read_object, report_of
+from .finished import read_sealed, report_of, write_sealed
 from .toolchain import find, run
 
 if TYPE_CHECKING:
@@ -187,11 +187,7 @@ def _read(source: Path) -> tuple[dict[str, Any], dict[str, Any], Network]:
         raise InputError(
             f"{source}: a build for {report['board']} by this version cannot be patched: build it anew"
         )
-    table = read_object(kept / _TABLE, "what a build keeps for its patches")
-    for name in (_ROUTED, _NETWORK):
-        check_regular(kept / name)
-    if table.pop("sha256", None) != _hashes(kept, table):
-        raise InputError(f"{kept}: damaged, or of another version of lifline: build it anew")
+    table = read_sealed(kept / _TABLE, "what a build keeps for its patches", (_ROUTED, _NETWORK))
     words = (table["routed"], *table["pack"])
     if (table["board"], type(report.get("bitstream"))) != (report["board"], str) or "/" in "".join(
         words
@@ -203,18 +199,10 @@ def _read(source: Path) -> tuple[dict[str, Any], dict[str, Any], Network]:
 
 
 def _write(folder: Path, table: dict[str, Any], routed: str, network: Network, level: int = 3) -> None:
-    """Write what a patch needs, with hashes by which damage is found; `level` is that of the compression."""
+    """Write what a patch needs; `level` is that of the compression."""
     (folder / _ROUTED).write_bytes(gzip.compress(routed.encode(), level, mtime=0))
     network.save(folder / _NETWORK)
-    text = json.dumps(table | {"sha256": _hashes(folder, table)})
-    (folder / _TABLE).write_text(text + "\n")
-
-
-def _hashes(folder: Path, table: Mapping[str, Any]) -> dict[str, str]:
-    files = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (_ROUTED, _NETWORK)
-    }
-    return {**files, _TABLE: _hash(json.dumps(table, sort_keys=True))}
+    write_sealed(folder / _TABLE, table, (_ROUTED, _NETWORK))
 
 
 def _block_rams(board: Board) -> BlockRAMs:

@@ -36,6 +36,9 @@ SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out
         (("train", "digits", "-o", "out"), "out/train.json"),
         (("train", "digits", "-o", "out", "--resume"), "out/train.json"),
         ((*SIMULATE, "--backend", "icarus", "--waves", "x.vcd"), "x.vcd"),
+        (("evaluate", "network.npz", "--input", "spikes.npz", "-o", "out"), "out/evaluation.json"),
+        (("evaluate", "network.npz", "--input", "spikes.npz", "-o", "out"), "out/report.html"),
+        (("import", "model.nir", "-o", "out.npz"), "out.npz"),
     ],
 )
 def test_a_finished_result_is_not_overwritten(

@@ -224,8 +224,8 @@ def check_size(network: Network, board: Board, load: bool = False) -> None:
         there += board.sprams * SPRAM_WORDS * SPRAM_BITS
     if needed > there:
         raise ToolError(
-            f"states and synapses take {needed / 1e6:,.1f} Mbit, {board.name} has {there / 1e6:,.1f} Mbit in block "
-            "RAMs and logic: choose fewer neurons, smaller weight_bits or a bigger board"
+            f"states, synapses and queues take {needed / 1e6:,.1f} Mbit, {board.name} has {there / 1e6:,.1f} Mbit in "
+            "block RAMs and logic: choose fewer neurons, smaller weight_bits or a bigger board"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from lifline.errors import InputError, LiflineError
 
 from .board import Board, find_board
+from .finished import report_of
 
 
 class FlashError(LiflineError):
@@ -50,15 +50,8 @@ def loading(directory: str | os.PathLike[str]) -> Loading:
         If the folder holds no build, or one without a bitstream.
     """
     folder = Path(directory)
-    try:
-        report = json.loads((folder / "report.json").read_text())
-        board, name = find_board(report["board"]), report["bitstream"]
-    except FileNotFoundError:
-        raise InputError(f"{folder} holds no finished build: there is no report.json") from None
-    except (ValueError, LookupError, TypeError):
-        raise InputError(
-            f"{folder / 'report.json'} is not the report of a build: build it anew"
-        ) from None
+    report = report_of(folder)
+    board, name = find_board(report["board"]), report.get("bitstream")
     if name is None:
         raise InputError(
             f"{folder} holds a project for {board.name}, no bitstream: make it with the vendor's tools first"

@@ -17,7 +17,8 @@ from .layout import Layout, address_bits
 from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
 from .rows import Content, Rows
 
-#: Arrays of up to this many groups keep their state in registers, larger ones in memory.
+#: Arrays of up to this many groups keep their state in registers, larger ones in memory.  It decides area and clock;
+#: no result depends on it, and cycles, of which memory takes one more between two sweeps, follow in the cycle model.
 REGISTER_GROUPS = 4
 
 #: Ticks for whose spikes an array has room on their way out.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +198,23 @@ def check_output(path: Path, **inputs: Path) -> None:
     """
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(path)  # refuses a loop of links, and a name that is too long
     for name, source in inputs.items():
         if _same(path, source):
             raise InputError(f"{path} is {name}, too, which would be overwritten: name another file")
+
+
+@contextlib.contextmanager
+def all_or_none(*paths: Path | None) -> Iterator[None]:
+    """Remove what is new of several files that a command writes, if it fails before it has written all of them."""
+    new = [path for path in paths if path is not None and not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -206,4 +222,4 @@ def _same(one: Path, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)
     except OSError:
-        return one.resolve() == other.resolve()
+        return os.path.realpath(one) == os.path.realpath(other)  # which bears a loop of links

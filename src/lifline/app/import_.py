@@ -79,7 +79,7 @@ class ScaleOption(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--scale",
     type=ScaleOption(),
-    default="population",
+    default="neuron",
     show_default=True,
     help="Integers to one of the model's units.",
 )

@@ -40,6 +40,11 @@ class Convention:
     dt : float, optional
         Seconds a tick.
     decay : "euler" or "exponential"
+    gain : "decay" or "impulse"
+        What a tick does with an input: "decay" takes 1 − decay of it, times r; with "impulse" r is in units of
+        τ · decay / dt, so that what arrives counts whole, and a synaptic current decays in the tick of its arrival.
+    integrate : "tick" or "second"
+        What an IF's or I's r counts by.
     reset : "zero" (to v_reset, as NIR's equations), "subtract" (the threshold), "none"
     reset_delay : bool
         The reset comes one tick after the spike.
@@ -52,6 +57,8 @@ class Convention:
 
     dt: float | None = None
     decay: str = "euler"
+    gain: str = "decay"
+    integrate: str = "tick"
     reset: str = "zero"
     reset_delay: bool = False
     comparison: str = ">"
@@ -65,8 +72,10 @@ CONVENTIONS = {
     "snntorch": Convention(dt=1e-4, reset="subtract", reset_delay=True, loop_delay=1, clamp=True),
     "norse": Convention(dt=1e-3, loop_delay=1),
     "sinabs": Convention(dt=1.0, decay="exponential", reset="subtract", comparison=">=", loop_delay=1),
-    "rockpool": Convention(dt=1e-3, decay="exponential", reset="subtract", loop_delay=1),
-    "spikingjelly": Convention(dt=1.0, reset="zero", comparison=">=", loop_delay=1),
+    "rockpool": Convention(
+        dt=1e-3, decay="exponential", gain="impulse", reset="subtract", comparison=">=", loop_delay=1
+    ),
+    "spikingjelly": Convention(dt=1e-4, integrate="second", comparison=">=", loop_delay=1),
 }
 
 RESETS = {"zero": Reset.ZERO, "subtract": Reset.SUBTRACT, "none": Reset.NONE}
@@ -78,16 +87,20 @@ _ANALOG = (nir.I, nir.LI, nir.CubaLI)
 
 
 def check_numbers(name: str, node: Any) -> None:
-    """Refuse a node of which a field is no number, or none that can be used."""
+    """Refuse what is no node, and a node of which a field is no number, or none that can be used."""
     if isinstance(node, Identity):
         return
+    if not isinstance(node, nir.NIRNode):
+        raise ConversionError(
+            f"node '{name}' is a {type(node).__name__}, no node of NIR: its exporter has no node for that module"
+        )
     for field, value in vars(node).items():
         said = field in ("input_type", "output_type", "metadata", "nodes", "edges")
         if said or value is None or (field == "padding" and isinstance(value, str)):
             continue
         where = f"node '{name}' ({type(node).__name__}): {field}"
         try:
-            array = np.asarray(value)
+            array = np.asarray(_plain(value))
         except (TypeError, ValueError):
             array = np.asarray(None)
         if array.dtype.kind not in "biuf" or not array.size:
@@ -136,7 +149,12 @@ def node_of(node: Any, convention: Convention, note: Any) -> Node:
 
 
 def _real(values: Any) -> np.ndarray:
-    return np.asarray(values, np.float64)
+    return np.asarray(_plain(values), np.float64)
+
+
+def _plain(values: Any) -> Any:
+    """Values without torch's history of them: some exporters leave tensors in a graph."""
+    return values.detach() if hasattr(values, "detach") else values
 
 
 def _bias(values: Any, weight: np.ndarray) -> np.ndarray:
@@ -184,9 +202,13 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _conv(node: Any) -> Conv:
     weight = _real(node.weight)
     one_dimensional = isinstance(node, nir.Conv1d)
-    axes = 3 if one_dimensional else 4
-    if weight.ndim != axes:
-        raise ConversionError(f"its weight has the shape {weight.shape}, must have {axes} axes")
+    if weight.ndim != (3 if one_dimensional else 4):
+        axes = (
+            "channels out, channels in, length"
+            if one_dimensional
+            else "channels out, channels in, height, width"
+        )
+        raise ConversionError(f"its weight has the shape {weight.shape}, must have the axes ({axes})")
     if one_dimensional:
         weight = weight[:, :, None, :]
     groups = _integer("groups", node.groups)
@@ -240,7 +262,7 @@ def _step(node: Any, field: str, convention: Convention) -> tuple[np.ndarray, np
     if convention.decay == "exponential":
         if (tau <= 0).any():
             raise ConversionError(f"its {field} is {tau.min():g} s, must be above 0")
-        decay = np.exp(-convention.dt / tau)
+        decay = snapped(np.exp(-convention.dt / tau))
         return decay, 1 - decay
     with np.errstate(divide="ignore"):
         step = np.where(np.isinf(tau), 0.0, convention.dt / tau)
@@ -287,12 +309,21 @@ def _cell(node: Any, convention: Convention, note: Any) -> Cell:
     else:
         note("does not spike: a readout, which answers by its membrane")
     if isinstance(node, nir.I | nir.IF):
-        return Cell(beta=1.0, gain=_real(node.r), **common)
+        unit = 1.0 if convention.integrate == "tick" or convention.dt is None else convention.dt
+        return Cell(beta=1.0, gain=snapped(unit * _real(node.r)), **common)
     cuba = isinstance(node, nir.CubaLI | nir.CubaLIF)
     field = "tau_mem" if cuba else "tau"
     decay, a = _step(node, field, convention)
-    common |= {"beta": decay, "gain": _gain(a, node.r, getattr(node, field), convention)}
+    common["beta"] = decay
     common["drive"] = a * _real(node.v_leak)
+    if convention.gain == "impulse" and convention.dt is not None:
+        counted = snapped(_real(node.r) * convention.dt / _real(getattr(node, field)))
+        common["gain"] = counted if isinstance(node, nir.LI) else snapped(counted / decay)
+        if cuba:
+            syn, _ = _step(node, "tau_syn", convention)
+            common |= {"alpha": syn, "gain_in": syn * _real(node.w_in)}
+        return Cell(**common)
+    common["gain"] = _gain(a, node.r, getattr(node, field), convention)
     if convention.clamp and (_real(getattr(node, field)) < 0).any():
         note("its beta was above 1, which the producer clamps in its forward: clamped to 1")
     if cuba:

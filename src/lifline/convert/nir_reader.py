@@ -24,7 +24,7 @@ from lifline.network import Network
 from .conversion import Conversion, convert
 from .floats import FloatNetwork
 from .graph import Cell, Edge, Graph, Output, Source
-from .maps import ConversionError, Delay, Identity
+from .maps import Affine, ConversionError, Delay, Identity
 from .nir_file import read
 from .nir_nodes import CONVENTIONS, RESETS, Convention, check_numbers, node_of
 from .nir_restorer import restored
@@ -147,6 +147,7 @@ def to_graph(graph: nir.NIRGraph, convention: Convention, producer: str = "nir")
             raise ConversionError(f"node '{name}' ({type(node).__name__}): {error}") from None
     made.edges = [Edge(*edge) for edge in edges]
     _add_ends(made)
+    _drop_axes(made)
     _break_loops(made, convention)
     if convention.comparison == ">=":
         made.note(
@@ -204,6 +205,19 @@ def _add_ends(graph: Graph) -> None:
         for name in ends:
             graph.nodes[f"output_{name}"] = Output()
             graph.edges.append(Edge(name, f"output_{name}"))
+
+
+def _drop_axes(graph: Graph) -> None:
+    """Take the axes of samples and ticks, of length 1, off an input that a matrix takes: Rockpool writes them."""
+    for name, node in graph.nodes.items():
+        if not isinstance(node, Source) or len(node.shape) == 1 or math.prod(node.shape[:-1]) != 1:
+            continue
+        readers = [graph.nodes[edge.target] for edge in graph.targets(name)]
+        if all(isinstance(r, Affine) and r.weight.shape[1] == node.shape[-1] for r in readers):
+            graph.note(
+                name, f"its shape {node.shape} has axes of samples and ticks, which are left out"
+            )
+            node.shape = node.shape[-1:]
 
 
 def _break_loops(graph: Graph, convention: Convention) -> None:

@@ -142,9 +142,12 @@ class BankedAccumulator(wiring.Component):
         return self.busy, cleared
 
     def _bank(self, m, index):
-        bits = self.array.lanes * self.array.accumulator_bits
-        kind = RegisterFile if self.array.groups <= REGISTER_GROUPS else Ram
-        m.submodules[f"words_{index}"] = words = kind(width=bits, depth=self.array.groups)
+        bits, groups = self.array.lanes * self.array.accumulator_bits, self.array.groups
+        if groups <= REGISTER_GROUPS:
+            words = RegisterFile(width=bits, depth=groups)
+        else:  # a row that reads what is written in that cycle is `far`
+            words = Ram(width=bits, depth=groups, apart=True)
+        m.submodules[f"words_{index}"] = words
         return words
 
     def _add(self, m, accept, bank, words):

@@ -198,10 +198,29 @@ class ArrayPlan:
             return self.like.shared
         return frozenset(name for name, values in self.stored.items() if values.uniform)
 
+    @functools.cached_property
+    def recurring(self) -> frozenset[str]:
+        """Those of `stored` that are the same at every position of a map: they have the words of one position."""
+        if self.like is not None:
+            return self.like.recurring
+        return frozenset(
+            name
+            for name, parameter in self.stored.items()
+            if name not in self.shared and self.recurs(parameter.values)
+        )
+
+    def recurs(self, values: np.ndarray) -> bool:
+        """Whether there are several positions, and these values of the neurons are the same at each."""
+        positions = values.reshape(-1, self.block)
+        return len(positions) > 1 and bool((positions == positions[0]).all())
+
     def stored_rows(self, name: str) -> np.ndarray:
         """The words of one of `stored`, int64 (words, numbers in a word)."""
         values = self.stored[name].values
-        return values[:1, None] if name in self.shared else self.by_group(values)
+        if name in self.shared:
+            return values[:1, None]
+        rows = self.by_group(values)
+        return rows[: self.layout.groups_per_block] if name in self.recurring else rows
 
     def parameter_range(self, name: str) -> tuple[int, int]:
         """The least and the greatest value of a parameter; of one that can be loaded, that its bits hold."""
@@ -217,7 +236,9 @@ class ArrayPlan:
         if bank in self.spram:
             return "spram"
         field = bank.removeprefix(f"{self.population.name}.")
-        if field in self.stored and (field in self.shared or self.groups <= REGISTER_GROUPS):
+        if field in self.stored and (
+            field in self.shared or len(self.stored_rows(field)) <= REGISTER_GROUPS
+        ):
             return "registers"
         return "block"
 
@@ -250,7 +271,8 @@ class ArrayPlan:
             backing = self.backing(f"{name}.{field}")
             if backing != "registers":
                 kind = _MODULES[backing]
-                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, groups))
+                words = len(self.stored_rows(field))
+                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, words))
         for field, table in self.tables.items():
             if table.in_memory:
                 result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes

@@ -168,25 +168,28 @@ class System(wiring.Component):
         m.submodules.core = core = self.core
         m.submodules.classifier = classifier = self.classifier
         m.submodules.transmitter = transmitter = self.transmitter
+        damaged = receiver.error
         if self.reader is None:
             wiring.connect(m, receiver.o, link.i)
-            wiring.connect(m, link.o, transmitter.i)
-            m.d.comb += link.damaged.eq(receiver.error)
         else:
             m.submodules.reader = reader = self.reader
             wiring.connect(m, reader.flash, wiring.flipped(self.flash))
-            # The answers to what comes from the flash go nowhere.
+            damaged = receiver.error & ~reader.busy
             m.d.comb += [
                 self.booting.eq(reader.busy),
                 link.i.payload.eq(Mux(reader.busy, reader.o.payload, receiver.o.payload)),
                 link.i.valid.eq(Mux(reader.busy, reader.o.valid, receiver.o.valid)),
-                link.damaged.eq(receiver.error & ~reader.busy),
-                transmitter.i.payload.eq(link.o.payload),
-                transmitter.i.valid.eq(link.o.valid & ~reader.busy),
-                link.o.ready.eq(transmitter.i.ready | reader.busy),
             ]
         wiring.connect(m, link.events, core.i)
         wiring.connect(m, core.o, link.spikes)
+        if self.reader is None:
+            wiring.connect(m, link.o, transmitter.i)
+        else:  # the answers to what comes from the flash go nowhere
+            m.d.comb += [
+                transmitter.i.payload.eq(link.o.payload),
+                transmitter.i.valid.eq(link.o.valid & ~self.booting),
+                link.o.ready.eq(transmitter.i.ready | self.booting),
+            ]
         if link.load_layout is not None:
             wiring.connect(m, link.load, core.load)
             wiring.connect(m, core.loaded, link.loaded)
@@ -195,6 +198,7 @@ class System(wiring.Component):
         m.d.comb += [
             receiver.rx.eq(self.rx),
             self.tx.eq(transmitter.tx),
+            link.damaged.eq(damaged),
             core.clear.eq(link.clear),
             classifier.clear.eq(link.clear),
             classifier.step.eq(link.step),

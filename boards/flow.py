@@ -120,9 +120,11 @@ def build(
         raise InputError(
             "a netlist whose memories are loaded over the line is not checked: leave check or load out"
         )
-    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load)
+    plan = _plan(
+        network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load, encoder
+    )
     plan = dataclasses.replace(
-        plan, patchable=patchable, any_weights=any_weights, encoder=encoder, flash_weights=flash_weights
+        plan, patchable=patchable, any_weights=any_weights, flash_weights=flash_weights
     )
     with temporary_folder("lifline-build-") as work:
         report, files = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
@@ -158,6 +160,7 @@ def _plan(
     seeds: range,
     checks: bool,
     load: bool,
+    encoder: Encoder | None,
 ) -> _Plan:
     try:
         from lifline import rtl
@@ -184,12 +187,16 @@ def _plan(
             "without --check"
         )
     simulator = find_simulator() if checks else None
-    chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board, load)
+    if lanes is None:
+        lanes = choose_lanes(network, board, load, encoder)
+    chosen = rtl.lanes_of(network, lanes)
     cycles = samples = None
     if activity is not None:
         cycles = float(np.mean(rtl.cycles(network, chosen, activity)))
         samples = np.asarray(activity[INPUT])
-    return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples, load)
+    return _Plan(
+        board, clock, chosen, cycles, seeds, tools, simulator, samples, load=load, encoder=encoder
+    )
 
 
 def _make(

@@ -168,7 +168,11 @@ def _make(
         if flash:
             check_flash(found)
         block_bits, clock, baud = found.family.block_bits, found.clocks_mhz[0], found.baud
-        chosen = choose_lanes(network, found) if lanes is None else rtl.lanes_of(network, lanes)
+        chosen = (
+            choose_lanes(network, found, load, encoder)
+            if lanes is None
+            else rtl.lanes_of(network, lanes)
+        )
     arrays = rtl.plan(network, chosen, load=load)
     kept = choose_memories(arrays, found) if load and found is not None else {}
     arrays = rtl.plan(network, chosen, load=load, spram=kept)

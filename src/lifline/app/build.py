@@ -138,7 +138,7 @@ def build(
     if lanes == "auto":
         mapper = part("boards.mapper")
         chosen, front = mapper.map_lanes(
-            net, board, activity=activity, clock_mhz=clock, target_us=target_us
+            net, board, activity=activity, clock_mhz=clock, target_us=target_us, encoder=encoder
         )
         lanes = chosen.lanes
         known = mapper.ASSUMPTION if activity is None else "of --input"

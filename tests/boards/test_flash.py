@@ -1,13 +1,16 @@
 """Weights that a board reads from its flash when it starts: the reader, images, a virtual board with a flash."""
 
+import os
+
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
 from lifline import LIF, InputError, Network, Population, Projection
+from lifline.app.main import main
 from lifline.boards import BoardError, connect
 from lifline.boards.boot import WAKE, ImageReader, ready_cycles
-from lifline.boards.image import HEADER_BYTES, UNFINISHED, Images
+from lifline.boards.image import HEADER_BYTES, UNFINISHED, Images, read_flash
 from lifline.boards.protocol import Command, unstuffed
 from lifline.boards.virtual import VirtualBoard
 from lifline.rtl import lanes_of
@@ -227,3 +230,30 @@ def what_it_says(network, wanted, content, spikes):
                 return None
         except BoardError as error:
             return str(error)
+
+
+def test_flashes_that_cannot_be(network, tmp_path, capsys):
+    network.save(tmp_path / "network.npz")
+    np.savez(tmp_path / "spikes.npz", spikes=some_spikes(network, 1))
+    run = ["run", str(tmp_path / "network.npz"), "--input", str(tmp_path / "spikes.npz")]
+    image = tmp_path / "weights.bin"
+    image.write_bytes(b"LIFW")
+    for port, flash, more, message in (
+        (
+            "/dev/ttyUSB1",
+            image,
+            [],
+            "--flash is for --port virtual: write a board's with lifline flash BUILD",
+        ),
+        ("virtual", tmp_path / "none.bin", [], "none.bin: no such file"),
+        ("virtual", tmp_path, [], "is a directory"),
+        ("virtual", image, ["--board", "upduino3"], "the pins of its flash are those of its UART"),
+    ):
+        assert main([*run, "--port", port, "--flash", str(flash), *more]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", (1 << 24) + 1)
+    with pytest.raises(InputError, match="more than 16777216 bytes, which no flash"):
+        read_flash(tmp_path / "large")

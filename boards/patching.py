@@ -1,4 +1,7 @@
-"""New weights in a finished bitstream, without synthesis, place and route.
+"""New weights in a finished build, without synthesis, place and route.
+
+Where they are in the board's flash, that is another image (:mod:`lifline.boards.weights`).  Else they are in the
+bitstream.
 
 A build keeps, in its folder ``patch``, the routed design, the network, and which block RAM holds which part of which
 memory (:mod:`lifline.boards.contents`).  A network whose gateware differs in nothing but the words of those memories is
@@ -142,9 +145,16 @@ def patch(
     from lifline.rtl.verilog import memory_files
 
     from .synthesis import NAME
+    from .weights import has_weights, patch_weights
 
     start = time.perf_counter()
     source = Path(directory)
+    if has_weights(source):
+        if check:
+            raise InputError(
+                f"{source}: its weights are in the board's flash, and no bitstream is unpacked: leave the check out"
+            )
+        return patch_weights(source, network, output)
     report, table, old = _read(source)
     board = find_board(table["board"])
     block_rams = _block_rams(board)

@@ -148,6 +148,12 @@ def virtual_options(command: Any) -> Any:
         lanes_option(show_default="as a build for it"),
         encoder_option,
         click.option(
+            "--flash",
+            type=file(),
+            default=None,
+            help="With a virtual board: weights.bin of a build with --flash-weights, which it reads when it starts.",
+        ),
+        click.option(
             "--faults",
             default=None,
             metavar="NAME=P,…",
@@ -164,6 +170,10 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
         raise click.UsageError("--lanes is for --port virtual: a board has the lanes of its bitstream")
     if port != "virtual" and line["encoder"] is not None:
         raise click.UsageError("--encoder is for --port virtual: a board has that of its bitstream")
+    if port != "virtual" and line["flash"] is not None:
+        raise click.UsageError(
+            "--flash is for --port virtual: write a board's with  lifline flash BUILD"
+        )
     if port == "virtual" and line["baud"] is not None:
         raise click.UsageError("--baud is for a board: the virtual one has that of --board")
     device, boards = part("boards.device"), part("boards.line")
@@ -172,7 +182,9 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
             device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
         )
     faults = None if line["faults"] is None else boards.Faults.parse(line["faults"])
-    return part("boards").connect(port, network, progress=progress, **{**line, "faults": faults})
+    flash = None if line["flash"] is None else part("boards.image").read_flash(line["flash"])
+    more = {"faults": faults, "flash": flash}
+    return part("boards").connect(port, network, progress=progress, **{**line, **more})
 
 
 force_option = click.option("--force", is_flag=True, help="Overwrite what an earlier run has finished.")

@@ -187,10 +187,9 @@ def simulate(
     shapes = {index: (samples, *network.projections[index].synapses.shape) for index in plastic}
     weights = {index: np.zeros(shape, np.int32) for index, shape in shapes.items()}
     kept_traces = {
-        index: {
-            name: np.zeros(shape, np.int32) for name in network.projections[index].plasticity.traces
-        }
+        index: {name: np.zeros(shape, np.int32) for name in rule.traces}
         for index, shape in shapes.items()
+        if (rule := network.projections[index].plasticity) is not None
     }
     after = network
     for sample in range(samples):

@@ -71,8 +71,9 @@ class PairRule(Rule):
     """What rules of pairs of spikes share: traces, rise and fall, normalisation."""
 
     def __post_init__(self) -> None:
-        self.pairs = self.rule.pairs if isinstance(self.rule, RewardSTDP) else self.rule
-        assert isinstance(self.pairs, STDP)
+        pairs = self.rule.pairs if isinstance(self.rule, RewardSTDP) else self.rule
+        assert isinstance(pairs, STDP)
+        self.pairs = pairs
         self.seed = self.pairs.seed
         super().__post_init__()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lifline.plasticity import Plasticity
@@ -28,10 +30,10 @@ class Rows:
             total += self.only(delay, rows, self.w[rows] >> self.fraction_bits).sum(axis=0)
         return total
 
-    def only(self, delay: int, where: object, values: np.ndarray) -> np.ndarray:
+    def only(self, delay: int, where: Any, values: np.ndarray) -> np.ndarray:
         """`values` of some of the synapses, those at `where`, and 0 where their delay is another."""
-        return values if self.uniform else values * self.with_delay[delay][where]  # type: ignore[index]
+        return values if self.uniform else values * self.with_delay[delay][where]
 
-    def clip(self, where: object) -> None:
+    def clip(self, where: Any) -> None:
         """Keep the weights there within their range."""
-        self.w[where] = self.w[where].clip(self.low, self.high)  # type: ignore[index]
+        self.w[where] = self.w[where].clip(self.low, self.high)

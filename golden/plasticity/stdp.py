@@ -59,8 +59,8 @@ class STDPSynapses(Rows):
                 rise = self._shifted((rule.eta_plus * p)[:, None], everyone, fired)
                 if rule.soft:
                     rise = rise * (self.high - w[:, fired]) >> self.soft_shift
-                where = (everyone, fired)
-                changes.append((where, self.only(delay, where, rise)))
+                columns = (everyone, fired)
+                changes.append((columns, self.only(delay, columns, rise)))
             rows = arrivals[delay]
             if len(rows):
                 fall = self._shifted((rule.eta_minus * self.q)[None], rows, everyone)

@@ -127,6 +127,19 @@ def _summary(
     samples, ticks, _ = recording.spikes[network.output].shape
     values |= {"samples": samples, "ticks": ticks, "spikes": {}}
     text = [f"{samples} samples of {ticks} ticks on {values['backend']}: wrote {values['output']}"]
+    for index, kept in (recording.weights or {}).items():
+        projection = network.projections[index]
+        rule = projection.plasticity
+        assert rule is not None
+        changed = int((kept[-1] != rule.start(projection.synapses)).sum())
+        found = {
+            "projection": str(projection),
+            "rule": rule.label,
+            "changed": changed,
+            "weights": kept[-1].size,
+        }
+        values.setdefault("learning", []).append(found)
+        text.append(f"{projection}: {rule.label} has changed {changed:,} of {kept[-1].size:,} weights")
     if "learned" in values:
         text.append(f"the network after the last sample: {values['learned']}")
     for population in network.populations:

@@ -50,15 +50,15 @@ class RewardSTDP(Plasticity):
         return self.pairs.fraction_bits
 
     @property
-    def low(self) -> Any:  # type: ignore[override]
+    def low(self) -> Any:
         return self.pairs.low
 
     @property
-    def high(self) -> Any:  # type: ignore[override]
+    def high(self) -> Any:
         return self.pairs.high
 
     @property
-    def fraction(self) -> np.ndarray:  # type: ignore[override]
+    def fraction(self) -> np.ndarray:
         fraction: np.ndarray = self.pairs.fraction
         return fraction
 

@@ -1,4 +1,4 @@
-"""Rules beside STDP, and what populations do of winners: by hand, and what is refused."""
+"""Rules beside STDP: by hand, and what is refused."""
 
 from __future__ import annotations
 
@@ -13,21 +13,18 @@ from lifline import (
     STDP,
     Dense,
     InputError,
-    Izhikevich,
     Network,
     NetworkError,
     Population,
     Projection,
     RewardSTDP,
     golden,
-    rtl,
 )
 from lifline.golden import rules
 from lifline.golden.plasticity.rounding import random
 from lifline.plasticity import Plasticity
 
 from .test_learning import RULE, decayed, one_synapse, pair
-from .toy_kind import Refractory
 
 REWARD = RewardSTDP(RULE, alpha=250, shift=4)
 
@@ -129,70 +126,6 @@ def test_the_random_numbers_are_those_of_the_documented_hash() -> None:
     rule = dataclasses.replace(RULE, rounding="stochastic", seed=7)
     assert rules.random(rule, 31, 3, 5, 9) == hashes[1][1] >> 1
     assert rules.random(rule, 0, 3, 5, 9) == 0
-
-
-def winners_of(neuron: LIF | Izhikevich, drive: list[int], winners: int | None) -> list[int]:
-    """Which neurons spike in the first tick with these inputs."""
-    size = len(drive)
-    network = Network(
-        1,
-        [Population("p", size, neuron, winners=winners)],
-        [Projection("input", "p", Dense([drive], 0, 16))],
-        "p",
-    )
-    spikes = np.ones((1, 1), np.uint8)
-    expected = golden.reference.simulate(network, spikes)
-    assert expected.compare(golden.simulate(network, spikes), network) is None
-    return [int(i) for i in np.flatnonzero(expected.spikes["p"])]
-
-
-def test_the_neurons_furthest_above_their_thresholds_win() -> None:
-    neuron = LIF(0, [10, 20, 30, 40, 10], reset="zero")
-    drive = [15, 30, 45, 40, 25]  # above by 5, 10, 15, 0, 15
-    assert winners_of(neuron, drive, None) == [0, 1, 2, 4]
-    assert winners_of(neuron, drive, 1) == [2]
-    assert winners_of(neuron, drive, 2) == [2, 4]
-    assert winners_of(neuron, drive, 3) == [1, 2, 4]
-    assert winners_of(neuron, drive, 5) == [0, 1, 2, 4]
-
-
-def test_those_that_do_not_win_keep_their_membrane() -> None:
-    network = Network(
-        1,
-        [Population("p", 3, LIF(256, 10, adaptation=None, reset="subtract"), winners=1)],
-        [Projection("input", "p", Dense([[12, 13, 5]]))],
-        "p",
-    )
-    recording = golden.simulate(network, np.array([[1], [0], [0]], np.uint8))
-    assert recording.spikes["p"].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
-    assert recording.membrane["p"].tolist() == [[12, 3, 5], [2, 3, 5], [2, 3, 5]]
-
-
-@pytest.mark.parametrize(
-    ("winners", "message"),
-    [
-        (0, "population 'p': winners must be in 1 … 3, not 0"),
-        (4, "population 'p': winners must be in 1 … 3, not 4"),
-        (True, "population 'p': winners must be an integer, not True"),
-    ],
-)
-def test_bad_winners(winners: object, message: str) -> None:
-    with pytest.raises(NetworkError) as error:
-        Population("p", 3, LIF(1, 1), winners=winners)
-    assert str(error.value) == message
-
-
-def test_kinds_that_cannot_be_ranked_have_no_winners() -> None:
-    with pytest.raises(NetworkError, match="Refractory neurons cannot be ranked"):
-        Population("p", 3, Refractory(1), winners=1)
-
-
-def test_the_gateware_has_no_winners() -> None:
-    network = Network(
-        1, [Population("p", 2, LIF(1, 1), winners=1)], [Projection("input", "p", [[1, 2]])], "p"
-    )
-    with pytest.raises(InputError, match="population 'p': the gateware has no winners; leave them out"):
-        rtl.Accelerator(network)
 
 
 @pytest.mark.parametrize(

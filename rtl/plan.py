@@ -101,11 +101,27 @@ def plan(
     spram : collection of str
         The banks that are in single-port RAM, by name.
     """
+    check_winners(network)
     chosen = lanes_of(network, lanes)
     return {
         p.name: _plan_array(network, p, chosen[p.name], load, any_weights, frozenset(spram))
         for p in network.order
     }
+
+
+def check_winners(network: Network) -> None:
+    """Refuse winners, for which a lane would have to wait for all groups of a tick.
+
+    Raises
+    ------
+    InputError
+    """
+    for population in network.populations:
+        if population.winners is not None:
+            raise InputError(
+                f"population '{population.name}': the gateware has no winners; leave them out, or let the neurons "
+                "inhibit each other by a projection of delay 1"
+            )
 
 
 def _plan_array(

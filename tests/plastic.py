@@ -1,10 +1,26 @@
-"""Random networks whose synapses learn."""
+"""Random networks whose synapses learn, by any rule."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from lifline import LIF, STDP, Adaptation, Dense, Network, Pairing, Population, Projection, Reset
+from lifline import (
+    LIF,
+    SDSP,
+    STDP,
+    Adaptation,
+    Dense,
+    Network,
+    Pairing,
+    Population,
+    Projection,
+    Reset,
+    RewardSTDP,
+    Rounding,
+)
+from lifline.plasticity import Plasticity
 
 
 def random_rule(rng: np.random.Generator, weight_bits: int) -> STDP:
@@ -79,3 +95,63 @@ def random_plastic_network(rng: np.random.Generator) -> Network:
         Population("second", second, _neuron(rng, second)),
     ]
     return Network(inputs, populations, projections, "second")
+
+
+def random_learning_network(rng: np.random.Generator) -> tuple[Network, np.ndarray | None]:
+    """One of :func:`random_plastic_network` with rules of every kind, and winners; rewards for three samples.
+
+    Its numbers come after those of that network.
+    """
+    network = random_plastic_network(rng)
+    projections = [
+        p
+        if p.plasticity is None
+        else dataclasses.replace(p, plasticity=_any_rule(rng, p.plasticity, p.synapses))
+        for p in network.projections
+    ]
+    populations = [
+        dataclasses.replace(p, winners=int(rng.integers(1, p.size + 1))) if rng.random() < 0.3 else p
+        for p in network.populations
+    ]
+    network = dataclasses.replace(network, populations=populations, projections=projections)
+    rewarded = any(p.plasticity is not None and p.plasticity.rewarded for p in projections)
+    most = 2 ** int(rng.integers(1, 16))
+    return network, rng.integers(-most, most, 3) if rewarded else None
+
+
+def _any_rule(rng: np.random.Generator, stdp: STDP, synapses: Dense) -> Plasticity:
+    """That rule, rounding at random, for rewards, or another with the same range of weights."""
+    fraction = rng.integers(0, 2**stdp.fraction_bits, synapses.shape) if rng.random() < 0.3 else 0
+    top = (synapses.weights << stdp.fraction_bits) + fraction > stdp.range(synapses.weight_bits)[1]
+    fraction = np.where(top, 0, fraction)
+    stdp = dataclasses.replace(
+        stdp,
+        rounding=list(Rounding)[int(rng.integers(2))],
+        seed=int(rng.integers(0, 2 ** int(rng.integers(1, 33)))),
+        fraction=fraction,
+    )
+    kind = int(rng.integers(3))
+    if kind == 0:
+        return stdp
+    if kind == 1:
+        alpha = int(rng.choice([0, 200, 250, 256]))
+        return RewardSTDP(stdp, alpha, int(rng.integers(0, 20)), int(rng.choice([8, 16, 24])))
+    alpha, amplitude = int(rng.integers(0, 256)), int(rng.integers(1, 2**12))
+    step = 2 ** (synapses.weight_bits + stdp.fraction_bits - 3)
+    ends = rng.integers(0, 3 * amplitude, 4)
+    drift = step // 8 if rng.random() < 0.5 else 0
+    return SDSP(
+        alpha,
+        amplitude,
+        int(rng.integers(-50, 2 ** int(rng.integers(1, 10)))),
+        int(rng.integers(0, step + 2)),
+        int(rng.integers(0, step + 2)),
+        *(int(end) for end in (ends[0] // 4, ends[1], ends[2] // 4, ends[3])),
+        int(rng.integers(0, drift + 1)),
+        int(rng.integers(0, drift + 1)),
+        int(rng.integers(-3, 4)),
+        stdp.fraction_bits,
+        stdp.low,
+        stdp.high,
+        fraction,
+    )

@@ -16,9 +16,10 @@ from lifline.recording import Divergence, Recording, States
 from lifline.rtl.plan import Lanes
 
 from .divergence import explain
-from .simulation import Outcome, Path_, Simulator, teller, work_folder
+from .simulation import Outcome, Path_, Simulator, teller
 from .stimulus import check_memory, random_spikes, ticks_for, ticks_to_reach, unreached
 from .trace import Trace, traces_of
+from .workplace import work_folder
 
 Runs = Sequence[tuple[int, int | None]]
 

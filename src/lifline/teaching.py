@@ -17,6 +17,11 @@ def learners(network: Network) -> list[int]:
     return [i for i, projection in enumerate(network.projections) if projection.plasticity is not None]
 
 
+def learns(network: Network) -> bool:
+    """Whether anything in a network survives a sample that is learned from: weights, or thresholds."""
+    return bool(learners(network)) or any(_keeps(p) for p in network.populations)
+
+
 def taught(network: Network, w: Mapping[int, np.ndarray], states: States) -> Network:
     """The network after a sample.
 
@@ -39,16 +44,18 @@ def taught(network: Network, w: Mapping[int, np.ndarray], states: States) -> Net
     return dataclasses.replace(network, populations=populations, projections=projections)
 
 
+def _keeps(population: Population) -> bool:
+    """Whether its thresholds go on from sample to sample."""
+    neuron = population.neuron
+    return isinstance(neuron, LIF) and neuron.adaptation is not None and neuron.adaptation.keep
+
+
 def _carried(population: Population, states: Mapping[str, np.ndarray]) -> Population:
     """A population whose thresholds start where they are, if they are kept."""
-    neuron = population.neuron
-    kept = states.get("adaptation")
-    if (
-        not isinstance(neuron, LIF)
-        or neuron.adaptation is None
-        or not neuron.adaptation.keep
-        or kept is None
-    ):
+    neuron, kept = population.neuron, states.get("adaptation")
+    if not _keeps(population) or kept is None:
         return population
+    assert isinstance(neuron, LIF)
+    assert neuron.adaptation is not None
     adaptation = dataclasses.replace(neuron.adaptation, initial=kept)
     return dataclasses.replace(population, neuron=dataclasses.replace(neuron, adaptation=adaptation))

@@ -1,7 +1,7 @@
 """All MNIST test images through the gateware in Verilator, compared with the golden model, spike by spike.
 
-Takes a network that ``lifline train mnist -o FOLDER``, or ``mnist_conv``, wrote (``--network FOLDER``), or else trains the
-former.  All neurons of a population are in parallel, of a map all channels of a position.
+Takes a network that ``lifline train mnist -o FOLDER``, or ``mnist_conv``, wrote (``--network FOLDER``), or else trains
+the former.  All neurons of a population are in parallel, of a map all channels of a position.
 """
 
 from __future__ import annotations

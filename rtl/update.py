@@ -27,7 +27,7 @@ from .neurons import Lane, lane
 from .neurons.lane import member_name
 from .parameters import Parameter
 from .plan import REGISTER_GROUPS, ArrayPlan
-from .port import LoadPort, share
+from .port import LearnPort, LoadPort, share, teach
 from .store import bank
 
 
@@ -48,6 +48,8 @@ class NeuronUpdate(wiring.Component):
         The same groups, `latency(array)` cycles later.
     load_0, load_1, … : In(LoadPort)
         With ``array.load``, of each of `roms`.  A request waits until no group is `coming`.
+    learning : In(1)
+        Where a state goes on from sample to sample: it does from this one.
 
     Latency: the lane's, and one cycle for the output's register.  Throughput: a group a cycle.
     """
@@ -69,6 +71,7 @@ class NeuronUpdate(wiring.Component):
                 "o": Out(stream.Signature(trace_layout(array), always_ready=True)),
             }
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms.values()) if array.load}
+            | ({"learning": In(1)} if array.kept else {})
         )
 
     @staticmethod
@@ -112,8 +115,10 @@ class NeuronUpdate(wiring.Component):
                 free = ~coming_valid
             if len(rom.words) == 1:
                 address, free = Const(0), Const(1)
-            if array.load:
-                port = getattr(self, f"load_{index}")
+            port = getattr(self, f"load_{index}") if array.load else None
+            if rom.backing == "learned":
+                self._keep(m, rom, port, address=address, free=free)
+            elif array.load:
                 share(m, rom, port, member_name(name), address=address, en=Const(1), free=free)
             else:
                 m.d.comb += [rom.en.eq(1), rom.address.eq(address)]
@@ -189,6 +194,18 @@ class NeuronUpdate(wiring.Component):
         with m.If(self.coming.valid):
             m.d.sync += place.eq(Mux(place == count - 1, 0, place + 1))
         return place
+
+    def _keep(self, m, rom, port, *, address, free):
+        """The bank of a state that goes on from sample to sample: written as the states are, where it is learned."""
+        kept = self.o.payload[self.array.kept]
+        writer = LearnPort(rom).create()
+        m.d.comb += [
+            writer.write.eq(self.o.valid & self.learning),
+            writer.write_address.eq(self.o.payload.group),
+            writer.write_data.eq(kept),
+        ]
+        name = member_name(f"initial.{self.array.kept}")
+        teach(m, rom, writer, port, name, address=address, en=Const(1), free=free)
 
     def _full(self, m, group, valid):
         """A function that says whether a group has a neuron in every lane, as all but the last of a block have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -79,22 +80,37 @@ def _neuron(rng: np.random.Generator, size: int) -> LIF:
     )
 
 
-def random_plastic_network(rng: np.random.Generator) -> Network:
-    """One of two populations, with loops."""
-    inputs, first, second = (int(n) for n in rng.integers(1, 7, 3))
+def random_plastic_network(
+    rng: np.random.Generator, *, inputs: int | None = None, most: int = 6, names: str = ""
+) -> Network:
+    """One of two populations, with loops.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    inputs : int, optional
+        By default 1 … `most`.
+    most : int
+        Neurons of a population.
+    names : str
+        What the populations' names begin with.
+    """
+    drawn, first, second = (int(n) for n in rng.integers(1, most + 1, 3))
+    inputs = drawn if inputs is None else inputs
+    one, two = f"{names}first", f"{names}second"
     projections = [
-        _projection(rng, "input", "first", (inputs, first)),
-        _projection(rng, "first", "second", (first, second)),
+        _projection(rng, "input", one, (inputs, first)),
+        _projection(rng, one, two, (first, second)),
     ]
     if rng.random() < 0.5:
-        projections.append(_projection(rng, "second", "first", (second, first), 1))
+        projections.append(_projection(rng, two, one, (second, first), 1))
     if rng.random() < 0.5:
-        projections.append(_projection(rng, "second", "second", (second, second), 1))
+        projections.append(_projection(rng, two, two, (second, second), 1))
     populations = [
-        Population("first", first, _neuron(rng, first)),
-        Population("second", second, _neuron(rng, second)),
+        Population(one, first, _neuron(rng, first)),
+        Population(two, second, _neuron(rng, second)),
     ]
-    return Network(inputs, populations, projections, "second")
+    return Network(inputs, populations, projections, two)
 
 
 def random_learning_network(rng: np.random.Generator) -> tuple[Network, np.ndarray | None]:
@@ -154,4 +170,27 @@ def _any_rule(rng: np.random.Generator, stdp: STDP, synapses: Dense) -> Plastici
         stdp.low,
         stdp.high,
         fraction,
+    )
+
+
+def with_one_delay(network: Network) -> Network:
+    """The network with one delay for all synapses of each projection that learns, its longest: as gateware needs it."""
+    projections = [
+        p
+        if p.plasticity is None
+        else dataclasses.replace(
+            p, synapses=dataclasses.replace(p.synapses, delays=p.synapses.delay_range[1])
+        )
+        for p in network.projections
+    ]
+    return dataclasses.replace(network, projections=projections)
+
+
+def side_by_side(networks: Sequence[Network]) -> Network:
+    """One network of several that have the same inputs, and names of their own; the output is that of the last."""
+    return Network(
+        networks[0].inputs,
+        [p for network in networks for p in network.populations],
+        [p for network in networks for p in network.projections],
+        networks[-1].output,
     )

@@ -24,6 +24,11 @@ def learners(network: Network) -> list[int]:
     return [i for i, projection in enumerate(network.projections) if projection.plasticity is not None]
 
 
+def learns(network: Network) -> bool:
+    """Whether anything in a network survives a sample that is learned from: weights, or thresholds."""
+    return bool(learners(network)) or any(_keeps(p) for p in network.populations)
+
+
 def check_reward(
     network: Network, reward: Any, samples: int, learn: bool = True, where: str = "reward"
 ) -> np.ndarray | None:
@@ -114,16 +119,18 @@ def taught(network: Network, w: Mapping[int, np.ndarray], states: States, sample
     return dataclasses.replace(network, populations=populations, projections=projections)
 
 
+def _keeps(population: Population) -> bool:
+    """Whether its thresholds go on from sample to sample."""
+    neuron = population.neuron
+    return isinstance(neuron, LIF) and neuron.adaptation is not None and neuron.adaptation.keep
+
+
 def _carried(population: Population, states: Mapping[str, np.ndarray]) -> Population:
     """A population whose thresholds start where they are, if they are kept."""
-    neuron = population.neuron
-    kept = states.get("adaptation")
-    if (
-        not isinstance(neuron, LIF)
-        or neuron.adaptation is None
-        or not neuron.adaptation.keep
-        or kept is None
-    ):
+    neuron, kept = population.neuron, states.get("adaptation")
+    if not _keeps(population) or kept is None:
         return population
+    assert isinstance(neuron, LIF)
+    assert neuron.adaptation is not None
     adaptation = dataclasses.replace(neuron.adaptation, initial=kept)
     return dataclasses.replace(population, neuron=dataclasses.replace(neuron, adaptation=adaptation))

@@ -12,7 +12,7 @@ from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import Network
 from lifline.recording import Recording, check_memory
-from lifline.teaching import learners, read_reward
+from lifline.teaching import learns, read_reward
 
 from . import options, output
 from .parts import part
@@ -37,7 +37,7 @@ BACKENDS = ("golden", "icarus", "verilator")
 @click.option(
     "--learn",
     is_flag=True,
-    help="Let the synapses that can learn do so, from sample to sample; golden only.",
+    help="Let what can learn do so, from sample to sample.",
 )
 @click.option(
     "--reward",
@@ -74,8 +74,6 @@ def simulate(
         raise click.UsageError("--learned needs --learn: without it the network stays as it is")
     if reward_file is not None and not learn:
         raise click.UsageError("--reward needs --learn: without it the network stays as it is")
-    if learn and backend != "golden":
-        raise click.UsageError("--learn needs --backend golden: the gateware does not learn")
     if backend == "golden" and waves:
         raise click.UsageError(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
@@ -94,7 +92,7 @@ def simulate(
     if learned_file is not None:
         options.check_output(learned_file, **inputs, **{"--output": output_file})
         options.check_finished(learned_file, force)
-    if learn and not learners(net):
+    if learn and not learns(net):
         raise InputError(
             f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
         )
@@ -109,7 +107,13 @@ def simulate(
             recording = part("golden").simulate(net, spikes, learn, reward)
         else:
             recording = part("sim").simulate(
-                net, spikes, backend=backend, lanes=lanes or 1, waves=waves, progress=progress
+                net,
+                spikes,
+                backend=backend,
+                lanes=lanes or 1,
+                waves=waves,
+                progress=progress,
+                learn=learn,
             )
     values: dict[str, Any] = {"output": str(output_file), "backend": backend}
     with options.all_or_none(output_file, learned_file):

@@ -182,7 +182,10 @@ class Accelerator(wiring.Component):
         """The files that the Verilog of this design needs beside it: path to text."""
         roms = [rom for block in self.synapses.values() for rom in block.roms]
         roms += [rom for block in self.neurons.values() for rom in block.roms]
-        files = {memory.VERILOG_NAME: memory.verilog() + (store.verilog() if self.load_port else "")}
+        modules = memory.verilog() + (store.verilog() if self.load_port else "")
+        if not all(array.in_order for array in self.arrays.values()):
+            modules += memory.text_of(memory.ROWS_VERILOG_NAME)
+        files = {memory.VERILOG_NAME: modules}
         for rom in roms:
             files |= rom.files
         return files

@@ -206,13 +206,14 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
     update = accelerator.neurons[name].update
     for field, rom in update.roms.items():
         one = field in array.shared  # one number for all neurons
+        group = "group of a position" if field in array.recurring else "group"
         banks.append(
             bank(
                 rom,
                 1 if one else array.lanes,
                 content=field,
                 signed=array.stored[field].signed,
-                word="population" if one else "group",
+                word="population" if one else group,
             )
         )
     for field, rom in update.tables.items():  # every lane reads the same file

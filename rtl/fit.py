@@ -178,6 +178,8 @@ def _check_values(array: ArrayPlan, label: str, key: str, built: Parameter, valu
     where = f"{label} of '{array.population.name}': {_range(values)}, the design was built for"
     if key in array.shared and (values != values[0]).any():
         raise InputError(f"{where} one number for all neurons")
+    if key in array.recurring and not array.recurs(values):
+        raise InputError(f"{where} the same numbers at every position of its map")
     if key not in array.stored and not np.array_equal(values, built.values):
         raise InputError(f"{where} {_range(built.values)}, which is logic")
     low, high = built.range

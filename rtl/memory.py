@@ -20,6 +20,9 @@ from .plan import Memory
 #: Name and text of the Verilog file that every design with a memory needs.
 VERILOG_NAME = "lifline_memory.v"
 
+#: Text of the modules that only designs with synapses other than dense ones need, beside those of ``lifline_memory.v``.
+ROWS_VERILOG_NAME = "lifline_rows.v"
+
 
 def text_of(name: str) -> str:
     """The text of a Verilog file beside this one."""
@@ -167,6 +170,10 @@ class Ram(wiring.Component):
         Bits of a word, number of words.
     zeros : bool
         Whether it starts as zeros; else as anything, for a memory that is read only where it has been written.
+    apart : bool
+        Whether nobody uses a word that is read in the cycle that writes it, which is then undefined.  An ECP5's widest
+        block RAMs promise nothing else: they would need two registers and a multiplexer for each bit, one of these
+        behind the RAM.
 
     Members
     -------
@@ -178,8 +185,9 @@ class Ram(wiring.Component):
         Write a word.
     """
 
-    def __init__(self, *, width: int, depth: int, zeros: bool = True) -> None:
+    def __init__(self, *, width: int, depth: int, zeros: bool = True, apart: bool = False) -> None:
         self.zeros = zeros
+        self.apart = apart
         self.width = width
         self.depth = depth
         super().__init__(
@@ -200,7 +208,7 @@ class Ram(wiring.Component):
             m.d.comb += read.en.eq(self.en)
         else:
             m.submodules.words = Instance(
-                "lifline_ram",
+                "lifline_ram_apart" if self.apart else "lifline_ram",
                 p_WIDTH=self.width,
                 p_DEPTH=self.depth,
                 p_ADDRESS=address_bits(self.depth),

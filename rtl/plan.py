@@ -224,9 +224,12 @@ def _downstream(network: Network, name: str, within_tick: bool = False) -> set[s
 
 
 def memory_bits(network: Network) -> int:
-    """Bits that hold all states and synapses of a network."""
+    """Bits that hold all states and synapses of a network, and two ticks of the events of each projection's queue."""
     states = sum(sum(state.bits for state in p.neuron.states) * p.size for p in network.populations)
-    return states + sum(projection.synapses.memory_bits for projection in network.projections)
+    synapses = sum(projection.synapses.memory_bits for projection in network.projections)
+    sources = [network.size(projection.source) for projection in network.projections]
+    queues = sum(2 * size * (size - 1).bit_length() for size in sources)
+    return states + synapses + queues + network.inputs
 
 
 def check_size(network: Network) -> None:
@@ -239,6 +242,6 @@ def check_size(network: Network) -> None:
     needed = memory_bits(network)
     if needed > MOST_BITS:
         raise InputError(
-            f"network: states and synapses take {needed / 1e6:,.0f} Mbit, more than the limit for gateware, "
+            f"network: states, synapses and queues take {needed / 1e6:,.0f} Mbit, more than the limit for gateware, "
             f"{MOST_BITS / 1e6:,.0f} Mbit: choose fewer neurons or smaller weight_bits"
         )

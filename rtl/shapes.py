@@ -17,7 +17,8 @@ from .layout import Layout, address_bits
 from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
 from .rows import Content, Rows
 
-#: Arrays of up to this many groups keep their state in registers, larger ones in memory.
+#: Arrays of up to this many groups keep their state in registers, larger ones in memory.  It decides area and clock;
+#: no result depends on it, and cycles, of which memory takes one more between two sweeps, follow in the cycle model.
 REGISTER_GROUPS = 4
 
 #: Ticks for whose spikes an array has room on their way out.
@@ -197,10 +198,29 @@ class ArrayPlan:
             return self.like.shared
         return frozenset(name for name, values in self.stored.items() if values.uniform)
 
+    @functools.cached_property
+    def recurring(self) -> frozenset[str]:
+        """Those of `stored` that are the same at every position of a map: they have the words of one position."""
+        if self.like is not None:
+            return self.like.recurring
+        return frozenset(
+            name
+            for name, parameter in self.stored.items()
+            if name not in self.shared and self.recurs(parameter.values)
+        )
+
+    def recurs(self, values: np.ndarray) -> bool:
+        """Whether there are several positions, and these values of the neurons are the same at each."""
+        positions = values.reshape(-1, self.block)
+        return len(positions) > 1 and bool((positions == positions[0]).all())
+
     def stored_rows(self, name: str) -> np.ndarray:
         """The words of one of `stored`, int64 (words, numbers in a word)."""
         values = self.stored[name].values
-        return values[:1, None] if name in self.shared else self.by_group(values)
+        if name in self.shared:
+            return values[:1, None]
+        rows = self.by_group(values)
+        return rows[: self.layout.groups_per_block] if name in self.recurring else rows
 
     def parameter_range(self, name: str) -> tuple[int, int]:
         """The least and the greatest value of a parameter; of one that can be loaded, that its bits hold."""
@@ -216,7 +236,9 @@ class ArrayPlan:
         if bank in self.spram:
             return "spram"
         field = bank.removeprefix(f"{self.population.name}.")
-        if field in self.stored and (field in self.shared or self.groups <= REGISTER_GROUPS):
+        if field in self.stored and (
+            field in self.shared or len(self.stored_rows(field)) <= REGISTER_GROUPS
+        ):
             return "registers"
         return "block"
 
@@ -249,7 +271,8 @@ class ArrayPlan:
             backing = self.backing(f"{name}.{field}")
             if backing != "registers":
                 kind = _MODULES[backing]
-                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, groups))
+                words = len(self.stored_rows(field))
+                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, words))
         for field, table in self.tables.items():
             if table.in_memory:
                 result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes

@@ -8,7 +8,8 @@
                         └──────────────────────────────────────────────────────┘
 
 The states of one group are in the output's register, those of a few groups in a register file, those of more
-in block RAM.  Parameters that are the same for all neurons of a lane are constants.
+in block RAM.  Parameters that are the same for all neurons of a lane are constants, and a map's that are the same at
+every position have the words of one position.
 """
 
 from collections.abc import Iterable
@@ -55,7 +56,7 @@ class NeuronUpdate(wiring.Component):
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
-        #: With a word a group, or one for all, by name.
+        #: With a word a group, or a group of one position of a map, or one for all, by name.
         self.roms = stored_banks(array)
         circuit = lane(array.population.neuron)
         self.lanes: list[Lane] = [
@@ -101,11 +102,14 @@ class NeuronUpdate(wiring.Component):
         with m.If(coming_valid & (coming_group == last_group)):
             m.d.sync += started.eq(1)
         words = {}
+        place = self._place(m)
         for index, (name, rom) in enumerate(self.roms.items()):
             m.submodules[member_name(name)] = rom
-            address, free = self.coming.payload, ~self.coming.valid
+            recurs = name in array.recurring and len(rom.words) > 1
+            address, free = place if recurs else self.coming.payload, ~self.coming.valid
             if rom.backing == "registers":
-                address, free = coming_group, ~coming_valid
+                address = delay(m, place, 1, f"{member_name(name)}_place") if recurs else coming_group
+                free = ~coming_valid
             if len(rom.words) == 1:
                 address, free = Const(0), Const(1)
             if array.load:
@@ -161,7 +165,9 @@ class NeuronUpdate(wiring.Component):
             states = RegisterFile(width=len(kept.as_value()), depth=array.groups)
             m.d.comb += states.address.eq(coming_group)
         else:
-            states = Ram(width=len(kept.as_value()), depth=array.groups, zeros=False)
+            # A group is written long before it is read again.
+            apart = not array.in_order
+            states = Ram(width=len(kept.as_value()), depth=array.groups, zeros=False, apart=apart)
             m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
         m.submodules.states = states
         fetched = Signal(old.shape(), reset_less=True)
@@ -173,6 +179,16 @@ class NeuronUpdate(wiring.Component):
             states.write_data.eq(kept),
         ]
         return m
+
+    def _place(self, m):
+        """Which group of its position is coming; None where no memory has the words of one position."""
+        count = self.array.layout.groups_per_block
+        if not self.array.recurring or count == 1:
+            return None
+        place = Signal(range(count))  # groups come in order
+        with m.If(self.coming.valid):
+            m.d.sync += place.eq(Mux(place == count - 1, 0, place + 1))
+        return place
 
     def _full(self, m, group, valid):
         """A function that says whether a group has a neuron in every lane, as all but the last of a block have."""

@@ -91,7 +91,7 @@ class OrderedMemory(wiring.Component):
                 group.eq(Mux(last_row, 0, group + 1)),
                 row_group.eq(group),
                 row_marker.eq(event.marker),
-                channel.eq(event.channel),
+                channel.eq(event.channel),  # at a marker, too, where no weight is looked at
             ]
         m.d.comb += [row.group.eq(row_group), row.marker.eq(row_marker)]
         if array.value_bits > 1:

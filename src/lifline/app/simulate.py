@@ -111,12 +111,13 @@ def simulate(
             recording = part("sim").simulate(
                 net, spikes, backend=backend, lanes=lanes or 1, waves=waves, progress=progress
             )
-    recording.save(output_file)
     values: dict[str, Any] = {"output": str(output_file), "backend": backend}
-    if learned_file is not None:
-        assert recording.network is not None
-        recording.network.save(learned_file)
-        values["learned"] = str(learned_file)
+    with options.all_or_none(output_file, learned_file):
+        recording.save(output_file)
+        if learned_file is not None:
+            assert recording.network is not None
+            recording.network.save(learned_file)
+            values["learned"] = str(learned_file)
     output.result(as_json, *_summary(values, net, recording, labels))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lifline import golden
-from lifline.files import check_spikes
+from lifline.files import check_labels, check_spikes
 from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 from lifline.recording import Recording
@@ -48,7 +48,7 @@ class Calibration:
         self.floats = floats
         array = numbered(np.asarray(values), floats)
         if array.dtype.kind == "f":
-            if not (array == np.rint(array)).all():
+            if not ((np.abs(array) < 2**62) & (array == np.rint(array))).all():
                 raise ConversionError(
                     f"values are real numbers, {array.min():g} … {array.max():g}; a lifline network gets spikes, or "
                     "integers 0 … 255: encode them (lifline.encoders), or give images in 0 … 1 as "
@@ -57,16 +57,12 @@ class Calibration:
             array = array.astype(np.int64)
         checked = check_spikes(array, math.prod(floats.inputs), input_bits)
         self.spikes = checked if checked.ndim == 3 else checked[None]
-        self.labels = None if labels is None else self._labels(labels)
-        self._kept: dict[str, Trace] | None = None
-
-    def _labels(self, labels: Any) -> np.ndarray:
-        array, samples = np.asarray(labels), len(self.spikes)
-        if array.shape != (samples,) or array.dtype.kind not in "iu":
+        if 0 in self.spikes.shape:
             raise ConversionError(
-                f"labels must be integers of the shape ({samples},), one a sample, not {array.dtype}{array.shape}"
+                f"calibration data of the shape {self.spikes.shape}: give at least one sample and one tick"
             )
-        return array.astype(np.int64)
+        self.labels = None if labels is None else check_labels(labels, len(self.spikes))
+        self._kept: dict[str, Trace] | None = None
 
     @property
     def input_bits(self) -> int:

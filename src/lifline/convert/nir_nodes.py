@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,18 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .graph import Cell, Node, Output, Source
-from .maps import Affine, Conv, ConversionError, Delay, Elementwise, Flatten, Identity, Pool, snapped
+from .maps import (
+    MOST_ELEMENTS,
+    Affine,
+    Conv,
+    ConversionError,
+    Delay,
+    Elementwise,
+    Flatten,
+    Identity,
+    Pool,
+    snapped,
+)
 
 try:
     import nir
@@ -67,12 +79,15 @@ CONVENTIONS = {
 }
 
 RESETS = {"zero": Reset.ZERO, "subtract": Reset.SUBTRACT, "none": Reset.NONE}
+#: Axes of a shape; and a kernel's size, stride, padding and dilation.
+_MOST_AXES, _MOST = 8, 2**15 - 1
+
 _SPIKING = (nir.IF, nir.LIF, nir.CubaLIF, nir.Threshold)
 _ANALOG = (nir.I, nir.LI, nir.CubaLI)
 
 
 def check_numbers(name: str, node: Any) -> None:
-    """Refuse what is no node, and a node that holds something else than finite numbers."""
+    """Refuse what is no node, and a node of which a field is no number, or none that can be used."""
     if isinstance(node, Identity):
         return
     if not isinstance(node, nir.NIRNode):
@@ -80,23 +95,19 @@ def check_numbers(name: str, node: Any) -> None:
             f"node '{name}' is a {type(node).__name__}, no node of NIR: its exporter has no node for that module"
         )
     for field, value in vars(node).items():
-        if field in ("input_type", "output_type", "metadata", "nodes", "edges") or isinstance(
-            value, str
-        ):
+        said = field in ("input_type", "output_type", "metadata", "nodes", "edges")
+        if said or value is None or (field == "padding" and isinstance(value, str)):
             continue
-        if value is None:
-            continue
+        where = f"node '{name}' ({type(node).__name__}): {field}"
         try:
-            array = _real(value)
+            array = np.asarray(_plain(value))
         except (TypeError, ValueError):
-            raise ConversionError(
-                f"node '{name}' ({type(node).__name__}): {field} is no number: {value!r}"
-            ) from None
+            array = np.asarray(None)
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise ConversionError(f"{where} is no number: {str(value)[:100]}")
         allowed_infinite = field in ("tau", "tau_mem", "tau_syn", "r", "w_in")
         if np.isnan(array).any() or (np.isinf(array).any() and not allowed_infinite):
-            raise ConversionError(
-                f"node '{name}' ({type(node).__name__}): {field} holds a NaN or an infinity: mend the graph"
-            )
+            raise ConversionError(f"{where} holds a NaN or an infinity: mend the graph")
 
 
 def node_of(node: Any, convention: Convention, note: Any) -> Node:
@@ -104,28 +115,29 @@ def node_of(node: Any, convention: Convention, note: Any) -> Node:
     if isinstance(node, Identity):
         return node
     if isinstance(node, nir.Input):
-        return Source(tuple(int(n) for n in np.ravel(node.input_type["input"])))
+        return Source(_shape(node.input_type["input"]))
     if isinstance(node, nir.Output):
         return Output()
     if isinstance(node, nir.Affine | nir.Linear):
         weight = _real(node.weight)
         if weight.ndim != 2:
             raise ConversionError(f"its weight has the shape {weight.shape}, must have two axes")
-        bias = _real(node.bias).ravel() if isinstance(node, nir.Affine) else None
-        if bias is not None and bias.size != len(weight):
-            raise ConversionError(
-                f"its bias has {bias.size} values, must have {len(weight)}, one an output"
-            )
-        return Affine(weight, bias)
+        return Affine(weight, _bias(node.bias, weight) if isinstance(node, nir.Affine) else None)
     if isinstance(node, nir.Scale):
         return Elementwise(_real(node.scale))
     if isinstance(node, nir.Conv1d | nir.Conv2d):
         return _conv(node)
     if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
         average = isinstance(node, nir.AvgPool2d)
-        return Pool(_pair(node.kernel_size), _pair(node.stride), _pair(node.padding), average)
+        return Pool(
+            _pair("kernel_size", node.kernel_size),
+            _pair("stride", node.stride),
+            _pair("padding", node.padding, 0),
+            average,
+        )
     if isinstance(node, nir.Flatten):
-        return Flatten(int(node.start_dim), int(node.end_dim))
+        axes = (_integer(f, getattr(node, f), -_MOST_AXES) for f in ("start_dim", "end_dim"))
+        return Flatten(*axes)
     if isinstance(node, nir.Delay):
         return _delay(node, convention)
     if isinstance(node, (*_SPIKING, *_ANALOG)):
@@ -137,13 +149,54 @@ def node_of(node: Any, convention: Convention, note: Any) -> Node:
 
 
 def _real(values: Any) -> np.ndarray:
-    """Numbers, of torch tensors too, which some exporters leave in a graph."""
-    return np.asarray(values.detach() if hasattr(values, "detach") else values, np.float64)
+    return np.asarray(_plain(values), np.float64)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    flat = [int(v) for v in np.ravel(value)]
-    return (flat[0], flat[0]) if len(flat) == 1 else (flat[0], flat[1])
+def _plain(values: Any) -> Any:
+    """Values without torch's history of them: some exporters leave tensors in a graph."""
+    return values.detach() if hasattr(values, "detach") else values
+
+
+def _bias(values: Any, weight: np.ndarray) -> np.ndarray:
+    """A bias: a number for each output of `weight`, or one for all."""
+    bias = _real(values).ravel()
+    if len(bias) not in (1, len(weight)):
+        raise ConversionError(
+            f"its bias has {len(bias)} values, must have {len(weight)}, one an output"
+        )
+    return np.broadcast_to(bias, len(weight))
+
+
+def _integer(field: str, value: Any, low: int = 1) -> int:
+    """A single integer in low … `_MOST`."""
+    flat = np.ravel(value)
+    if len(flat) != 1 or flat[0] != np.rint(flat[0]) or not low <= flat[0] <= _MOST:
+        raise ConversionError(
+            f"its {field} is {str(value)[:100]}, must be an integer in {low} … {_MOST}"
+        )
+    return int(flat[0])
+
+
+def _pair(field: str, value: Any, low: int = 1) -> tuple[int, int]:
+    """One integer for both axes, or (y, x)."""
+    flat = np.ravel(value)
+    if len(flat) not in (1, 2):
+        raise ConversionError(f"its {field} is {str(value)[:100]}, must be one integer or two")
+    return _integer(field, flat[0], low), _integer(field, flat[-1], low)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of an input: up to `_MOST_AXES` axes, of `MOST_ELEMENTS` elements at most."""
+    array = np.ravel(value)
+    good = array.dtype.kind in "iuf" and 0 < len(array) <= _MOST_AXES
+    if not good or not (array == np.rint(array)).all() or not ((array >= 1) & (array < 2**31)).all():
+        raise ConversionError(f"its shape is {str(value)[:100]}, must be positive integers")
+    shape = tuple(int(n) for n in array)
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise ConversionError(
+            f"its shape {shape} has more than {MOST_ELEMENTS:,} elements: make it smaller"
+        )
+    return shape
 
 
 def _conv(node: Any) -> Conv:
@@ -158,11 +211,17 @@ def _conv(node: Any) -> Conv:
         raise ConversionError(f"its weight has the shape {weight.shape}, must have the axes ({axes})")
     if one_dimensional:
         weight = weight[:, :, None, :]
+    groups = _integer("groups", node.groups)
+    if len(weight) % groups:
+        raise ConversionError(f"its groups, {groups}, do not divide its {len(weight)} channels out")
 
-    def pair(value: Any, beside: int) -> tuple[int, int]:
-        return (beside, int(np.ravel(value)[0])) if one_dimensional else _pair(value)
+    def pair(field: str, beside: int) -> tuple[int, int]:
+        value = getattr(node, field)
+        if not one_dimensional:
+            return _pair(field, value, beside)
+        return beside, _integer(field, np.ravel(value)[:1], beside)
 
-    stride, dilation = pair(node.stride, 1), pair(node.dilation, 1)
+    stride, dilation = pair("stride", 1), pair("dilation", 1)
     if isinstance(node.padding, str):
         padding = (0, 0)
         if node.padding == "same":
@@ -175,13 +234,9 @@ def _conv(node: Any) -> Conv:
                 )
             padding = (spans[0] // 2, spans[1] // 2)
     else:
-        padding = pair(node.padding, 0)
-    bias = None if node.bias is None else _real(node.bias).ravel()
-    if bias is not None and bias.size != len(weight):
-        raise ConversionError(
-            f"its bias has {bias.size} values, must have {len(weight)}, one a channel"
-        )
-    return Conv(weight, bias, stride, padding, dilation, int(node.groups))
+        padding = pair("padding", 0)
+    bias = None if node.bias is None else _bias(node.bias, weight)
+    return Conv(weight, bias, stride, padding, dilation, groups)
 
 
 def _delay(node: Any, convention: Convention) -> Delay:

@@ -148,8 +148,9 @@ def _integers(
 def _weights(projection: FloatProjection, scale: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     """The stored integers, and how many of them were clipped."""
     limit = 2 ** (bits - 1)
-    values = np.rint(stored_weights(projection) * targets_of(projection, scale)).astype(np.int64)
-    integers = values.clip(-limit, limit - 1)
+    with np.errstate(over="ignore"):  # what is clipped may be infinite
+        values = np.rint(stored_weights(projection) * targets_of(projection, scale))
+    integers = values.clip(-limit, limit - 1).astype(np.int64)
     return integers, int((integers != values).sum())
 
 
@@ -240,7 +241,7 @@ def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:
             f"population '{population.name}' spikes from {neuron.threshold.min():g} on, and so at rest: "
             "the contract's neurons spike above 0: raise its threshold"
         )
-    return threshold.astype(np.int64)
+    return threshold.clip(-(2.0**62), 2.0**62).astype(np.int64)  # out of range is refused by the neuron
 
 
 def fraction(decay: np.ndarray) -> np.ndarray:

@@ -185,6 +185,10 @@ class Ram(wiring.Component):
         Write a word.
     """
 
+    #: A memory of more words is sliced by width, so that an ECP5's block RAM, of so many bits, is deep enough for a
+    #: slice: yosys would take blocks of fewer words, and multiplexers behind them.
+    DEEP, DEEPEST = 2048, 1 << 14
+
     def __init__(self, *, width: int, depth: int, zeros: bool = True, apart: bool = False) -> None:
         self.zeros = zeros
         self.apart = apart
@@ -206,21 +210,26 @@ class Ram(wiring.Component):
         if platform is None:
             read = simulate(m, self, self.depth)
             m.d.comb += read.en.eq(self.en)
-        else:
-            m.submodules.words = Instance(
+            return m
+        address = address_bits(self.depth)
+        step = self.width if self.depth <= self.DEEP else max(1, self.DEEPEST >> address)
+        for low in range(0, self.width, step):
+            part = slice(low, min(low + step, self.width))
+            words = Instance(
                 "lifline_ram_apart" if self.apart else "lifline_ram",
-                p_WIDTH=self.width,
+                p_WIDTH=part.stop - low,
                 p_DEPTH=self.depth,
-                p_ADDRESS=address_bits(self.depth),
+                p_ADDRESS=address,
                 **({} if self.zeros else {"p_ZEROS": 0}),
                 i_clk=ClockSignal(),
                 i_en=self.en,
                 i_address=self.address,
-                o_data=self.data,
+                o_data=self.data[part],
                 i_write=self.write,
                 i_write_address=self.write_address,
-                i_write_data=self.write_data,
+                i_write_data=self.write_data[part],
             )
+            m.submodules["words" if step >= self.width else f"words_{low}"] = words
         return m
 
 

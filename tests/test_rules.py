@@ -83,6 +83,13 @@ def test_calcium_says_whether_a_synapse_may_change() -> None:
     assert learned(rule, pair(20, 10)) == 0  # 64 · (255/256)^10, each time rounded down: 54
     assert learned(rule, pair(12, 10)) == 5
     assert learned(rule, pair(10, 10)) == 0  # this spike's calcium comes after
+    ends = {"fraction_bits": 0, "low": -9, "high": 9}
+    left = 255 * 64 >> 8  # a tick after the target's spike
+    for low, high, inside in ((left, left + 1, 1), (left + 1, left + 2, 0), (0, left, 0)):
+        up = SDSP(255, 64, -1, 5, 0, up_low=low, up_high=high, **ends)
+        down = SDSP(255, 64, 0, 0, 3, down_low=low, down_high=high, **ends)
+        assert learned(up, pair(11, 10)) == 5 * inside
+        assert learned(down, pair(11, 10)) == -3 * inside
 
 
 def test_weights_drift_apart() -> None:

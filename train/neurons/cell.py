@@ -23,6 +23,8 @@ from lifline.errors import NetworkError
 from lifline.neurons import Neuron
 from lifline.population import Population
 
+from ..surrogate import step
+
 Elementwise = Callable[[Tensor], Tensor]
 States = dict[str, Tensor]
 
@@ -112,6 +114,11 @@ def cell_of(population: Population, like: Tensor) -> Cell:
     if population.winners is not None:
         cell = dataclasses.replace(cell, winners=population.winners)  # type: ignore[type-var]
     return cell
+
+
+def spikes_of(margin: Tensor, derivative: Elementwise | None, winners: int | None) -> Tensor:
+    """1 where a neuron spikes, else 0, of the type of `margin`; only without winners there are gradients."""
+    return step(margin, derivative) if winners is None else winning(margin, winners).to(margin.dtype)
 
 
 def winning(margin: Tensor, winners: int) -> Tensor:

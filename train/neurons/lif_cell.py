@@ -20,8 +20,7 @@ from torch import Tensor
 
 from lifline.neurons import Reset
 
-from ..surrogate import step
-from .cell import Cell, Elementwise, States, rounded_down, stacked, winning
+from .cell import Cell, Elementwise, States, rounded_down, spikes_of, stacked
 from .noise import RandomThreshold
 
 _STATES = ("membrane", "current", "adaptation", "noise")
@@ -76,10 +75,7 @@ class LIFCell(Cell):
             if r is not None:
                 after["noise"] = r
         x = self.charge(current, state["membrane"], spiked)
-        if self.winners is None:
-            spikes = step(x - limit, self.derivative)
-        else:
-            spikes = winning(x - limit, self.winners).to(x.dtype)
+        spikes = spikes_of(x - limit, self.derivative, self.winners)
         after["membrane"] = self.discharge(x, spikes)
         return after, spikes
 

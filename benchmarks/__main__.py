@@ -13,9 +13,9 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "convolution", "training", "convert", "delays", "quantisation", "spiker", "growth",
-    "convolution_cycles", "mnist", "unsupervised", "simulation", "encoders", "link", "boards", "clock", "resources",
-    "area",
+    "inference", "convolution", "training", "convert", "graphs", "delays", "quantisation", "spiker", "growth",
+    "convolution_cycles", "mnist", "stdp", "reward", "unsupervised", "simulation", "encoders", "link", "boards",
+    "clock", "resources", "area",
 )  # fmt: skip
 
 
@@ -31,7 +31,10 @@ def main() -> None:
         "--quick", action="store_true", help="small sizes: whether it runs, not how fast"
     )
     parser.add_argument(
-        "--network", type=Path, metavar="FOLDER", help="what `lifline train mnist -o` wrote"
+        "--network",
+        type=Path,
+        metavar="FOLDER",
+        help="what `lifline train mnist -o` or `mnist_conv` wrote",
     )
     parser.add_argument(
         "--no-builds", action="store_true", help="estimates where a build is not there yet"

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lifline.boards.board import find_board
-from lifline.boards.flow import fmax_mhz
+from lifline.boards.report import fmax_mhz
 from lifline.boards.synthesis import write_design
 from lifline.boards.toolchain import find
 

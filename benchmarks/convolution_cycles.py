@@ -9,23 +9,18 @@ beyond the law comes once a sample: the last sweep, its spikes and the pipeline;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from lifline import golden, rtl
 from lifline.network import INPUT, Network, Population, Projection
 from lifline.neurons import LIF
 from lifline.synapses import Convolution
 
-from . import gateware
 from .measure import SEED, Options, Result
-from .plots import panels
+from .sweeps import Sweeps, constant_spikes, sweep
 
 TICKS, SIZE, CHANNELS_IN, CHANNELS, KERNEL, LANES, EVENTS = 10, 12, 4, 16, 3, 8, 24
 
-#: What varies, over which values, and those of them that are simulated.
-SWEEPS: dict[str, tuple[Sequence[int], Sequence[int]]] = {
+SWEEPS: Sweeps = {
     "map": ((6, 8, 12, 16, 24, 32), (6, 16)),
     "channels": ((4, 8, 16, 32, 64), (4, 32)),
     "kernel": ((1, 3, 5, 7), (1, 5)),
@@ -35,47 +30,32 @@ SWEEPS: dict[str, tuple[Sequence[int], Sequence[int]]] = {
 
 
 def run(options: Options) -> Result:
-    rows = []
-    checked = 0
-    for varied, (values, simulated) in SWEEPS.items():
-        for value in values:
-            shape = {
-                "map": SIZE, "channels": CHANNELS, "kernel": KERNEL, "lanes": LANES, "events": EVENTS,
-            } | {varied: value}  # fmt: skip
-            shape["lanes"] = min(shape["lanes"], shape["channels"])
-            network, spikes = _network(shape), _spikes(shape)
-            activity = {INPUT: spikes, **golden.simulate(network, spikes).spikes}
-            cycles = int(rtl.cycles(network, shape["lanes"], activity)[0])
-            row = {"varied": varied, "value": value, "cycles": cycles, "simulated": None}
-            if (varied, value) == ("map", 6) if options.quick else value in simulated:
-                row["simulated"] = int(gateware.simulate(network, spikes, shape["lanes"]).cycles[0])
-                checked += 1
-            groups = -(-shape["channels"] // shape["lanes"])
-            padding = shape["kernel"] // 2
-            met = (shape["kernel"] - padding * (padding + 1) / shape["map"]) ** 2
-            adding = shape["events"] * met * groups + 1
-            row["law"] = round(TICKS * max(adding, shape["map"] ** 2 * groups + 2))
-            rows.append(row)
-    panels(
-        options.folder / "convolution_cycles.png",
-        {varied: [row for row in rows if row["varied"] == varied] for varied in SWEEPS},
-        x="value",
-        points={"cycles": "cycle model", "simulated": "Verilator"},
-        line="law",
-        label=f"clock cycles of {TICKS} ticks",
-    )
-    return Result(
+    return sweep(
+        options,
+        "convolution_cycles.png",
         f"Clock cycles of one convolution, {TICKS} ticks",
-        rows,
         [
             f"Where it does not vary: a map of {SIZE} · {SIZE} · {CHANNELS_IN}, {CHANNELS} channels out, a kernel of "
             f"{KERNEL} · {KERNEL} with stride 1 and padding, {LANES} lanes, {EVENTS} events a tick.",
             "Law: ticks · max(events · (kernel − r · (r + 1) / map)² · groups + 1, map² · groups + 2) with "
             "r = ⌊kernel / 2⌋ and ⌈channels / lanes⌉ groups a position.",
         ],
-        cycles_as_modelled=checked,
-        plots=["convolution_cycles.png"],
+        sweeps=SWEEPS,
+        usual={"map": SIZE, "channels": CHANNELS, "kernel": KERNEL, "lanes": LANES, "events": EVENTS},
+        quick=("map", 6),
+        ticks=TICKS,
+        case=_case,
     )
+
+
+def _case(shape: dict[str, int]) -> tuple[Network, np.ndarray, int, float]:
+    lanes = min(shape["lanes"], shape["channels"])
+    groups = -(-shape["channels"] // lanes)
+    padding = shape["kernel"] // 2
+    met = (shape["kernel"] - padding * (padding + 1) / shape["map"]) ** 2
+    law = max(shape["events"] * met * groups + 1, shape["map"] ** 2 * groups + 2)
+    inputs = shape["map"] ** 2 * CHANNELS_IN
+    return _network(shape), constant_spikes(inputs, TICKS, shape["events"], SEED), lanes, law
 
 
 def _network(shape: dict[str, int]) -> Network:
@@ -89,11 +69,3 @@ def _network(shape: dict[str, int]) -> Network:
         output="output",
         name=f"{size}x{size}x{CHANNELS_IN}-{channels}c{kernel}",
     )
-
-
-def _spikes(shape: dict[str, int]) -> np.ndarray:
-    """One sample in which so many inputs spike in each tick."""
-    inputs = shape["map"] ** 2 * CHANNELS_IN
-    rng = np.random.default_rng(SEED)
-    order = rng.permuted(np.tile(np.arange(inputs), (1, TICKS, 1)), axis=2)
-    return (order < shape["events"]).astype(np.uint8)

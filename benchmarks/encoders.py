@@ -48,7 +48,7 @@ def run(options: Options) -> Result:
     rows = []
     for encoder, channels in encoders(rng)[:: 3 if options.quick else 1]:
         start = time.perf_counter()
-        values = random_values(rng, encoder, samples if channels < 100 else samples // 10, channels)
+        values = random_values(rng, encoder, samples, channels)
         expected = encoder.encode(values)
         _, ticks, inputs = expected.shape
         circuit = make(encoder, inputs)

@@ -1,11 +1,15 @@
 """All MNIST test images through the gateware in Verilator, compared with the golden model, spike by spike.
 
-Takes a network that ``lifline train mnist -o FOLDER`` wrote (``--network FOLDER``), or else trains one.
+Takes a network that ``lifline train mnist -o FOLDER``, or ``mnist_conv``, wrote (``--network FOLDER``), or else trains
+the former.  All neurons of a population are in parallel, of a map all channels of a position.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from lifline.network import INPUT
+from lifline.rtl.plan import block_of
 
 from . import gateware
 from .inputs import feed_forward, pictures, rate_coded
@@ -20,12 +24,14 @@ def run(options: Options) -> Result:
         spikes, labels = rate_coded(rng, pictures(rng, 20)[1], 5, 0.2), None
     else:
         network, spikes, labels = trained("mnist", options)
-    parallel = {population.name: population.size for population in network.populations}
+    parallel = {p.name: block_of(network, p) for p in network.populations}
+    shapes = [network.shape(name) for name in (INPUT, *parallel)]
     run = gateware.simulate(network, spikes, parallel, optimise=not options.quick)
-    events = spikes.sum(axis=(1, 2))
+    events = np.count_nonzero(spikes, axis=(1, 2))
     row = {
         "images": len(spikes),
-        "network": "-".join(map(str, (network.inputs, *parallel.values()))),
+        "network": "-".join("×".join(map(str, shape)) for shape in shapes),
+        "lanes": ", ".join(map(str, parallel.values())),
         "accuracy": None if labels is None else f"{(run.recording.classes == labels).mean():.2%}",
         "ticks": spikes.shape[1],
         "events an image": float(events.mean()),

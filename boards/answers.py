@@ -91,7 +91,6 @@ class Answers(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """One state machine, in the order of a frame: its states are read together."""
         m = Module()
         kind = Signal(KIND_BITS)  # of this frame
         own = Signal()  # it answers no command
@@ -106,13 +105,7 @@ class Answers(wiring.Component):
             self.session, self.expected, self.taken, Cat(kind, self.asked),
             self.status, chunks, *_bytes(self.cycles), *_bytes(self.winner, 2), *_bytes(self.counters),
         ]  # fmt: skip
-        result, winner = BOARD_HEADER, BOARD_HEADER + 2 + CYCLE_BYTES
-        counters, end = winner + 2, len(fields)
-        index = Signal(range(end))
-        score_bytes = _bytes(_widened(self.score))
-        place = Signal(range(max(2, len(score_bytes))))
-        event_parts = _bytes(self.events.payload)
-        part = Signal(range(max(2, len(event_parts))))
+        index = Signal(range(len(fields)))
         many = Signal(range(_CHUNK))
 
         m.d.comb += [
@@ -138,83 +131,103 @@ class Answers(wiring.Component):
                     m.d.comb += begin.eq(0)
                 with m.If(begin):
                     m.d.sync += ack.eq(0)
-            with m.State("fields"):
-                m.d.comb += self.o.valid.eq(1)
-                with m.Switch(index):
-                    with m.Case(result - 1):
-                        m.d.comb += last.eq(
-                            (kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED)
-                        )
-                    with m.Case(winner + 1, end - 1):
-                        m.d.comb += last.eq(1)
-                with m.If(sent):
-                    m.d.sync += index.eq(index + 1)
-                    with m.If(last):
-                        m.next = "idle"
-                    with m.Elif(index == result - 1), m.Switch(kind):
-                        with m.Case(Kind.SPIKES):
-                            m.d.sync += [index.eq(result + 1), many.eq(0)]
-                            m.next = "chunk"
-                        with m.Case(Kind.IDENTITY):
-                            m.next = "identity"
-                        with m.Case(Kind.COUNTERS):
-                            m.d.sync += index.eq(counters)
-                        if self.loads:
-                            with m.Case(Kind.WORDS):
-                                m.next = "words"
-                    with m.Elif(index == winner - 1):
-                        m.next = "scores"
-            with m.State("scores"):
-                m.d.comb += [
-                    self.o.valid.eq(self.scores & ~self.scored),
-                    self.o.payload.byte.eq(Array(score_bytes)[place]),
-                    self.step.eq(
-                        ~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))
-                    ),
-                ]
-                with m.If(sent):
-                    m.d.sync += place.eq(Mux(self.step, 0, place + 1))
-                with m.If(self.scored):
-                    m.d.sync += chunks.eq(0)
-                    m.next = "fields"
-            with m.State("chunk"):  # its number
-                m.d.comb += self.o.valid.eq(1)
-                with m.If(sent):
-                    m.d.sync += chunks.eq(chunks + 1)
-                    m.next = "events"
-            with m.State("events"):
-                m.d.comb += [
-                    self.o.valid.eq(self.events.valid),
-                    self.o.payload.byte.eq(Array(event_parts)[part]),
-                    self.events.ready.eq(sent & (part == len(event_parts) - 1)),
-                    # With the last event that waits, or the last that there is room for, the frame ends.
-                    last.eq((part == len(event_parts) - 1) & ((self.waiting == 1) | many.all())),
-                ]
-                with m.If(sent):
-                    m.d.sync += part.eq(Mux(self.events.ready, 0, part + 1))
-                with m.If(self.events.ready):
-                    m.d.sync += many.eq(many + 1)
-                    with m.If(last):
-                        m.next = "idle"
-            sources = {"identity": self.identity}
-            if self.loads:
-                sources["words"] = self.words
-            for state, source in sources.items():
-                with m.State(state):
-                    m.d.comb += [
-                        self.tell.eq(state == "identity"),
-                        self.o.valid.eq(source.valid),
-                        self.o.payload.byte.eq(source.payload.byte),
-                        last.eq(source.payload.last),
-                        source.ready.eq(self.o.ready),
-                    ]
-                    with m.If(sent & last):
-                        m.next = "idle"
+            self._tell_fields(m, fields, index=index, kind=kind, sent=sent, last=last, many=many)
+            self._tell_scores(m, chunks=chunks, sent=sent)
+            self._tell_events(m, chunks=chunks, many=many, sent=sent, last=last)
+            self._pass_on(m, sent=sent, last=last)
         with m.If(self.ack):
             m.d.sync += ack.eq(1)
         with m.If(self.nak):
             m.d.sync += nak.eq(1)
         return m
+
+    def _tell_fields(self, m, fields, *, index, kind, sent, last, many):
+        """What every frame tells, and numbers of a kind; then what that kind goes on with."""
+        result, winner = BOARD_HEADER, BOARD_HEADER + 2 + CYCLE_BYTES
+        counters, end = winner + 2, len(fields)
+        with m.State("fields"):
+            m.d.comb += self.o.valid.eq(1)
+            with m.Switch(index):
+                with m.Case(result - 1):
+                    m.d.comb += last.eq(
+                        (kind == Kind.ACK) | (kind == Kind.NAK) | (kind == Kind.REFUSED)
+                    )
+                with m.Case(winner + 1, end - 1):
+                    m.d.comb += last.eq(1)
+            with m.If(sent):
+                m.d.sync += index.eq(index + 1)
+                with m.If(last):
+                    m.next = "idle"
+                with m.Elif(index == result - 1), m.Switch(kind):
+                    with m.Case(Kind.SPIKES):
+                        m.d.sync += [index.eq(result + 1), many.eq(0)]
+                        m.next = "chunk"
+                    with m.Case(Kind.IDENTITY):
+                        m.next = "identity"
+                    with m.Case(Kind.COUNTERS):
+                        m.d.sync += index.eq(counters)
+                    if self.loads:
+                        with m.Case(Kind.WORDS):
+                            m.next = "words"
+                with m.Elif(index == winner - 1):
+                    m.next = "scores"
+
+    def _tell_scores(self, m, *, chunks, sent):
+        """The scores one after the other, if they are wanted: the classifier's walk is awaited in any case."""
+        score_bytes = _bytes(_widened(self.score))
+        place = Signal(range(max(2, len(score_bytes))))
+        with m.State("scores"):
+            m.d.comb += [
+                self.o.valid.eq(self.scores & ~self.scored),
+                self.o.payload.byte.eq(Array(score_bytes)[place]),
+                self.step.eq(~self.scored & (~self.scores | (sent & (place == len(score_bytes) - 1)))),
+            ]
+            with m.If(sent):
+                m.d.sync += place.eq(Mux(self.step, 0, place + 1))
+            with m.If(self.scored):
+                m.d.sync += chunks.eq(0)
+                m.next = "fields"
+
+    def _tell_events(self, m, *, chunks, many, sent, last):
+        """A SPIKES: its number, then events."""
+        event_parts = _bytes(self.events.payload)
+        part = Signal(range(max(2, len(event_parts))))
+        with m.State("chunk"):  # its number
+            m.d.comb += self.o.valid.eq(1)
+            with m.If(sent):
+                m.d.sync += chunks.eq(chunks + 1)
+                m.next = "events"
+        with m.State("events"):
+            m.d.comb += [
+                self.o.valid.eq(self.events.valid),
+                self.o.payload.byte.eq(Array(event_parts)[part]),
+                self.events.ready.eq(sent & (part == len(event_parts) - 1)),
+                # With the last event that waits, or the last that there is room for, the frame ends.
+                last.eq((part == len(event_parts) - 1) & ((self.waiting == 1) | many.all())),
+            ]
+            with m.If(sent):
+                m.d.sync += part.eq(Mux(self.events.ready, 0, part + 1))
+            with m.If(self.events.ready):
+                m.d.sync += many.eq(many + 1)
+                with m.If(last):
+                    m.next = "idle"
+
+    def _pass_on(self, m, *, sent, last):
+        """What comes as bytes of a frame: the identity, words of a memory."""
+        sources = {"identity": self.identity}
+        if self.loads:
+            sources["words"] = self.words
+        for state, source in sources.items():
+            with m.State(state):
+                m.d.comb += [
+                    self.tell.eq(state == "identity"),
+                    self.o.valid.eq(source.valid),
+                    self.o.payload.byte.eq(source.payload.byte),
+                    last.eq(source.payload.last),
+                    source.ready.eq(self.o.ready),
+                ]
+                with m.If(sent & last):
+                    m.next = "idle"
 
 
 def _bytes(value, count=None):

@@ -11,6 +11,9 @@ from lifline.errors import InputError, MissingExtra
 
 from .families import ECP5, GOWIN, ICE40, PLL, XILINX, Family
 
+#: Where in a board's flash an image of weights is, in bytes: behind the bitstream.
+WEIGHTS_OFFSET = 0x100000
+
 
 @dataclasses.dataclass(frozen=True)
 class Board:
@@ -39,6 +42,9 @@ class Board:
     pll_pad: bool = False  #: iCE40: the crystal is on the pad of the PLL
     extra_resources: str = ""  #: attribute of the platform with resources to add
     sprams: int = 0  #: single-port RAMs of 256 Kbit, for memories that are loaded
+    #: Commands that write ``{weights}`` to the flash at ``{offset}``, likewise; none where they cannot be read from it.
+    flash_weights: tuple[str, ...] = ()
+    weights_offset: int = WEIGHTS_OFFSET
     held: tuple[str, ...] = ()  #: output pins, resources of the platform, that are held high
 
     @property
@@ -148,6 +154,10 @@ _BOARDS = (
         bridge_baud=12_000_000,
         usb=("0403:6010",),
         flash=("iceprog {bitstream}", "openFPGALoader -b ice40_generic {bitstream}"),
+        flash_weights=(
+            "iceprog -o {offset} {weights}",
+            "openFPGALoader -b ice40_generic -o {offset} {weights}",
+        ),
         **_UP5K,
     ),
     Board(
@@ -295,6 +305,25 @@ def find_board(name: str) -> Board:
     if name not in BOARDS:
         raise InputError(f"unknown board {name!r}: choose one of {', '.join(BOARDS)}")
     return BOARDS[name]
+
+
+def check_flash(board: Board) -> None:
+    """Refuse a board that cannot read weights from its flash.
+
+    Raises
+    ------
+    InputError
+    """
+    if not board.flash_weights:
+        able = ", ".join(other.name for other in BOARDS.values() if other.flash_weights)
+        why = (
+            "the pins of its flash are those of its UART"
+            if board.held
+            else "its bitstream holds what its block RAMs start with"
+        )
+        raise InputError(
+            f"{board.name} reads no weights from its flash ({why}): boards that do are {able}"
+        )
 
 
 def solve_pll(board: Board, clock_mhz: float) -> PLL | None:

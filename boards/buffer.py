@@ -75,23 +75,31 @@ class FrameBuffer(wiring.Component):
             members |= {"name": In(stream.Signature(8)), "rename": In(1)}
         super().__init__(members)
 
+    def _after(self, index):
+        """The place behind one in the ring."""
+        return Mux(index == self.size - len(self.identity) - 1, 0, index + 1)
+
     def elaborate(self, platform):
-        """The side that writes and the side that reads; they share the memory, and are read together."""
         m = Module()
         end = self.size - len(self.identity)  # of the ring
         m.submodules.memory = ram = memory.Memory(
             shape=8, depth=self.size, init=[0] * end + list(self.identity)
         )
         write, read = ram.write_port(), ram.read_port()
-
-        def after(index):
-            return Mux(index == end - 1, 0, index + 1)
-
         start = Signal(range(end))  # where the frame that comes in keeps its length
         head = Signal(range(end), init=1)  # its next byte
+        tail = Signal(range(end))  # of what is read
+        self._write(m, write, start=start, head=head, tail=tail)
+        if self.writable:
+            self._rename(m, write, end)
+        self._read(m, read, end, start=start, tail=tail)
+        return m
+
+    def _write(self, m, write, *, start, head, tail):
+        """Frames into the ring: the bytes as they come, and the length when it is kept."""
+        after = self._after
         length = Signal(8)
         full = Signal()  # a byte found no room, or the length none
-        tail = Signal(range(end))  # of what is read
         m.d.comb += [
             self.fits.eq(~full),
             write.addr.eq(Mux(self.keep, start, head)),
@@ -113,19 +121,23 @@ class FrameBuffer(wiring.Component):
                 length.eq(length + 1),
                 full.eq((after(head) == tail) | (length == 0xFF)),
             ]
-        if self.writable:
-            place = Signal(range(DIGEST_BYTES))
-            with m.If(self.rename):
-                m.d.sync += place.eq(0)
-            with m.Elif(self.name.valid & ~self.keep & ~self.i.valid):
-                m.d.comb += [
-                    write.addr.eq(place + end),
-                    write.data.eq(self.name.payload),
-                    write.en.eq(1),
-                    self.name.ready.eq(1),
-                ]
-                m.d.sync += place.eq(place + 1)
 
+    def _rename(self, m, write, end):
+        """The digest into the identity, while nothing comes in."""
+        place = Signal(range(DIGEST_BYTES))
+        with m.If(self.rename):
+            m.d.sync += place.eq(0)
+        with m.Elif(self.name.valid & ~self.keep & ~self.i.valid):
+            m.d.comb += [
+                write.addr.eq(place + end),
+                write.data.eq(self.name.payload),
+                write.en.eq(1),
+                self.name.ready.eq(1),
+            ]
+            m.d.sync += place.eq(place + 1)
+
+    def _read(self, m, read, end, *, start, tail):
+        """Frames out of the ring, or the identity behind it."""
         left = Signal(8)  # bytes of the frame that is read, its CRC among them
         byte = Signal(
             8, reset_less=True
@@ -139,7 +151,7 @@ class FrameBuffer(wiring.Component):
         ]
         m.d.sync += byte.eq(read.data)
         with m.If(step):
-            m.d.sync += [tail.eq(after(tail)), left.eq(left - 1)]
+            m.d.sync += [tail.eq(self._after(tail)), left.eq(left - 1)]
         with m.FSM():
             with m.State("idle"):  # the memory reads what may be a length
                 m.d.sync += index.eq(0)
@@ -183,4 +195,3 @@ class FrameBuffer(wiring.Component):
                         m.next = "rest"
             with m.State("rest"), m.If(~self.tell):
                 m.next = "idle"
-        return m

@@ -51,9 +51,7 @@ class SampleDecoder(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """One state machine, in the order of a tick: its states are read together."""
         m = Module()
-        width = value_bits(self.input_bits)
         address = Signal(range(self.inputs + SKIP + 1))
         beyond = Signal()
         byte = Signal(8)  # of a map, what is left of it; else a value
@@ -64,7 +62,6 @@ class SampleDecoder(wiring.Component):
         start = Signal()
         taken = Signal()
         moved = Signal()
-        graded = self.input_bits > 1
 
         m.d.comb += [
             beyond.eq(address >= self.inputs),
@@ -72,7 +69,7 @@ class SampleDecoder(wiring.Component):
             taken.eq(self.i.valid & self.i.ready),
             moved.eq(self.o.valid & self.o.ready),
         ]
-        if graded:
+        if self.input_bits > 1:
             m.d.comb += self.o.payload.value.eq(byte)
         m.d.sync += address.eq(Mux(start, 0, address + step))
         with m.FSM():
@@ -88,57 +85,8 @@ class SampleDecoder(wiring.Component):
                             m.next = "marker"
                         with m.Default():
                             m.next = "list"
-            with m.State("list"):
-                m.d.comb += [self.i.ready.eq(1), step.eq(Mux(taken, self.i.payload, 0))]
-                with m.If(taken):
-                    m.next = "skipped"
-                    with m.If(self.i.payload != SKIP):
-                        m.next = "value" if graded else "event"
-            with m.State("skipped"):
-                with m.If(beyond):
-                    m.d.sync += self.address_fault.eq(1)
-                    m.next = "void"
-                with m.Else():
-                    m.d.sync += left.eq(left - 1)
-                    m.next = "list"
-                    with m.If(left == 1):
-                        m.next = "head"
-                        with m.If(~more):
-                            m.next = "marker"
-            if graded:
-                with m.State("value"):
-                    m.d.comb += self.i.ready.eq(1)
-                    m.d.sync += byte.eq(self.i.payload)
-                    with m.If(taken):
-                        m.next = "event"
-            with m.State("event"):
-                with m.If(beyond):
-                    m.d.sync += self.address_fault.eq(1)
-                    m.next = "void"
-                with m.Else():
-                    m.d.comb += [self.o.valid.eq(byte[: self.input_bits].any() if graded else 1)]
-                    with m.If(moved | ~self.o.valid):
-                        m.d.comb += step.eq(1)
-                        m.d.sync += left.eq(left - 1)
-                        m.next = "list"
-                        with m.If(left == 1):
-                            m.next = "head"
-                            with m.If(~more):
-                                m.next = "marker"
-            with m.State("map"):
-                m.d.comb += self.i.ready.eq(~beyond)
-                m.d.sync += [byte.eq(self.i.payload), left.eq(8 // width)]
-                with m.If(beyond):  # the last byte ended with the inputs
-                    m.next = "marker"
-                with m.Elif(taken):
-                    m.next = "bits"
-            with m.State("bits"):
-                m.d.comb += self.o.valid.eq(byte[: self.input_bits].any() & ~beyond)
-                with m.If(moved | ~self.o.valid):
-                    m.d.comb += step.eq(~beyond)
-                    m.d.sync += [byte.eq(byte >> width), left.eq(left - 1)]
-                    with m.If(left == 1):
-                        m.next = "map"
+            self._list(m, beyond, byte, left, more, step, taken, moved)
+            self._map(m, beyond, byte, left, step, taken, moved)
             with m.State("marker"):
                 m.d.comb += [self.o.payload.marker.eq(1), self.o.valid.eq(ticks != self.max_ticks)]
                 with m.If(~self.o.valid):
@@ -151,6 +99,65 @@ class SampleDecoder(wiring.Component):
             with m.State("void"):
                 m.d.comb += [self.i.ready.eq(1), self.between.eq(1)]
         return m
+
+    def _list(self, m, beyond, byte, left, more, step, taken, moved):
+        """The states of a list: a gap, the inputs that it skips, the event's value, the event."""
+        graded = self.input_bits > 1
+        with m.State("list"):
+            m.d.comb += [self.i.ready.eq(1), step.eq(Mux(taken, self.i.payload, 0))]
+            with m.If(taken):
+                m.next = "skipped"
+                with m.If(self.i.payload != SKIP):
+                    m.next = "value" if graded else "event"
+        with m.State("skipped"):
+            with m.If(beyond):
+                m.d.sync += self.address_fault.eq(1)
+                m.next = "void"
+            with m.Else():
+                m.d.sync += left.eq(left - 1)
+                m.next = "list"
+                with m.If(left == 1):
+                    m.next = "head"
+                    with m.If(~more):
+                        m.next = "marker"
+        if graded:
+            with m.State("value"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += byte.eq(self.i.payload)
+                with m.If(taken):
+                    m.next = "event"
+        with m.State("event"):
+            with m.If(beyond):
+                m.d.sync += self.address_fault.eq(1)
+                m.next = "void"
+            with m.Else():
+                m.d.comb += [self.o.valid.eq(byte[: self.input_bits].any() if graded else 1)]
+                with m.If(moved | ~self.o.valid):
+                    m.d.comb += step.eq(1)
+                    m.d.sync += left.eq(left - 1)
+                    m.next = "list"
+                    with m.If(left == 1):
+                        m.next = "head"
+                        with m.If(~more):
+                            m.next = "marker"
+
+    def _map(self, m, beyond, byte, left, step, taken, moved):
+        """The states of a map: a byte, and one input of it after the other."""
+        width = value_bits(self.input_bits)
+        with m.State("map"):
+            m.d.comb += self.i.ready.eq(~beyond)
+            m.d.sync += [byte.eq(self.i.payload), left.eq(8 // width)]
+            with m.If(beyond):  # the last byte ended with the inputs
+                m.next = "marker"
+            with m.Elif(taken):
+                m.next = "bits"
+        with m.State("bits"):
+            m.d.comb += self.o.valid.eq(byte[: self.input_bits].any() & ~beyond)
+            with m.If(moved | ~self.o.valid):
+                m.d.comb += step.eq(~beyond)
+                m.d.sync += [byte.eq(byte >> width), left.eq(left - 1)]
+                with m.If(left == 1):
+                    m.next = "map"
 
 
 class SampleCounter(wiring.Component):

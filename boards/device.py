@@ -17,6 +17,7 @@ from lifline.storage import digest
 
 from .banks import Banks
 from .host import Host, Lost, Request, Statistics
+from .image import NO_IMAGE, UNFINISHED
 from .line import BoardError, Line
 from .protocol import (
     DIGEST_BYTES,
@@ -34,6 +35,16 @@ from .results import Answer, BoardRecording, recording_of
 
 #: Of boards, unless they say another.
 BAUD = 3_000_000
+
+
+#: What boards say in the place of a digest while they hold no network's weights.
+_EMPTY = {
+    bytes(DIGEST_BYTES): "the board holds no weights yet: load them with  lifline run --load NETWORK",
+    NO_IMAGE: "the board has found no weights of its build in its flash: write them with  lifline flash BUILD, or load "
+    "them with  lifline run --load NETWORK",
+    UNFINISHED: "the weights in the board's flash are damaged, and were not used: write them anew with  lifline flash "
+    "BUILD, or load them with  lifline run --load NETWORK",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -367,6 +378,8 @@ class Device:
         self._check_shape(network)
         identity = self.identity
         if identity.digest != digest(network)[:DIGEST_BYTES]:
+            if identity.digest in _EMPTY:
+                raise BoardError(_EMPTY[identity.digest])
             raise BoardError(
                 f"the board runs a network of the same shape with the digest {identity.digest.hex()[:12]}…, this one's "
                 f"is {digest(network).hex()[:12]}…: write its bitstream, or load its weights"

@@ -15,10 +15,12 @@ from typing import Self
 import numpy as np
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import ToolError
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron
 from lifline.neurons.izhikevich import QUADRATIC
+from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
 from lifline.rtl.rows import Rows
 from lifline.rtl.rows.convolution import ConvolutionRows
@@ -33,6 +35,9 @@ MOST_LANES = 8
 
 #: Look-up tables for a bit of a lane's sum where sums are in two banks: the choice of a bank, and of a sum just made.
 SUM_LUTS = 2.0
+
+#: Look-up tables of an encoder; of the kinds that there are, the largest takes as many.
+ENCODER_LUTS = 180
 
 #: More than a look-up table of any family can hold.
 _LUT_BITS = 64
@@ -81,8 +86,16 @@ class Need:
         return Need(self.logic + other.logic, self.brams + other.brams)
 
 
-def estimate(network: Network, board: Board, lanes: Lanes, load: bool = False) -> dict[str, int]:
+def estimate(
+    network: Network,
+    board: Board,
+    lanes: Lanes,
+    load: bool = False,
+    encoder: Encoder | None = None,
+) -> dict[str, int]:
     """What a build will take: luts, ffs, brams, dsps; with `load`, one whose memories can be loaded.
+
+    With `encoder`, one that takes raw values.
 
     Raises
     ------
@@ -92,7 +105,8 @@ def estimate(network: Network, board: Board, lanes: Lanes, load: bool = False) -
     arrays = rtl.plan(network, lanes, load=load)
     if load and (chosen := choose_memories(arrays, board)):
         arrays = rtl.plan(network, lanes, load=load, spram=chosen)
-    return total(board, design_need(board, arrays, network.output))
+    need = design_need(board, arrays, network.output) + encoder_need(board, network, encoder)
+    return total(board, need)
 
 
 def design_need(board: Board, arrays: Mapping[str, ArrayPlan], output: str) -> Need:
@@ -105,6 +119,15 @@ def fixed_need(board: Board, output: ArrayPlan) -> Need:
     """What a build takes whatever its lanes; `output` is the population that is classified."""
     scores = output.groups * output.lanes * score_bits(output.population)
     return Need(Logic(base=1, scores=scores), LINK_BLOCKS)
+
+
+def encoder_need(board: Board, network: Network, encoder: Encoder | None) -> Need:
+    """What an encoder in front of a network takes, beside it."""
+    if encoder is None:
+        return Need(Logic(), 0)
+    memories = EncoderCircuit(encoder, network.inputs).memories
+    blocks = sum(board.family.blocks(memory.kind, memory.width, memory.depth) for memory in memories)
+    return Need(Logic(rows=ENCODER_LUTS), blocks)
 
 
 def array_need(board: Board, array: ArrayPlan) -> Need:
@@ -224,12 +247,14 @@ def check_size(network: Network, board: Board, load: bool = False) -> None:
         there += board.sprams * SPRAM_WORDS * SPRAM_BITS
     if needed > there:
         raise ToolError(
-            f"states and synapses take {needed / 1e6:,.1f} Mbit, {board.name} has {there / 1e6:,.1f} Mbit in block "
-            "RAMs and logic: choose fewer neurons, smaller weight_bits or a bigger board"
+            f"states, synapses and queues take {needed / 1e6:,.1f} Mbit, {board.name} has {there / 1e6:,.1f} Mbit in "
+            "block RAMs and logic: choose fewer neurons, smaller weight_bits or a bigger board"
         )
 
 
-def choose_lanes(network: Network, board: Board, load: bool = False) -> dict[str, int]:
+def choose_lanes(
+    network: Network, board: Board, load: bool = False, encoder: Encoder | None = None
+) -> dict[str, int]:
     """The most lanes, a power of two for all populations and at most `MOST_LANES`, that should fit.
 
     Raises
@@ -240,7 +265,7 @@ def choose_lanes(network: Network, board: Board, load: bool = False) -> dict[str
     lanes = MOST_LANES
     while True:
         chosen = rtl.lanes_of(network, lanes)
-        need = estimate(network, board, chosen, load)
+        need = estimate(network, board, chosen, load, encoder)
         need["luts"] = int(need["luts"] / _USABLE)
         short = board.shortage(need, fewer_lanes=False)
         if short is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from lifline.errors import InputError, LiflineError
 
 from .board import Board, find_board
+from .finished import report_of
 
 
 class FlashError(LiflineError):
@@ -23,16 +23,16 @@ class FlashError(LiflineError):
 
 @dataclasses.dataclass(frozen=True)
 class Loading:
-    """A command that loads a bitstream."""
+    """The commands that load a build: its weights, where they are in the board's flash, and then its bitstream."""
 
     board: Board
-    command: tuple[str, ...]
-    found: bool  #: its program is on PATH
+    commands: tuple[tuple[str, ...], ...]
+    found: bool  #: their program is on PATH
 
     @property
     def line(self) -> str:
-        """The command as typed into a shell."""
-        return shlex.join(self.command)
+        """The commands as typed into a shell."""
+        return " && ".join(shlex.join(command) for command in self.commands)
 
 
 def loader(board: Board) -> str | None:
@@ -50,34 +50,35 @@ def loading(directory: str | os.PathLike[str]) -> Loading:
         If the folder holds no build, or one without a bitstream.
     """
     folder = Path(directory)
-    try:
-        report = json.loads((folder / "report.json").read_text())
-        board, name = find_board(report["board"]), report["bitstream"]
-    except FileNotFoundError:
-        raise InputError(f"{folder} holds no finished build: there is no report.json") from None
-    except (ValueError, LookupError, TypeError):
-        raise InputError(
-            f"{folder / 'report.json'} is not the report of a build: build it anew"
-        ) from None
+    report = report_of(folder)
+    board, name = find_board(report["board"]), report.get("bitstream")
+    weights = report.get("weights")
+    image, offset = (None, 0) if weights is None else (weights["file"], weights["offset"])
     if name is None:
         raise InputError(
             f"{folder} holds a project for {board.name}, no bitstream: make it with the vendor's tools first"
         )
-    if not (folder / name).is_file():
-        raise InputError(f"{folder / name} is not there: build it anew")
+    for file in (name, image):
+        if file is not None and not (folder / file).is_file():
+            raise InputError(f"{folder / file} is not there: build it anew")
+    found = loader(board)
+    program = found or board.flash[0].split()[0]
+    templates = [*(() if image is None else board.flash_weights), *board.flash]
+    values = {
+        "bitstream": str(folder / name),
+        "weights": str(folder / (image or "")),
+        "offset": str(offset),
+    }
     commands = [
-        tuple(part.format(bitstream=str(folder / name)) for part in command.split())
-        for command in board.flash
+        tuple(part.format(**values) for part in template.split())
+        for template in templates
+        if template.split()[0] == program
     ]
-    program = loader(board)
-    for command in commands:
-        if command[0] == program:
-            return Loading(board, command, True)
-    return Loading(board, commands[0], False)
+    return Loading(board, tuple(commands), found is not None)
 
 
 def flash(directory: str | os.PathLike[str]) -> Loading:
-    """Load the bitstream of a build onto its board; the program's output goes to standard error.
+    """Load a build onto its board; the program's output goes to standard error.
 
     Raises
     ------
@@ -90,10 +91,11 @@ def flash(directory: str | os.PathLike[str]) -> Loading:
     if not chosen.found:
         programs = " or ".join(command.split()[0] for command in chosen.board.flash)
         raise FlashError(f"{programs} is not on PATH: install it, then run  {chosen.line}")
-    status = subprocess.run(chosen.command, stdout=2, check=False).returncode
-    if status:
-        raise FlashError(
-            f"{chosen.command[0]} failed with {status}: is {chosen.board.name} plugged in?  It was run as  "
-            f"{chosen.line}"
-        )
+    for command in chosen.commands:
+        status = subprocess.run(command, stdout=2, check=False).returncode
+        if status:
+            raise FlashError(
+                f"{command[0]} failed with {status}: is {chosen.board.name} plugged in?  It was run as  "
+                f"{shlex.join(command)}"
+            )
     return chosen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import json
 import os
 import shutil
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import lifline
 from lifline.encoders import Encoder
 from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.files import replaced
@@ -23,8 +21,9 @@ from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 from lifline.temporary import temporary_folder
 
-from .board import Board, find_board, solve_pll
+from .board import Board, check_flash, find_board, solve_pll
 from .protocol import MAX_OUTPUTS
+from .report import Tools, fmax_mhz, report_of, too_slow
 from .toolchain import Found, find, find_simulator
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def build(
     load: bool = False,
     any_weights: bool = False,
     encoder: Encoder | None = None,
+    flash_weights: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
@@ -87,6 +87,8 @@ def build(
         iCE40UP5K's single-port RAM, which starts empty.  There is nothing to patch in such a bitstream.
     encoder : Encoder, optional
         The board takes raw values in place of spikes, and has the encoder's circuit in front of the network.
+    flash_weights : bool
+        As `load`, and when it starts the board reads the weights from its flash: ``weights.bin``, in the folder too.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
 
@@ -111,24 +113,23 @@ def build(
     if encoder is not None:
         _check_encoder(encoder, network, check is not None)
     seeds = range(seed, seed + tries)
-    load = load or any_weights
+    load = load or any_weights or flash_weights
+    if flash_weights:
+        check_flash(find_board(board))
     if load and check is not None:
         raise InputError(
             "a netlist whose memories are loaded over the line is not checked: leave check or load out"
         )
-    plan = _plan(network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load)
-    plan = dataclasses.replace(plan, patchable=patchable, any_weights=any_weights, encoder=encoder)
+    plan = _plan(
+        network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load, encoder
+    )
+    plan = dataclasses.replace(
+        plan, patchable=patchable, any_weights=any_weights, flash_weights=flash_weights
+    )
     with temporary_folder("lifline-build-") as work:
         report, files = _make(network, plan, work, _Steps(progress, 5 if check else 4), check)
         _deliver(work, target, files)
     return report
-
-
-@dataclasses.dataclass(frozen=True)
-class _Tools:
-    yosys: Found
-    nextpnr: Found | None  #: None: there is no open place and route for the family
-    pack: Found | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,13 +141,14 @@ class _Plan:
     lanes: dict[str, int]
     cycles: float | None  #: of a sample
     seeds: range  #: to try
-    tools: _Tools
+    tools: Tools
     simulator: Found | None  #: where the netlist is to be checked
     samples: np.ndarray | None  #: for that
     load: bool = False
     any_weights: bool = False
     patchable: bool = False
     encoder: Encoder | None = None
+    flash_weights: bool = False
 
 
 def _plan(
@@ -158,6 +160,7 @@ def _plan(
     seeds: range,
     checks: bool,
     load: bool,
+    encoder: Encoder | None,
 ) -> _Plan:
     try:
         from lifline import rtl
@@ -173,7 +176,7 @@ def _plan(
     solve_pll(board, clock)
     divisor(clock * 1e6, board.baud)
     check_size(network, board, load)
-    tools = _Tools(
+    tools = Tools(
         find("yosys"),
         find(board.family.nextpnr) if board.family.nextpnr else None,
         find(board.family.pack) if board.family.pack else None,
@@ -184,12 +187,16 @@ def _plan(
             "without --check"
         )
     simulator = find_simulator() if checks else None
-    chosen = rtl.lanes_of(network, lanes) if lanes is not None else choose_lanes(network, board, load)
+    if lanes is None:
+        lanes = choose_lanes(network, board, load, encoder)
+    chosen = rtl.lanes_of(network, lanes)
     cycles = samples = None
     if activity is not None:
         cycles = float(np.mean(rtl.cycles(network, chosen, activity)))
         samples = np.asarray(activity[INPUT])
-    return _Plan(board, clock, chosen, cycles, seeds, tools, simulator, samples, load)
+    return _Plan(
+        board, clock, chosen, cycles, seeds, tools, simulator, samples, load=load, encoder=encoder
+    )
 
 
 def _make(
@@ -199,6 +206,7 @@ def _make(
     from .netlist import check
     from .patching import FOLDER, keep
     from .synthesis import PLACED, write_design
+    from .weights import BUILT, WEIGHTS, write_weights
 
     tools = plan.tools
     steps.begin("writing the design")
@@ -214,6 +222,7 @@ def _make(
         load=plan.load,
         any_weights=plan.any_weights,
         encoder=plan.encoder,
+        flash_weights=plan.flash_weights,
     )
     encoded = {} if plan.encoder is None else {"encoder": plan.encoder.text}
     steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
@@ -228,8 +237,8 @@ def _make(
     if tools.nextpnr is not None:
         with timed("nextpnr"):
             placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
-    report = {
-        **_report(design, placed, plan.cycles, tools, seed),
+    report: dict[str, Any] = {
+        **report_of(design, placed, plan.cycles, tools, seed),
         **encoded,
         **found,
         "seconds": timed.seconds,
@@ -240,6 +249,9 @@ def _make(
         files += [report["bitstream"], "nextpnr.log"]
         with timed("pack"):
             design.pack(tools.pack, report["bitstream"])
+        if design.images is not None:
+            report["weights"] = write_weights(design, design.images)
+            files += [WEIGHTS, BUILT]
         if (work / PLACED).exists() and not plan.load:
             report["patch"] = keep(design, work / FOLDER)
             files += [str(path.relative_to(work)) for path in (work / FOLDER).iterdir()]
@@ -331,65 +343,7 @@ def _place(design: Design, nextpnr: Found, seeds: range, steps: _Steps) -> tuple
             f"{nextpnr.name}: {fmax:.1f} MHz, less than {clock:g}, with seed {seed}; trying {seed + 1}",
             nextpnr,
         )
-    raise ToolError(_too_slow(design.board, clock, fmax, range(seeds[0], seed + 1)))
-
-
-def fmax_mhz(placed: Mapping[str, Any]) -> float:
-    """The fastest clock of a placed design, by nextpnr's report."""
-    return min(entry["achieved"] for entry in placed["fmax"].values())
-
-
-def _report(
-    design: Design,
-    placed: Mapping[str, Any] | None,
-    cycles: float | None,
-    tools: _Tools,
-    seed: int | None,
-) -> dict[str, Any]:
-    """The report of a build; of a project, whose clock and bitstream the vendor's tools make, without `placed`."""
-    board, clock = design.board, design.clock_mhz
-    used = {name: entry["used"] for name, entry in placed["utilization"].items()} if placed else {}
-    resources = design.resources(used, design.cells)
-    versions = {
-        tool.name: f"{tool.version} ({tool.origin})"
-        for tool in (tools.yosys, tools.nextpnr, tools.pack)
-        if tool is not None
-    }
-    return {
-        "board": board.name,
-        "device": board.device,
-        "clock_mhz": clock,
-        "fmax_mhz": round(fmax_mhz(placed), 2) if placed else None,
-        **resources,
-        "available": board.totals,
-        "utilisation": {
-            name: round(resources[name] / total, 4) if total else 0.0
-            for name, total in board.totals.items()
-        },
-        "lanes": design.lanes,
-        "cycles_per_sample": cycles,
-        "samples_per_second": round(clock * 1e6 / cycles, 1) if cycles else None,
-        "baud": board.baud,
-        "bitstream": f"{board.name}{board.family.suffix}" if placed else None,
-        "tools": {
-            **versions,
-            "amaranth": importlib.metadata.version("amaranth"),
-            "lifline": lifline.__version__,
-            "seed": seed,
-        },
-    }
-
-
-def _too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:
-    slower = [mhz for mhz in board.clocks_mhz if mhz <= fmax]
-    remedy = f"a clock of {max(slower):g} MHz" if slower else "fewer lanes"
-    tried = (
-        f"seed {seeds[0]}" if len(seeds) == 1 else f"the last of the seeds {seeds[0]} to {seeds[-1]}"
-    )
-    return (
-        f"the design reaches {fmax:.2f} MHz on {board.name}, less than its clock of {clock:g} MHz, with {tried}: "
-        f"choose {remedy}, or another seed"
-    )
+    raise ToolError(too_slow(design.board, clock, fmax, range(seeds[0], seed + 1)))
 
 
 def _deliver(work: Path, target: Path, names: Sequence[str]) -> None:

@@ -62,7 +62,7 @@ class SerialLine:
             self._port = serial.Serial(
                 self.name, baud, timeout=READ_SECONDS, write_timeout=timeout, exclusive=_exclusive()
             )
-        except (serial.SerialException, ValueError, OSError) as error:
+        except (serial.SerialException, ValueError, OSError, OverflowError) as error:
             raise ToolError(f"cannot open the serial port {self.name}: {error}") from None
         self._errors = (
             serial.SerialException,
@@ -150,6 +150,8 @@ class Faults:
             value = getattr(self, field.name)
             if field.name != "seed" and not 0 <= value <= 1:
                 raise InputError(f"faults: {field.name} must be in 0 … 1, not {value!r}")
+        if self.seed < 0:
+            raise InputError(f"faults: seed must be 0 or more, not {self.seed}")
 
     @classmethod
     def parse(cls, text: str) -> Faults:

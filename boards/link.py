@@ -174,7 +174,6 @@ class HostLink(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """The parts and the wires between them, each once."""
         m = Module()
         options, network = self.options, self.network
         reset = Signal()  # the host begins a session, or the watchdog ends one
@@ -216,6 +215,22 @@ class HostLink(wiring.Component):
             (sender.o, wiring.flipped(self.o)),
         ):
             wiring.connect(m, source, sink)
+        self._run(m, receiver, sequence, watchdog, buffer, executor, sampler, answers, reset)
+        self._tell(m, sequence, executor, sampler, answers, announce)
+        m.d.comb += [
+            watchdog.watch.eq(executor.sampling | executor.ask),
+            watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
+        ]
+        # A register, since it goes to all that a sample is in.
+        m.d.sync += [reset.eq(sequence.reset | watchdog.bark), announce.eq(reset)]
+        if loads:
+            self._load(m, buffer, executor, answers)
+        with m.If(self.scored):
+            m.d.sync += self.result.eq(self.winner)
+        return m
+
+    def _run(self, m, receiver, sequence, watchdog, buffer, executor, sampler, answers, reset):
+        """From frame to command to sample: what each part asks of the next."""
         m.d.comb += [
             receiver.damaged.eq(self.damaged),
             sequence.end.eq(receiver.end),
@@ -239,6 +254,11 @@ class HostLink(wiring.Component):
             executor.empty.eq(sampler.empty),
             executor.faulty.eq((sampler.status & int(Status.ADDRESS | Status.TICKS)).any()),
             executor.answered.eq(answers.answered),
+        ]
+
+    def _tell(self, m, sequence, executor, sampler, answers, announce):
+        """What the answers tell, and when."""
+        m.d.comb += [
             answers.session.eq(sequence.session),
             answers.expected.eq(sequence.expected),
             answers.taken.eq(executor.taken),
@@ -258,24 +278,15 @@ class HostLink(wiring.Component):
             answers.winner.eq(self.winner),
             self.step.eq(answers.step),
             self.busy.eq(executor.sampling),
-            watchdog.watch.eq(executor.sampling | executor.ask),
-            watchdog.moved.eq(sampler.moved | sequence.keep | (answers.o.valid & answers.o.ready)),
         ]
-        m.d.sync += [
-            reset.eq(
-                sequence.reset | watchdog.bark
-            ),  # a register, since it goes to all that a sample is in
-            announce.eq(reset),
-        ]
-        if self.load_layout is not None:
-            commands = LoadCommands(self.load_layout)
-            m.submodules.commands = ResetInserter(executor.opened)(commands)
-            wiring.connect(m, executor.words, commands.i)
-            wiring.connect(m, commands.load, wiring.flipped(self.load))
-            wiring.connect(m, wiring.flipped(self.loaded), commands.loaded)
-            wiring.connect(m, commands.o, answers.words)
-            wiring.connect(m, executor.name, buffer.name)
-            m.d.comb += [commands.reads.eq(executor.reads), buffer.rename.eq(executor.opened)]
-        with m.If(self.scored):
-            m.d.sync += self.result.eq(self.winner)
-        return m
+
+    def _load(self, m, buffer, executor, answers):
+        """Commands for memories, to the core's load port."""
+        commands = LoadCommands(self.load_layout)
+        m.submodules.commands = ResetInserter(executor.opened)(commands)
+        wiring.connect(m, executor.words, commands.i)
+        wiring.connect(m, commands.load, wiring.flipped(self.load))
+        wiring.connect(m, wiring.flipped(self.loaded), commands.loaded)
+        wiring.connect(m, commands.o, answers.words)
+        wiring.connect(m, executor.name, buffer.name)
+        m.d.comb += [commands.reads.eq(executor.reads), buffer.rename.eq(executor.opened)]

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from lifline import rtl
+from lifline.encoders import Encoder
 from lifline.errors import InputError, ToolError
 from lifline.network import INPUT, Network
 from lifline.rtl.plan import block_of
 
 from .board import Board, find_board, solve_pll
-from .estimate import Need, array_need, check_size, fixed_need, total
+from .estimate import Need, array_need, check_size, encoder_need, fixed_need, total
 
 #: The share of the look-up tables that a design may need by the estimate, so that it is sure to fit and to route.
 MARGIN = 0.75
@@ -81,6 +82,7 @@ def map_lanes(
     activity: Mapping[str, np.ndarray] | None = None,
     clock_mhz: float | None = None,
     target_us: float | None = None,
+    encoder: Encoder | None = None,
 ) -> tuple[Design, list[Design]]:
     """Choose lanes for a board; the choice, and the Pareto front that it is from.
 
@@ -95,6 +97,8 @@ def map_lanes(
         By default the board's own choice.
     target_us : float, optional
         As for `choose`.
+    encoder : Encoder, optional
+        In front of the network.
 
     Raises
     ------
@@ -109,12 +113,16 @@ def map_lanes(
     check_size(network, chosen_board)
     if target_us is not None and not target_us > 0:
         raise InputError(f"the target must be a time above 0 µs, not {target_us!r}")
-    front = pareto(network, chosen_board, activity or assumed_activity(network), clock)
+    front = pareto(network, chosen_board, activity or assumed_activity(network), clock, encoder)
     return choose(front, chosen_board, clock, target_us), front
 
 
 def pareto(
-    network: Network, board: Board, activity: Mapping[str, np.ndarray], clock_mhz: float
+    network: Network,
+    board: Board,
+    activity: Mapping[str, np.ndarray],
+    clock_mhz: float,
+    encoder: Encoder | None = None,
 ) -> list[Design]:
     """The designs that no other beats in time, look-up tables and block RAMs at once, fastest first.
 
@@ -127,19 +135,22 @@ def pareto(
         looked at, or its events in each tick, int (ticks,).
     clock_mhz : float
         The clock for which times are stated.
+    encoder : Encoder, optional
+        In front of the network: for its area.
     """
     activity = {
         name: array[:: -(-len(array) // _SAMPLES)] if array.ndim == 3 else array
         for name, array in activity.items()
     }
     needs: dict[tuple[str, int], Need] = {}
+    before = encoder_need(board, network, encoder)
 
     def design(lanes: dict[str, int]) -> Design:
         arrays = rtl.plan(network, lanes)
         for name, array in arrays.items():
             if (name, array.lanes) not in needs:
                 needs[name, array.lanes] = array_need(board, array)
-        fixed = fixed_need(board, arrays[network.output])
+        fixed = fixed_need(board, arrays[network.output]) + before
         need = total(
             board, sum((needs[name, array.lanes] for name, array in arrays.items()), start=fixed)
         )

@@ -24,6 +24,7 @@ def connect(
     lanes: Lanes | None = None,
     load: bool = False,
     encoder: Encoder | None = None,
+    flash: bytes | None = None,
     faults: Faults | None = None,
     progress: Progress = silent,
 ) -> Device:
@@ -40,7 +41,7 @@ def connect(
         Seconds without a sign of life after which the board is given up.
     baud : int
         Of the board's UART.
-    board, lanes, encoder : optional
+    board, lanes, encoder, flash : optional
         Of the virtual board: see :class:`lifline.boards.virtual.VirtualBoard`.
     load : bool
         Accept a board that runs another network of this shape, to be loaded by :meth:`Device.load`; a virtual board is
@@ -65,7 +66,13 @@ def connect(
         from .virtual import VirtualBoard
 
         virtual = VirtualBoard(
-            network, board=board, lanes=lanes, encoder=encoder, load=load, progress=progress
+            network,
+            board=board,
+            lanes=lanes,
+            encoder=encoder,
+            load=load,
+            flash=flash,
+            progress=progress,
         )
         name, closing = virtual.port, virtual.close
     try:

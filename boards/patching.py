@@ -1,4 +1,7 @@
-"""New weights in a finished bitstream, without synthesis, place and route.
+"""New weights in a finished build, without synthesis, place and route.
+
+Where they are in the board's flash, that is another image (:mod:`lifline.boards.weights`).  Else they are in the
+bitstream.
 
 A build keeps, in its folder ``patch``, the routed design, the network, and which block RAM holds which part of which
 memory (:mod:`lifline.boards.contents`).  A network whose gateware differs in nothing but the words of those memories is
@@ -30,6 +33,7 @@ from lifline.temporary import temporary_folder
 from .board import Board, find_board
 from .contents import Memory, Part, find_words, locate, memories, read_cells
 from .families import BlockRAMs
+from .finished import read_sealed, report_of, write_sealed
 from .toolchain import find, run
 
 if TYPE_CHECKING:
@@ -100,9 +104,7 @@ def keep(design: Design, target: Path) -> dict[str, list[str]]:
     table["identity"]["part"] = dataclasses.asdict(identity[0])
     table["logic"] = _logic(_accelerator(design.network, board, table))
     target.mkdir(parents=True, exist_ok=True)
-    (target / _TABLE).write_text(json.dumps(table) + "\n")
-    (target / _ROUTED).write_bytes(gzip.compress(routed_text.encode(), 3, mtime=0))
-    design.network.save(target / _NETWORK)
+    _write(target, table, routed_text, design.network)
     changeable = [entry["file"] for entry in table["memories"]]
     return {"changeable": changeable, "fixed": list(table["fixed"])}
 
@@ -143,9 +145,16 @@ def patch(
     from lifline.rtl.verilog import memory_files
 
     from .synthesis import NAME
+    from .weights import has_weights, patch_weights
 
     start = time.perf_counter()
     source = Path(directory)
+    if has_weights(source):
+        if check:
+            raise InputError(
+                f"{source}: its weights are in the board's flash, and no bitstream is unpacked: leave the check out"
+            )
+        return patch_weights(source, network, output)
     report, table, old = _read(source)
     board = find_board(table["board"])
     block_rams = _block_rams(board)
@@ -177,20 +186,33 @@ def patch(
             "checked": check,
             "seconds": round(time.perf_counter() - start, 3),
         }
-        _deliver(source, Path(output) if output is not None else source, work, report, text, network)
+        target = Path(output) if output is not None else source
+        _deliver(source, target, work, report, table, text, network)
     return report
 
 
 def _read(source: Path) -> tuple[dict[str, Any], dict[str, Any], Network]:
-    if not (source / "report.json").is_file():
-        raise InputError(f"{source} holds no finished build: there is no report.json")
-    report: dict[str, Any] = json.loads((source / "report.json").read_text())
-    if not (source / FOLDER / _TABLE).is_file():
+    report, kept = report_of(source), source / FOLDER
+    if not (kept / _TABLE).is_file():
         raise InputError(
-            f"{source}: a build for {report.get('board')} by this version cannot be patched: build it anew"
+            f"{source}: a build for {report['board']} by this version cannot be patched: build it anew"
         )
-    table: dict[str, Any] = json.loads((source / FOLDER / _TABLE).read_text())
-    return report, table, Network.load(source / FOLDER / _NETWORK)
+    table = read_sealed(kept / _TABLE, "what a build keeps for its patches", (_ROUTED, _NETWORK))
+    words = (table["routed"], *table["pack"])
+    if (table["board"], type(report.get("bitstream"))) != (report["board"], str) or "/" in "".join(
+        words
+    ):
+        raise InputError(
+            f"{source}: its report and its folder '{FOLDER}' are of different builds: build it anew"
+        )
+    return report, table, Network.load(kept / _NETWORK)
+
+
+def _write(folder: Path, table: dict[str, Any], routed: str, network: Network, level: int = 3) -> None:
+    """Write what a patch needs; `level` is that of the compression."""
+    (folder / _ROUTED).write_bytes(gzip.compress(routed.encode(), level, mtime=0))
+    network.save(folder / _NETWORK)
+    write_sealed(folder / _TABLE, table, (_ROUTED, _NETWORK))
 
 
 def _block_rams(board: Board) -> BlockRAMs:
@@ -355,7 +377,13 @@ def _check(board: Board, bitstream: Path, contents: Mapping[str, np.ndarray], wo
 
 
 def _deliver(
-    source: Path, target: Path, work: Path, report: dict[str, Any], routed: str, network: Network
+    source: Path,
+    target: Path,
+    work: Path,
+    report: dict[str, Any],
+    table: dict[str, Any],
+    routed: str,
+    network: Network,
 ) -> None:
     """Write the patched build, the report last, in place of what is there."""
     with replaced(target, "report.json") as scratch:
@@ -365,7 +393,5 @@ def _deliver(
                     shutil.copyfile(source / log, scratch / log)
         shutil.copyfile(work / report["bitstream"], scratch / report["bitstream"])
         (scratch / FOLDER).mkdir()
-        shutil.copyfile(source / FOLDER / _TABLE, scratch / FOLDER / _TABLE)
-        (scratch / FOLDER / _ROUTED).write_bytes(gzip.compress(routed.encode(), 1, mtime=0))
-        network.save(scratch / FOLDER / _NETWORK)
+        _write(scratch / FOLDER, table, routed, network, level=1)
         (scratch / "report.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -20,6 +20,7 @@ from lifline.network import Network
 
 from .board import Board
 from .estimate import uses_dsps
+from .image import Images
 from .memories import choose_memories
 from .toolchain import Found, run
 from .top import ExportedCore, Top
@@ -57,6 +58,7 @@ class Design:
     identity: bytes  #: what the board tells of itself, the network's digest first
     buffer: int  #: bytes of the memory that ends with it
     options: Mapping[str, Any]  #: of :class:`lifline.rtl.Accelerator`: load, any_weights, memories
+    images: Images | None = None  #: of weights in the board's flash
     project: tuple[str, ...] = ()  #: the files of a project for a vendor's tools
 
     def synthesise(self, yosys: Found) -> None:
@@ -146,6 +148,7 @@ def write_design(
     load: bool = False,
     any_weights: bool = False,
     encoder: Encoder | None = None,
+    flash_weights: bool = False,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -163,6 +166,8 @@ def write_design(
         As for :class:`lifline.rtl.Accelerator`; what does not fit into block RAM goes into single-port RAM.
     encoder : Encoder, optional
         Samples are raw values for it.
+    flash_weights : bool
+        With `load`: an image of weights is read from the board's flash when it starts.
     """
     family = board.family
     arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
@@ -180,9 +185,11 @@ def write_design(
     core = ExportedCore(network, arrays, manifest["top"])
     after = [f"write_verilog -noattr {NETLIST}"] if netlist else []
     dsps = family.with_dsps if uses_dsps(board, arrays) else family.without_dsps
+    images = Images(network, lanes, any_weights=any_weights) if flash_weights else None
     top = Top(
-        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder
-    )
+        board, network, core, arrays, clock_mhz=clock_mhz, any_weights=any_weights, encoder=encoder,
+        images=images,
+    )  # fmt: skip
     for path, text in top.system.memory_files().items():
         (folder / path).write_text(text)
     link = top.system.link
@@ -190,6 +197,7 @@ def write_design(
         "identity": link.identity,
         "buffer": link.options.buffer,
         "options": {"load": load, "any_weights": any_weights, "memories": memories},
+        "images": images,
     }
     if not family.nextpnr:
         arguments, project = _write_project(platform, top, board, folder, [dsps, *after])

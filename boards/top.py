@@ -4,6 +4,8 @@
 
     rx ──► UARTReceiver ──► HostLink ◄──► Accelerator ──trace──► Classifier
     tx ◄── UARTTransmitter ◄─────┘ ▲──────────── scores, class ──────┘
+
+With weights in the board's flash, an :class:`.ImageReader` is in the place of the receiver at first.
 """
 
 import re
@@ -16,6 +18,7 @@ from amaranth.hdl import (
     Elaboratable,
     Instance,
     Module,
+    Mux,
     ResetSignal,
     Signal,
     Value,
@@ -34,8 +37,10 @@ from lifline.rtl.port import PART_BITS
 from lifline.storage import digest
 
 from .board import Board
+from .boot import FlashBuffers, FlashPins, ImageReader
 from .classifier import Classifier
 from .clock import ClockGenerator, HeldPins
+from .image import NO_IMAGE, Images
 from .link import HostLink, LinkOptions
 from .protocol import DIGEST_BYTES, Identity, score_bits
 from .uart import UARTReceiver, UARTTransmitter, divisor
@@ -103,6 +108,8 @@ class System(wiring.Component):
     identity : Identity
         What the board says that it is.
     options : LinkOptions
+    images : Images, optional
+        Of which the board reads one from its flash, at `offset`, before it listens to its UART.
 
     Members
     -------
@@ -112,6 +119,8 @@ class System(wiring.Component):
         The class of the last sample; 0 before the first.
     busy : Out(1)
         A sample has begun, and is not answered yet.
+    flash : Out(FlashPins), booting : Out(1)
+        With `images`: the flash, and whether it is read.
     """
 
     def __init__(
@@ -123,6 +132,8 @@ class System(wiring.Component):
         divisor: float,
         identity: Identity,
         options: LinkOptions,
+        images: Images | None = None,
+        offset: int = 0,
     ) -> None:
         self.core = core
         load = getattr(core, "load", None)
@@ -133,6 +144,9 @@ class System(wiring.Component):
         self.link = HostLink(
             network, self.classifier, identity=identity.data, options=options, load=layout
         )
+        self.reader = None
+        if images is not None:
+            self.reader = ImageReader(offset=offset, start=images.start, most=images.most)
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -140,6 +154,7 @@ class System(wiring.Component):
                 "result": Out(self.link.result.shape()),
                 "busy": Out(1),
             }
+            | ({} if images is None else {"flash": Out(FlashPins()), "booting": Out(1)})
         )
 
     def memory_files(self) -> dict[str, str]:
@@ -153,10 +168,28 @@ class System(wiring.Component):
         m.submodules.core = core = self.core
         m.submodules.classifier = classifier = self.classifier
         m.submodules.transmitter = transmitter = self.transmitter
-        wiring.connect(m, receiver.o, link.i)
+        damaged = receiver.error
+        if self.reader is None:
+            wiring.connect(m, receiver.o, link.i)
+        else:
+            m.submodules.reader = reader = self.reader
+            wiring.connect(m, reader.flash, wiring.flipped(self.flash))
+            damaged = receiver.error & ~reader.busy
+            m.d.comb += [
+                self.booting.eq(reader.busy),
+                link.i.payload.eq(Mux(reader.busy, reader.o.payload, receiver.o.payload)),
+                link.i.valid.eq(Mux(reader.busy, reader.o.valid, receiver.o.valid)),
+            ]
         wiring.connect(m, link.events, core.i)
         wiring.connect(m, core.o, link.spikes)
-        wiring.connect(m, link.o, transmitter.i)
+        if self.reader is None:
+            wiring.connect(m, link.o, transmitter.i)
+        else:  # the answers to what comes from the flash go nowhere
+            m.d.comb += [
+                transmitter.i.payload.eq(link.o.payload),
+                transmitter.i.valid.eq(link.o.valid & ~self.booting),
+                link.o.ready.eq(transmitter.i.ready | self.booting),
+            ]
         if link.load_layout is not None:
             wiring.connect(m, link.load, core.load)
             wiring.connect(m, core.loaded, link.loaded)
@@ -165,7 +198,7 @@ class System(wiring.Component):
         m.d.comb += [
             receiver.rx.eq(self.rx),
             self.tx.eq(transmitter.tx),
-            link.damaged.eq(receiver.error),
+            link.damaged.eq(damaged),
             core.clear.eq(link.clear),
             classifier.clear.eq(link.clear),
             classifier.step.eq(link.step),
@@ -186,13 +219,18 @@ def identity_of(
     clock_mhz: float,
     board: str = "",
     any_weights: bool = False,
+    flash: bool = False,
 ) -> Identity:
-    """What a board with this network says that it is; of no network where memories are empty at first."""
+    """What a board with this network says that it is; of no network where memories are empty at first.
+
+    With `flash`, it then says that it has not found an image there.
+    """
     output = network[network.output]
     major, minor, patch = map(int, re.findall(r"\d+", __version__)[:3])
     empty = any(array.spram for array in arrays.values())
+    nothing = NO_IMAGE if flash else bytes(DIGEST_BYTES)
     return Identity(
-        digest=bytes(DIGEST_BYTES) if empty else digest(network)[:DIGEST_BYTES],
+        digest=nothing if empty else digest(network)[:DIGEST_BYTES],
         inputs=network.inputs,
         input_bits=network.input_bits,
         outputs=output.size,
@@ -222,6 +260,8 @@ class Top(Elaboratable):
         As for :class:`lifline.rtl.Accelerator`.
     encoder : Encoder, optional
         Samples are raw values for it.
+    images : Images, optional
+        One is read from the board's flash when it starts.
     """
 
     def __init__(
@@ -234,6 +274,7 @@ class Top(Elaboratable):
         clock_mhz: float,
         any_weights: bool = False,
         encoder: Encoder | None = None,
+        images: Images | None = None,
     ) -> None:
         self.board = board
         self.clock_mhz = clock_mhz
@@ -244,10 +285,13 @@ class Top(Elaboratable):
             arrays[network.output],
             divisor=divisor(clock_mhz * 1e6, board.baud),
             identity=identity_of(
-                network, arrays, options, clock_mhz=clock_mhz, board=board.name, any_weights=any_weights
+                network, arrays, options, clock_mhz=clock_mhz, board=board.name,
+                any_weights=any_weights, flash=images is not None,
             ),
             options=options,
-        )
+            images=images,
+            offset=board.weights_offset,
+        )  # fmt: skip
 
     def elaborate(self, platform):
         m = Module()
@@ -262,6 +306,8 @@ class Top(Elaboratable):
         m.submodules.rx_pin = rx = io.Buffer("i", uart.rx)
         m.submodules.tx_pin = tx = io.Buffer("o", uart.tx)
         m.d.comb += [system.rx.eq(rx.i), tx.o.eq(system.tx)]
+        if system.reader is not None:
+            m.submodules.flash = FlashBuffers(system.flash)
         for bit, number in enumerate(self.board.leds):
             led = platform.request("led", number, dir="-")
             m.submodules[f"led{bit}"] = pin = io.Buffer("o", led)

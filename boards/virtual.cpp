@@ -1,6 +1,8 @@
 // A verilated board between the pins of its UART and a pseudo-terminal: what virtual.py starts.
 //
-// usage: lifline_board DIVISOR DESCRIPTOR      clock cycles of a bit, the file descriptor of the terminal's master
+// usage: lifline_board DIVISOR DESCRIPTOR < FLASH      clock cycles of a bit, the file descriptor of the terminal's master
+//
+// Standard input is what is in its flash, if it has one.  When it listens to its UART it prints a line.
 
 #include <cerrno>
 #include <cstdint>
@@ -9,6 +11,8 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -24,6 +28,61 @@ constexpr uint64_t kLook = 2000;       // cycles between two looks at the termin
 constexpr uint64_t kIdle = 20000;      // cycles without anything to do before the board sleeps
 constexpr int kSleep = 20;             // milliseconds of that, at most
 
+// An SPI flash that sleeps until 0xab, and of all commands knows that, 0xb9 (sleep) and 0x03 (read).
+class Flash {
+public:
+    explicit Flash(std::vector<uint8_t> content) : content_(std::move(content)) {}
+
+    // The pins after a change of them; what it says, on the falling edges of the clock.
+    bool pins(bool select, bool clk, bool copi) {
+        if (!select) {
+            if (bits_ == 8 && in_ == 0xab) awake_ = true;
+            if (bits_ == 8 && in_ == 0xb9) awake_ = false;
+            bits_ = in_ = 0;
+        } else if (clk && !clk_) {
+            if (bits_ < 32) in_ = in_ << 1 | copi;
+            if (++bits_ == 32) reads_ = awake_ && in_ >> 24 == 0x03;
+        } else if (!clk && clk_ && bits_ >= 32) {
+            const size_t place = (in_ & 0xffffff) - kBase + (bits_ - 32) / 8;
+            const uint8_t byte = place < content_.size() ? content_[place] : 0xff;
+            out_ = !reads_ || (byte >> (7 - bits_ % 8) & 1);
+        }
+        clk_ = clk;
+        return out_;
+    }
+
+private:
+    static constexpr size_t kBase = 0x100000;  // board.py's WEIGHTS_OFFSET
+    std::vector<uint8_t> content_;
+    bool awake_ = false, reads_ = false, clk_ = false, out_ = true;
+    uint64_t bits_ = 0;
+    uint32_t in_ = 0;
+};
+
+// Whether the board reads a flash.
+template <typename Top, typename = void>
+struct Boots : std::false_type {};
+template <typename Top>
+struct Boots<Top, std::void_t<decltype(std::declval<Top>().booting)>> : std::true_type {};
+
+template <typename Top>
+void step(Top& top, Flash& flash) {
+    if constexpr (Boots<Top>::value)
+        top.flash___05Fcipo = flash.pins(top.flash___05Fselect, top.flash___05Fclk, top.flash___05Fcopi);
+}
+
+template <typename Top>
+bool booting(const Top& top) {
+    if constexpr (Boots<Top>::value) return top.booting;
+    return false;
+}
+
+std::vector<uint8_t> read_all(std::FILE* file) {
+    std::vector<uint8_t> data;
+    for (int byte; (byte = std::fgetc(file)) != EOF;) data.push_back(static_cast<uint8_t>(byte));
+    return data;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -37,10 +96,12 @@ int main(int argc, char** argv) {
 
     const std::unique_ptr<VerilatedContext> context{new VerilatedContext};
     const std::unique_ptr<Vtop> top{new Vtop{context.get()}};
+    Flash flash{read_all(stdin)};
     uint64_t cycle = 0;
     const auto edge = [&] {
         top->clk = 1;
         top->eval();
+        step(*top, flash);
         top->clk = 0;
         top->eval();
         ++cycle;
@@ -49,6 +110,10 @@ int main(int argc, char** argv) {
     top->rst = 1;
     for (int i = 0; i < 4; ++i) edge();
     top->rst = 0;
+    do edge();
+    while (booting(*top));
+    std::puts("ready");
+    std::fclose(stdout);
 
     std::deque<uint8_t> incoming;  // bytes for the board
     std::string outgoing;          // bytes of the board

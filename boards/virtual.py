@@ -25,8 +25,9 @@ from lifline.sim.cache import cached
 from lifline.sim.tools import find_verilator
 from lifline.temporary import temporary_folder
 
-from .board import find_board
+from .board import WEIGHTS_OFFSET, check_flash, find_board
 from .device import BAUD
+from .image import Images
 from .link import LinkOptions
 from .memories import choose_memories
 from .top import ExportedCore, System, identity_of
@@ -54,6 +55,9 @@ class VirtualBoard:
         Samples are raw values for it.
     load : bool
         Whether its memories can be loaded over the line.
+    flash : bytes, optional
+        What is in its flash, from where it looks for an image of weights (:mod:`lifline.boards.image`); its memories
+        can be loaded over the line, too.
     progress : callable, optional
         Called as ``progress(done, total, text)`` while it is made.
 
@@ -76,10 +80,14 @@ class VirtualBoard:
         lanes: Lanes | None = None,
         encoder: Encoder | None = None,
         load: bool = False,
+        flash: bytes | None = None,
         progress: Progress = silent,
     ) -> None:
         pty, tty = _terminals()
-        self.cycles_per_bit, program, folder = _make(network, board, lanes, encoder, load, progress)
+        load = load or flash is not None
+        self.cycles_per_bit, program, folder = _make(
+            network, board, lanes, encoder, load, flash is not None, progress
+        )
         master, self._slave = pty.openpty()
         try:
             tty.setraw(self._slave)
@@ -87,10 +95,12 @@ class VirtualBoard:
             self._process = subprocess.Popen(
                 [*leash(), str(program), repr(self.cycles_per_bit), str(master)],
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 pass_fds=[master],
                 start_new_session=True,
             )
+            self._start(flash or b"")
         except BaseException:
             os.close(self._slave)
             raise
@@ -102,6 +112,16 @@ class VirtualBoard:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _start(self, flash: bytes) -> None:
+        """Give it what is in its flash, and wait until it has read that."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
+            pipe.write(flash)
+        with self._process.stdout as pipe:
+            if not pipe.readline():
+                raise ToolError("the virtual board has stopped: please report it with the network")
 
     def close(self) -> None:
         """End it, as if it were unplugged."""
@@ -129,6 +149,7 @@ def _make(
     lanes: Lanes | None,
     encoder: Encoder | None,
     load: bool,
+    flash: bool,
     progress: Progress,
 ) -> tuple[float, Path, Path]:
     """Clock cycles of a bit, the compiled program, and the folder to run it in."""
@@ -144,8 +165,14 @@ def _make(
         from .estimate import choose_lanes
 
         found = find_board(board)
+        if flash:
+            check_flash(found)
         block_bits, clock, baud = found.family.block_bits, found.clocks_mhz[0], found.baud
-        chosen = choose_lanes(network, found) if lanes is None else rtl.lanes_of(network, lanes)
+        chosen = (
+            choose_lanes(network, found, load, encoder)
+            if lanes is None
+            else rtl.lanes_of(network, lanes)
+        )
     arrays = rtl.plan(network, chosen, load=load)
     kept = choose_memories(arrays, found) if load and found is not None else {}
     arrays = rtl.plan(network, chosen, load=load, spram=kept)
@@ -167,8 +194,12 @@ def _make(
             ExportedCore(network, arrays, top_name()),
             arrays[network.output],
             divisor=cycles,
-            identity=identity_of(network, arrays, options, clock_mhz=clock, board=board or "virtual"),
+            identity=identity_of(
+                network, arrays, options, clock_mhz=clock, board=board or "virtual", flash=flash
+            ),
             options=options,
+            images=Images(network, chosen) if flash else None,
+            offset=WEIGHTS_OFFSET,
         )
         memories = system.memory_files()
         text = verilog.convert(system, name=_TOP, platform="verilog", emit_src=False)

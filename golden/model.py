@@ -13,9 +13,10 @@ import numpy as np
 from lifline.files import check_spikes
 from lifline.network import INPUT, Network, Population
 from lifline.recording import Recording, States
+from lifline.teaching import check_reward
 
 from . import learning
-from .neurons import floats_of, vectorised
+from .neurons import floats_of, neurons_of
 from .product import Spikes
 from .synapses import operators
 
@@ -24,7 +25,13 @@ PART = 1 << 23
 
 
 def simulate(
-    network: Network, spikes: np.ndarray, learn: bool = False, *, time_first: bool = False
+    network: Network,
+    spikes: np.ndarray,
+    learn: bool = False,
+    reward: np.ndarray | int | None = None,
+    *,
+    time_first: bool = False,
+    traces: bool = False,
 ) -> Recording:
     """Run `network` on input `spikes`, every sample from rest.
 
@@ -35,8 +42,12 @@ def simulate(
     learn : bool
         Whether its synapses learn, from sample to sample: the recording then has the weights after each,
         and the network after the last.
+    reward : integers (samples,), optional
+        The host's signal at the end of each sample, −2^15 … 2^15 − 1, where a rule needs one.
     time_first : bool
         Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
+    traces : bool
+        Whether to record what else the rules keep at the end of each sample, three or more numbers a synapse.
 
     Returns
     -------
@@ -45,10 +56,11 @@ def simulate(
     Raises
     ------
     InputError
-        If `spikes` has another shape, type or value.
+        If `spikes` or `reward` have another shape, type or value.
     """
     if learn:
-        return learning.learn(network, spikes, time_first=time_first)
+        return learning.learn(network, spikes, reward, time_first=time_first, traces=traces)
+    check_reward(network, reward, 0, learn)
     return Model(network).simulate(spikes, time_first=time_first)
 
 
@@ -116,9 +128,7 @@ class Model:
         ticks, samples, _ = spikes.shape
         known = {INPUT: Spikes(spikes)}
         for stage in self.stages:
-            neurons = {
-                p.name: vectorised(p.neuron, samples, p.size, self.dtypes[p.name]) for p in stage
-            }
+            neurons = {p.name: neurons_of(p, samples, self.dtypes[p.name]) for p in stage}
             x = {p.name: self._current(p, known) for p in stage}  # where Σ w·s stands until it is v[t]
             further = {
                 p.name: {state.name: states[p.name][state.name] for state in p.neuron.states[1:]}

@@ -16,10 +16,10 @@ import numpy as np
 from lifline.files import check_spikes
 from lifline.network import INPUT, Network, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron, Reset
-from lifline.plasticity import STDP, Pairing, Plasticity
-from lifline.plasticity.stdp import FACTOR_BITS
 from lifline.recording import Recording
-from lifline.teaching import learners, taught
+from lifline.teaching import check_reward, learners, taught
+
+from . import rules
 
 
 class Before(NamedTuple):
@@ -34,10 +34,11 @@ class After(NamedTuple):
 
     state: dict[str, int]
     spike: int  #: s[t]
+    margin: int = 0  #: x − θ, of kinds that are `ranked`
 
 
 @functools.singledispatch
-def tick(neuron: Neuron, i: int, total: int, before: Before) -> After:
+def tick(neuron: Neuron, i: int, total: int, before: Before, *, held: bool = False) -> After:
     """One tick of neuron i of a population.
 
     Parameters
@@ -48,6 +49,8 @@ def tick(neuron: Neuron, i: int, total: int, before: Before) -> After:
     total : int
         Σ w · s, what its synapses deliver in this tick.
     before : Before
+    held : bool
+        Whether it may not spike, and does as if it had stayed below its threshold: of kinds that are `ranked`.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def tick(neuron: Neuron, i: int, total: int, before: Before) -> After:
 
 
 @tick.register
-def _lif(neuron: LIF, i: int, total: int, before: Before) -> After:
+def _lif(neuron: LIF, i: int, total: int, before: Before, *, held: bool = False) -> After:
     state, spiked = before
     beta, threshold = int(neuron.beta[i]), int(neuron.threshold[i])
     after = {}
@@ -87,18 +90,18 @@ def _lif(neuron: LIF, i: int, total: int, before: Before) -> After:
     if neuron.reset_delay and neuron.reset is Reset.SUBTRACT and spiked:
         x -= threshold
     x = sat(x, neuron.membrane_bits)
-    spike = x > limit
+    spike = x > limit and not held
     v = x
     if not neuron.reset_delay and neuron.reset is Reset.SUBTRACT and spike:
         v = sat(x - threshold, neuron.membrane_bits)
     if not neuron.reset_delay and neuron.reset is Reset.ZERO and spike:
         v = 0
     after["membrane"] = v
-    return After(after, int(spike))
+    return After(after, int(spike), x - limit)
 
 
 @tick.register
-def _izhikevich(neuron: Izhikevich, i: int, total: int, before: Before) -> After:
+def _izhikevich(neuron: Izhikevich, i: int, total: int, before: Before, *, held: bool = False) -> After:
     state, _ = before
     v, u = state["membrane"], state["recovery"]
     a, b, c, d = (int(values[i]) for values in (neuron.a, neuron.b, neuron.c, neuron.d))
@@ -110,73 +113,23 @@ def _izhikevich(neuron: Izhikevich, i: int, total: int, before: Before) -> After
     pull = a * ((b * v >> 10) - u) >> (12 + neuron.step_bits)
     r = sat(u + pull, neuron.recovery_bits)
 
-    spike = x > int(neuron.threshold[i])
+    margin = x - int(neuron.threshold[i])
+    spike = margin > 0 and not held
     if spike:
         x, r = c, sat(r + d, neuron.recovery_bits)
-    return After({"membrane": x, "recovery": r}, int(spike))
+    return After({"membrane": x, "recovery": r}, int(spike), margin)
 
 
-class Synapse(NamedTuple):
-    """A synapse that learns, between two ticks."""
-
-    w: int  #: its weight with fraction_bits more bits
-    p: int  #: the trace of its source, at arrival
-    q: int  #: the trace of its target
-
-
-@functools.singledispatch
-def learn(rule: Plasticity, weight_bits: int, before: Synapse, s_pre: int, s_post: int) -> Synapse:
-    """What the end of a tick makes of one synapse.
-
-    Parameters
-    ----------
-    rule : Plasticity
-    weight_bits : int
-    before : Synapse
-    s_pre, s_post : int
-        Whether a spike of its source has arrived in this tick, and whether its target spiked.
-
-    Returns
-    -------
-    Synapse
-    """
-    raise TypeError(
-        f"the reference has no {type(rule).__name__}: register its learning with reference.learn"
-    )
-
-
-@learn.register
-def _stdp(rule: STDP, weight_bits: int, before: Synapse, s_pre: int, s_post: int) -> Synapse:
-    w, p, q = before
-    low, high = rule.range(weight_bits)
-    p, q = rule.alpha_pre * p >> 8, rule.alpha_post * q >> 8
-    raised = (
-        rule.amplitude + (p if rule.pairing is Pairing.ALL else 0) if s_pre else p,
-        rule.amplitude + (q if rule.pairing is Pairing.ALL else 0) if s_post else q,
-    )
-    if rule.coincident:
-        p, q = raised
-    rise, fall = rule.eta_plus * p >> rule.shift, rule.eta_minus * q >> rule.shift
-    if rule.soft:
-        rise = rise * (high - w) >> (weight_bits + rule.fraction_bits)
-        fall = fall * (w - low) >> (weight_bits + rule.fraction_bits)
-    w = max(low, min(high, w + s_post * rise - s_pre * fall))
-    return Synapse(w, *raised)
-
-
-@functools.singledispatch
-def settle(rule: Plasticity, weight_bits: int, weights: list[int]) -> list[int]:
-    """What the end of a sample makes of w of all synapses that end at one neuron."""
-    return weights
-
-
-@settle.register
-def _normalise(rule: STDP, weight_bits: int, weights: list[int]) -> list[int]:
-    if rule.total is None or sum(weights) <= 0:
-        return weights
-    low, high = rule.range(weight_bits)
-    factor = (rule.total << (rule.fraction_bits + FACTOR_BITS)) // sum(weights)
-    return [max(low, min(high, w * factor >> FACTOR_BITS)) for w in weights]
+def tick_all(
+    neuron: Neuron, totals: list[int], before: list[Before], winners: int | None
+) -> list[After]:
+    """One tick of all neurons of a population, of which at most so many win; one of `totals` and `before` for each."""
+    after = [tick(neuron, i, total, b) for i, (total, b) in enumerate(zip(totals, before, strict=True))]
+    if winners is not None:
+        above = sorted((-a.margin, i) for i, a in enumerate(after) if a.spike)
+        for _, i in above[winners:]:
+            after[i] = tick(neuron, i, totals[i], before[i], held=True)
+    return after
 
 
 def sat(value: int, bits: int) -> int:
@@ -191,7 +144,14 @@ def xorshift16(r: int) -> int:
     return r ^ (r << 8 & 0xFFFF)
 
 
-def simulate(network: Network, spikes: np.ndarray, learn: bool = False) -> Recording:
+def simulate(
+    network: Network,
+    spikes: np.ndarray,
+    learn: bool = False,
+    reward: np.ndarray | int | None = None,
+    *,
+    traces: bool = False,
+) -> Recording:
     """Run `network` on input `spikes`, every sample from rest; as :func:`lifline.golden.simulate`, slowly.
 
     Parameters
@@ -200,6 +160,10 @@ def simulate(network: Network, spikes: np.ndarray, learn: bool = False) -> Recor
     spikes : (ticks, inputs) or (samples, ticks, inputs), integers 0 … 2^input_bits − 1
     learn : bool
         Whether its synapses learn, from sample to sample.
+    reward : integers (samples,), optional
+        The host's signal at the end of each sample, which some rules need.
+    traces : bool
+        Whether to record what else the rules keep.
 
     Returns
     -------
@@ -208,34 +172,50 @@ def simulate(network: Network, spikes: np.ndarray, learn: bool = False) -> Recor
     Raises
     ------
     InputError
-        If `spikes` has another shape, type or value.
+        If `spikes` or `reward` have another shape, type or value.
     """
     spikes = check_spikes(spikes, network.inputs, network.input_bits)
     batch = spikes if spikes.ndim == 3 else spikes[None]
     samples, ticks, _ = batch.shape
+    rewards = check_reward(network, reward, samples, learn)
     fired = {p.name: np.zeros((samples, ticks, p.size), np.uint8) for p in network.populations}
     states = {
         p.name: {s.name: np.zeros((samples, ticks, p.size), np.int32) for s in p.neuron.states}
         for p in network.populations
     }
-    weights = {
-        index: np.zeros((samples, *network.projections[index].synapses.shape), np.int32)
-        for index in (learners(network) if learn else ())
+    plastic = learners(network) if learn else []
+    shapes = {index: (samples, *network.projections[index].synapses.shape) for index in plastic}
+    weights = {index: np.zeros(shape, np.int32) for index, shape in shapes.items()}
+    kept_traces = {
+        index: {name: np.zeros(shape, np.int32) for name in rule.traces}
+        for index, shape in shapes.items()
+        if (rule := network.projections[index].plasticity) is not None
     }
     after = network
     for sample in range(samples):
         of_sample = {name: array[sample] for name, array in fired.items()}
         kept = {name: {s: array[sample] for s, array in of.items()} for name, of in states.items()}
-        w = _run(after, batch[sample], of_sample, kept, list(weights))
-        for index, values in w.items():
-            weights[index][sample] = values
-        if learn and ticks:
-            last = {name: {s: array[-1] for s, array in of.items()} for name, of in kept.items()}
+        learned = _run(after, batch[sample], of_sample, kept, plastic)
+        w = {}
+        for index, of in learned.items():
+            for (j, i), synapse in of.items():
+                for name, value in synapse.traces.items():
+                    kept_traces[index][name][sample, j, i] = value
+            signal = 0 if rewards is None else int(rewards[sample])
+            w[index] = weights[index][sample] = _settled(after.projections[index], of, signal, ticks)
+        if learn:
+            ends = kept.items() if ticks else ()
+            last = {name: {s: array[-1] for s, array in of.items()} for name, of in ends}
             after = taught(after, w, last)
     recording = Recording.of(network, fired, states)
     if learn:
-        recording = dataclasses.replace(recording, weights=weights, network=after)
+        recording = dataclasses.replace(
+            recording, weights=weights, network=after, traces=kept_traces if traces else None
+        )
     return recording if spikes.ndim == 3 else recording[0]
+
+
+Learned = dict[tuple[int, int], rules.Synapse]  #: by source neuron j and target neuron i
 
 
 def _run(
@@ -244,10 +224,10 @@ def _run(
     fired: dict[str, np.ndarray],
     states: dict[str, dict[str, np.ndarray]],
     learning: Sequence[int],
-) -> dict[int, np.ndarray]:
+) -> dict[int, Learned]:
     """One sample: write each population's spikes and states, (ticks, size), from the spikes of the input.
 
-    Returns w, (source size, target size), of the projections that are `learning`.
+    Returns the synapses of the projections that are `learning`, after the last tick.
     """
     before = {
         p.name: [
@@ -263,24 +243,33 @@ def _run(
     }
     learned = {index: _synapses_of(network.projections[index]) for index in learning}
     for t in range(len(inputs)):
+        found = {p.name: [b.state["membrane"] for b in before[p.name]] for p in network.populations}
         for population in network.order:
             name = population.name
-            for i in range(population.size):
-                total = 0
-                for source, j, weight, delay in synapses[name][i]:
-                    if t >= delay:
-                        total += weight * int(sources[source][t - delay, j])
-                for index in learning:
-                    if network.projections[index].target == name:
-                        total += _delivered(network.projections[index], learned[index], i, sources, t)
-                after = tick(population.neuron, i, total, before[name][i])
+            totals = [
+                sum(
+                    weight * int(sources[source][t - delay, j])
+                    for source, j, weight, delay in synapses[name][i]
+                    if t >= delay
+                )
+                for i in range(population.size)
+            ]
+            for index in learning:
+                if network.projections[index].target == name:
+                    for i in range(population.size):
+                        totals[i] += _delivered(
+                            network.projections[index], learned[index], i, sources, t
+                        )
+            ticked = tick_all(population.neuron, totals, before[name], population.winners)
+            for i, after in enumerate(ticked):
                 before[name][i] = Before(after.state, after.spike)
                 fired[name][t, i] = after.spike
                 for state, value in after.state.items():
                     states[name][state][t, i] = value
         for index, of in learned.items():
-            _learn(network.projections[index], of, sources, t)
-    return {index: _settled(network.projections[index], of) for index, of in learned.items()}
+            projection = network.projections[index]
+            _learn(projection, of, sources, t, found[projection.target])
+    return learned
 
 
 def _synapses_into(
@@ -298,14 +287,11 @@ def _synapses_into(
     return found
 
 
-Learned = dict[tuple[int, int], Synapse]  #: by source neuron j and target neuron i
-
-
 def _synapses_of(projection: Projection) -> Learned:
     """Every synapse of a projection that learns, before the first tick of a sample."""
     assert projection.plasticity is not None
     w = projection.plasticity.start(projection.synapses)
-    return {(j, i): Synapse(int(w[j, i]), 0, 0) for j, i in np.ndindex(*w.shape)}
+    return {(j, i): rules.start(projection.plasticity, int(w[j, i])) for j, i in np.ndindex(*w.shape)}
 
 
 def _arrived(projection: Projection, j: int, i: int, sources: dict[str, np.ndarray], t: int) -> int:
@@ -326,21 +312,25 @@ def _delivered(
     )
 
 
-def _learn(projection: Projection, learned: Learned, sources: dict[str, np.ndarray], t: int) -> None:
-    """The end of tick t, in each synapse of a projection."""
+def _learn(
+    projection: Projection, learned: Learned, sources: dict[str, np.ndarray], t: int, found: list[int]
+) -> None:
+    """The end of tick t, in each synapse of a projection, whose targets' membranes the tick has `found`."""
     rule, bits = projection.plasticity, projection.synapses.weight_bits
     assert rule is not None
     for (j, i), synapse in learned.items():
         s_post = int(sources[projection.target][t, i])
-        learned[j, i] = learn(rule, bits, synapse, _arrived(projection, j, i, sources, t), s_post)
+        now = rules.Moment(t, j, i, _arrived(projection, j, i, sources, t), s_post, found[i])
+        learned[j, i] = rules.learn(rule, bits, synapse, now)
 
 
-def _settled(projection: Projection, learned: Learned) -> np.ndarray:
+def _settled(projection: Projection, learned: Learned, signal: int, ticks: int) -> np.ndarray:
     """w at the end of a sample, (source size, target size)."""
     rule, bits = projection.plasticity, projection.synapses.weight_bits
     assert rule is not None
     size, targets = projection.synapses.shape
     w = np.zeros((size, targets), np.int64)
     for i in range(targets):
-        w[:, i] = settle(rule, bits, [learned[j, i].w for j in range(size)])
+        of = [rules.reward(rule, bits, learned[j, i], signal, ticks, j, i) for j in range(size)]
+        w[:, i] = rules.settle(rule, bits, [synapse.w for synapse in of])
     return w

@@ -10,7 +10,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,9 +23,13 @@ from .events import event_layout, trace_layout
 from .load import Loader, load_layout
 from .memory import Rom
 from .plan import ArrayPlan, Lanes, plan
+from .plasticity.memory import LearningMemory
+from .plasticity.sample import LearnedSample
+from .plasticity.tap import learned_layout
 from .port import PART_BITS
 from .router import SpikeRouter
-from .synapses import synapse_memory
+from .synapses import OrderedMemory, RowMemory, read_memory
+from .synapses.banks import Bank
 
 
 class InputGate(wiring.Component):
@@ -105,6 +109,8 @@ class Accelerator(wiring.Component):
     memories : mapping, optional
         With `load`: bank -> "spram" for those that are in the single-port RAM of an iCE40 UltraPlus, which are empty
         until they are loaded, or "block"; banks are named as their files, such as ``hidden.0.from_input.weights``.
+    learn : bool
+        Whether what can learn does: synapses with a plasticity, and thresholds that are kept from sample to sample.
 
     Members
     -------
@@ -113,8 +119,11 @@ class Accelerator(wiring.Component):
         breaks this rule is taken, dropped and flagged; see :class:`InputGate`.
     o : Out(stream of event_layout(output size))
         The output's spikes of a tick in ascending order, then a marker; tick after tick.
+    learn : In(1)
+        With `learn`: the sample that begins is learned from.  Else it is not, and takes no cycle more for it.
     clear : In(1)
         Return to the start of a sample; what is in flight is dropped.  `i` is not ready until that is done.
+        Where the sample was learned from, first all whole ticks that have come in are learned, their outputs dropped.
     fault : Out(2), with `load` Out(3)
         What has been dropped since the last `clear` or reset: bit 0, an address that no input has; bit 1, an
         event more in a tick than there are inputs; with `load`, bit 2, a request that cannot be met.
@@ -124,11 +133,14 @@ class Accelerator(wiring.Component):
     trace_<population> : Out(stream of trace_layout, always ready)
         With `trace`: what each group of neurons did, groups and ticks in order; neuron = group · lanes + lane.
         Lanes beyond the population's size show nothing of use.
+    learned_<population>_<channel> : Out(stream of learned_layout, always ready)
+        With `trace` and `learn`: each word of weights that is written.
 
     Raises
     ------
     InputError
-        If `lanes` is not a number of lanes for this network, or `memories` names what is no bank.
+        If `lanes` is not a number of lanes for this network, `memories` names what is no bank, or, with `learn`, there
+        is nothing that learns, or a rule that the gateware does not have.
 
     Latency and throughput: exactly :func:`lifline.rtl.cycles`.
     """
@@ -142,6 +154,7 @@ class Accelerator(wiring.Component):
         load: bool = False,
         any_weights: bool = False,
         memories: Mapping[str, str] | None = None,
+        learn: bool = False,
     ) -> None:
         self.network = network
         self.trace = bool(trace)
@@ -150,10 +163,22 @@ class Accelerator(wiring.Component):
         self.any_weights = bool(any_weights)
         spram = [name for name, backing in (memories or {}).items() if backing == "spram"]
         self.arrays: dict[str, ArrayPlan] = plan(
-            network, lanes, load=self.load_port, any_weights=self.any_weights, spram=spram
+            network,
+            lanes,
+            load=self.load_port,
+            any_weights=self.any_weights,
+            learn=bool(learn),
+            spram=spram,
         )
+        #: Of these populations something survives a sample.
+        self.learners = [name for name, array in self.arrays.items() if array.learns]
+        if learn and not self.learners:
+            raise InputError("network: nothing in it learns, so it needs no gateware to learn")
         self.router = SpikeRouter(network, self.arrays)
-        self.synapses = {name: synapse_memory(array, block_bits) for name, array in self.arrays.items()}
+        self.synapses: dict[str, OrderedMemory | RowMemory | LearningMemory] = {
+            name: (LearningMemory if array.plastic else read_memory)(array, block_bits)
+            for name, array in self.arrays.items()
+        }
         self.neurons = {name: NeuronArray(array) for name, array in self.arrays.items()}
         members = {
             "i": In(stream.Signature(event_layout(network.inputs, network.input_bits))),
@@ -161,6 +186,8 @@ class Accelerator(wiring.Component):
             "clear": In(1),
             "fault": Out(3 if self.load_port else 2),
         }
+        if self.learners:
+            members["learn"] = In(1)
         #: All that can be loaded, in the order of their numbers.
         self.banks: list[Rom] = []
         if self.load_port:
@@ -176,22 +203,77 @@ class Accelerator(wiring.Component):
         if trace:
             for name, array in self.arrays.items():
                 members[f"trace_{name}"] = Out(stream.Signature(trace_layout(array), always_ready=True))
+            for name, learned in self.taps.items():
+                layout = learned_layout(learned.rom)
+                members[f"learned_{name}"] = Out(stream.Signature(layout, always_ready=True))
         super().__init__(members)
+
+    @property
+    def taps(self) -> dict[str, Bank]:
+        """The banks of weights that learn, by population and channel."""
+        return {
+            f"{name}_{bank.channel}": bank
+            for name, synapses in self.synapses.items()
+            for bank in synapses.banks
+            if bank.rom.backing == "learned"
+        }
 
     def memory_files(self) -> dict[str, str]:
         """The files that the Verilog of this design needs beside it: path to text."""
         roms = [rom for block in self.synapses.values() for rom in block.roms]
         roms += [rom for block in self.neurons.values() for rom in block.roms]
-        files = {memory.VERILOG_NAME: memory.verilog() + (store.verilog() if self.load_port else "")}
+        modules = memory.verilog() + store.verilog(self.load_port, bool(self.learners))
+        if not all(array.in_order for array in self.arrays.values()):
+            modules += memory.text_of(memory.ROWS_VERILOG_NAME)
+        files = {memory.VERILOG_NAME: modules}
         for rom in roms:
             files |= rom.files
         return files
+
+    @property
+    def _learning(self) -> list[LearningMemory]:
+        """The synapse memories of which something learns."""
+        return [block for block in self.synapses.values() if isinstance(block, LearningMemory)]
+
+    def _learn(self, m, inside, clearing):
+        """Connect what learns; `clear` works when the sample has been learned from, and until then this is 1."""
+        inside.submodules.sample = sample = LearnedSample(len(self.learners))
+        closing = Signal()
+        ends = self.clear | closing
+        m.d.sync += [clearing.eq(ends & sample.ended), closing.eq(ends & ~sample.ended)]
+        event = self.i.valid & self.i.ready
+        inside.d.comb += [
+            sample.learn.eq(self.learn),
+            sample.event.eq(event),
+            sample.marker.eq(event & self.i.payload.marker),
+            sample.busy.eq(_any(synapses.busy for synapses in self._learning)),
+        ]
+        for index, name in enumerate(self.learners):
+            synapses, neurons = self.synapses[name], self.neurons[name]
+            if self.arrays[name].kept:
+                inside.d.comb += [
+                    neurons.learning.eq(sample.learning),
+                    sample.learned[index].eq(neurons.kept),
+                ]
+            if isinstance(synapses, LearningMemory):  # the weights come later
+                inside.d.comb += [
+                    synapses.learning.eq(sample.learning),
+                    synapses.spikes.valid.eq(neurons.trace.valid),
+                    synapses.spikes.payload.group.eq(neurons.trace.payload.group),
+                    synapses.spikes.payload.spikes.eq(neurons.trace.payload.spikes),
+                    sample.learned[index].eq(synapses.learned),
+                ]
+        return closing
 
     def elaborate(self, platform):
         m = Module()
         inside = Module()
         clearing = Signal()  # a register, since it goes a long way: to every other one
-        m.d.sync += clearing.eq(self.clear)
+        closing = Const(0)  # the sample has ended, and is still being learned from
+        if self.learners:
+            closing = self._learn(m, inside, clearing)
+        else:
+            m.d.sync += clearing.eq(self.clear)
         ports: list[Any] = []  # of the banks
         inside.submodules.gate = gate = InputGate(self.network.inputs, self.network.input_bits)
         inside.submodules.router = self.router
@@ -212,19 +294,30 @@ class Accelerator(wiring.Component):
                     trace.valid.eq(neurons.trace.valid & ~clearing),
                     trace.payload.eq(neurons.trace.payload),
                 ]
+                for index in self.arrays[name].plastic:
+                    tap, seen = (
+                        getattr(synapses, f"tap_{index}"),
+                        getattr(self, f"learned_{name}_{index}"),
+                    )
+                    inside.d.comb += [seen.valid.eq(tap.valid), seen.payload.eq(tap.payload)]
         busy = Signal()
         i = getattr(self.router, f"i_{INPUT}")
+        ready = i.ready & ~busy & ~self.clear & ~clearing
+        valid = self.router.o.valid & ~clearing
+        take = self.o.ready
+        if self.learners:  # what comes out meanwhile is dropped
+            ready, valid, take = ready & ~closing, valid & ~closing, take | closing
         inside.d.comb += [
-            busy.eq(_any(neurons.busy for neurons in self.neurons.values())),
+            busy.eq(_any(block.busy for block in (*self.neurons.values(), *self._learning))),
             gate.event.eq(self.i.payload),
             gate.taken.eq(self.i.valid & self.i.ready),
             self.fault[:2].eq(gate.fault),
             i.payload.eq(self.i.payload),
             i.valid.eq(self.i.valid & ~busy & gate.good),
-            self.i.ready.eq(i.ready & ~busy & ~self.clear & ~clearing),
+            self.i.ready.eq(ready),
             self.o.payload.eq(self.router.o.payload),
-            self.o.valid.eq(self.router.o.valid & ~clearing),
-            self.router.o.ready.eq(self.o.ready),
+            self.o.valid.eq(valid),
+            self.router.o.ready.eq(take),
         ]
         m.submodules.core = ResetInserter(clearing)(inside)
         if self.load_port:  # a sample's end does not end what is being loaded
@@ -244,6 +337,10 @@ def check_memories(banks: list[Rom], memories: Mapping[str, str]) -> None:
         if name not in there:
             raise InputError(
                 f"memories: '{name}' is no bank that can be loaded; there are {', '.join(there) or 'none'}"
+            )
+        if backing == "spram" and any(b.name == name and b.backing == "learned" for b in banks):
+            raise InputError(
+                f"memories: '{name}' learns, which takes two ports: it cannot be in 'spram'"
             )
         if backing not in ("block", "spram"):
             raise InputError(f"memories: '{name}' can be in 'block' or 'spram', not {backing!r}")

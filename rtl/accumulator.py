@@ -27,7 +27,21 @@ from .plan import REGISTER_GROUPS, ArrayPlan
 
 
 def sums_members(array: ArrayPlan) -> dict[str, wiring.Member]:
-    """The members of what sums an array's rows, with delays or without."""
+    """The members of what sums an array's rows, with delays or without; each says what else is true of its own.
+
+    i : In(stream of row_layout(array))
+        The rows of a tick, then a marker.
+    waiting : Out(1)
+        A whole tick waits to be swept.
+    start : In(1)
+        Sweep it; only when `waiting`.
+    coming : Out(stream of group, always ready)
+        The groups of `o`, `AHEAD` cycles before.
+    o : Out(stream of current_layout(array), always ready)
+        The sums of group 0, 1, … in successive cycles.
+    busy : Out(1)
+        What is left of before a reset is being cleared.
+    """
     return {
         "i": In(stream.Signature(row_layout(array))),
         "waiting": Out(1),
@@ -63,19 +77,9 @@ class Accumulator(wiring.Component):
 
     Members
     -------
-    i : In(stream of row_layout(array))
-        The rows of a tick, each event's groups in order, then a marker.  Not ready while a whole tick waits,
-        except in the cycle in which its sweep starts.
-    waiting : Out(1)
-        A whole tick waits to be swept.
-    start : In(1)
-        Sweep it; only when `waiting`, and at least `groups` cycles after the last start.
-    coming : Out(stream of group, always ready)
-        The groups of `o`, `AHEAD` cycles before.
-    o : Out(stream of current_layout(array), always ready)
-        The sums of group 0, 1, … in successive cycles.
-    busy : Out(1)
-        Always 0: ready from the first cycle.
+    Those of :func:`sums_members`: `i` takes each event's groups in order, and is not ready while a whole tick waits,
+    except in the cycle in which its sweep starts; `start` comes at least `groups` cycles after the last; `busy` is
+    always 0: ready from the first cycle.
 
     Latency: the sums of group g come `LATENCY` + g cycles after `start`.  `waiting` rises one cycle after a
     marker.
@@ -168,7 +172,8 @@ class Accumulator(wiring.Component):
         m.d.comb += self.o.payload.eq(o)
 
         if array.groups == 1:
-            # No reset reaches the sums: the first cycle after one clears them, as every sweep does.
+            # No reset reaches the sums: the first cycle after one clears them, as every sweep does.  Then no row is
+            # added: in the cycle before a sweep the marker has just come, or waits, and holds the rows back.
             sums = Signal(bits, reset_less=True)
             clear = Signal(init=1)
             m.d.sync += clear.eq(sweep)

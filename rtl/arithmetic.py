@@ -24,7 +24,10 @@ def times(value: Value, factor: Value) -> Value:
 
 
 def digits(value: Value, factor: int) -> tuple[list[Value], list[Value]]:
-    """The shifted copies of `value` to add and to take off for value · factor: its canonical signed digits."""
+    """The shifted copies of `value` to add and to take off for value · factor: its canonical signed digits.
+
+    Any digits with the sum `factor` give the same product, plain binary ones too; these are the fewest.
+    """
     added: list[Value] = []
     taken: list[Value] = []
     rest, shift = factor, 0

@@ -45,6 +45,8 @@ class NeuronArray(wiring.Component):
         Being cleared, after a reset.
     load_0, load_1, … : In(LoadPort)
         With ``array.load``, of the update's memories.  A request waits for the end of a sweep, and no other begins.
+    learning : In(1), kept : Out(1)
+        Where a state goes on from sample to sample: it does from this one; a tick's has been written.
 
     Latency: the first event or marker of a tick leaves ``latency(array)`` cycles after the tick's marker
     has come in, if the array was idle.  Throughput: one row a cycle; a tick at most every
@@ -68,6 +70,7 @@ class NeuronArray(wiring.Component):
                 for n, rom in enumerate(self.update.roms.values())
                 if array.load
             }
+            | ({"learning": In(1), "kept": Out(1)} if array.kept else {})
         )
 
     @staticmethod
@@ -85,8 +88,12 @@ class NeuronArray(wiring.Component):
     @classmethod
     def sweep_latency(cls, array: ArrayPlan) -> int:
         """Cycles from the start of a sweep to the first event or marker of its tick."""
-        sums = cls.sums_of(array).LATENCY
-        return array.groups - 1 + sums + NeuronUpdate.latency(array) + SpikeEncoder.latency(array)
+        return cls.shown(array) + SpikeEncoder.latency(array)
+
+    @classmethod
+    def shown(cls, array: ArrayPlan) -> int:
+        """Cycles from the start of a sweep to the last group of its tick in `trace`."""
+        return array.groups - 1 + cls.sums_of(array).LATENCY + NeuronUpdate.latency(array)
 
     @classmethod
     def latency(cls, array: ArrayPlan) -> int:
@@ -137,4 +144,7 @@ class NeuronArray(wiring.Component):
             self.trace.payload.eq(update.o.payload),
             self.busy.eq(sums.busy),
         ]
+        if self.array.kept:
+            last = update.o.payload.group == self.array.groups - 1
+            m.d.comb += [update.learning.eq(self.learning), self.kept.eq(update.o.valid & last)]
         return m

@@ -29,20 +29,9 @@ class BankedAccumulator(wiring.Component):
 
     Members
     -------
-    i : In(stream of row_layout(array))
-        The rows of a tick, then a marker.  Not ready while a whole tick waits, except in the cycle in which its
-        sweep starts.
-    waiting : Out(1)
-        A whole tick waits to be swept.
-    start : In(1)
-        Sweep it; only when `waiting`, and at least `interval(array)` cycles after the last start.
-    coming : Out(stream of group, always ready)
-        The groups of `o`, `AHEAD` cycles before.
-    o : Out(stream of current_layout(array), always ready)
-        The sums of group 0, 1, … in successive cycles.
-    busy : Out(1)
-        The banks are being cleared, after a reset: for `groups` cycles, and only if rows had come that no
-        sweep took.
+    Those of :func:`lifline.rtl.accumulator.sums_members`: `i` is not ready while a whole tick waits, except in the
+    cycle in which its sweep starts; `start` comes at least `interval(array)` cycles after the last; `busy`: the banks
+    are being cleared, after a reset, for `groups` cycles, and only if rows had come that no sweep took.
 
     Latency: the sums of group g come `LATENCY` + g cycles after `start`.  `waiting` rises one cycle after a
     marker.
@@ -153,9 +142,12 @@ class BankedAccumulator(wiring.Component):
         return self.busy, cleared
 
     def _bank(self, m, index):
-        bits = self.array.lanes * self.array.accumulator_bits
-        kind = RegisterFile if self.array.groups <= REGISTER_GROUPS else Ram
-        m.submodules[f"words_{index}"] = words = kind(width=bits, depth=self.array.groups)
+        bits, groups = self.array.lanes * self.array.accumulator_bits, self.array.groups
+        if groups <= REGISTER_GROUPS:
+            words = RegisterFile(width=bits, depth=groups)
+        else:  # a row that reads what is written in that cycle is `far`
+            words = Ram(width=bits, depth=groups, apart=True)
+        m.submodules[f"words_{index}"] = words
         return words
 
     def _add(self, m, accept, bank, words):

@@ -29,13 +29,17 @@ from lifline.network import INPUT, Network
 
 from .array import NeuronArray
 from .plan import TICKS, ArrayPlan, Lanes, plan
+from .plasticity import learning_cycles
+from .plasticity.memory import LearningMemory
 from .queue import Queue
 from .synapses import RowMemory
 
 _NEVER = -(1 << 60)  # the time of what has always been
 
 
-def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int | np.ndarray:
+def cycles(
+    network: Network, lanes: Lanes, activity: Mapping[str, Any], *, learn: bool = False
+) -> int | np.ndarray:
     """Clock cycles that a sample takes in the gateware when nothing outside stalls.
 
     Counted from the cycle in which the sample's first event (or marker) is accepted to the one in which
@@ -51,6 +55,9 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int |
         such as golden's (of graded inputs: their values), or their number in each tick, int (ticks,) or (samples,
         ticks).  All arrays are of one kind; two axes are read as spikes if every last axis is of its population's
         size.  Numbers will do where all events of a source take equally many rows, as those of dense synapses do.
+    learn : bool
+        Whether the samples are learned from; spikes are then needed.  A sample that is not takes as long as in a design
+        that cannot.
 
     Returns
     -------
@@ -65,7 +72,11 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int |
     counts = {
         name: np.count_nonzero(array, axis=-1) if spikes else array for name, array in activity.items()
     }
-    arrays = plan(network, lanes)
+    arrays = plan(network, lanes, learn=learn)
+    if learn and not spikes:
+        raise InputError(
+            "activity: what is learned depends on who spikes: give spikes, not their numbers"
+        )
     rows = {name: _rows(array, activity, spikes) for name, array in arrays.items()}
     samples, ticks = counts[INPUT].shape
     if ticks == 0:
@@ -74,6 +85,7 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int |
 
     sources = {name: _Source(samples) for name in (INPUT, *arrays)}
     sinks = {name: _Array(array, rows[name], samples) for name, array in arrays.items()}
+    updates = {name: _updates(array, activity) for name, array in arrays.items() if array.plastic}
     consumers = {
         name: [
             (sink, index)
@@ -87,7 +99,11 @@ def cycles(network: Network, lanes: Lanes, activity: Mapping[str, Any]) -> int |
         for name in sources:  # the input first, then the order of evaluation
             ready = np.zeros(samples, np.int64)
             if name != INPUT:
-                ready = sinks[name].sweep(t, sources) + NeuronArray.sweep_latency(arrays[name])
+                sweep = sinks[name].sweep(t, sources)
+                ready = sweep + NeuronArray.sweep_latency(arrays[name])
+                if name in updates:
+                    shown = sweep + NeuronArray.shown(arrays[name])
+                    sinks[name].gate = shown + updates[name][t] + LearningMemory.LATENCY
             room = [sink.taken[index][t - 2] + 1 for sink, index in consumers[name] if t >= 2]
             sources[name].send(np.maximum.reduce([ready, *room]), counts[name][:, t])
     total = sources[network.output].marker[-1] - sources[INPUT].first[0] + 1
@@ -116,6 +132,22 @@ def mean_rows(array: ArrayPlan, activity: Mapping[str, np.ndarray]) -> float:
     return total
 
 
+def _updates(array: ArrayPlan, activity: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Cycles of the longest update of each tick, from the array's last group on, int64 (ticks, samples)."""
+    fired = np.asarray(activity[array.population.name]) != 0
+    samples, ticks, _ = fired.shape
+    longest = np.zeros((ticks, samples), np.int64)
+    for index in array.plastic:
+        channel = array.channels[index]
+        assert channel.rule is not None
+        of = learning_cycles(channel.rule, channel, samples)
+        spiked = np.asarray(activity[channel.source]) != 0
+        for t in range(ticks):
+            arrived = spiked[:, t - channel.lag] if t >= channel.lag else np.zeros_like(spiked[:, 0])
+            longest[t] = np.maximum(longest[t], of.tick(arrived, fired[:, t]))
+    return longest
+
+
 class _Source:
     """When each tick's first event or marker, and its marker, is sent; each (samples,)."""
 
@@ -140,6 +172,7 @@ class _Array:
         self.sums = NeuronArray.sums_of(array)
         self.starts: list[np.ndarray] = []
         self.taken: list[list[np.ndarray]] = [[] for _ in array.channels]  # each channel's markers
+        self.gate = np.full(samples, _NEVER)  # the weights have changed by the tick before
         self._free = np.full(samples, _NEVER)  # the merge can take the next tick's first event
         self._accepted = np.full(samples, _NEVER)  # the last marker went into the accumulators
 
@@ -161,6 +194,9 @@ class _Array:
                 begin = np.maximum(free, comes[t - channel.lag] + Queue.LATENCY + self.stages)
             is_last = index == len(array.channels) - 1
             items = rows + is_last  # that go through the synapse memory
+            if array.plastic:  # all markers wait at the gate but those that do not pass it
+                passes = items > 0 if array.in_order else np.full(begin.shape, True)
+                begin = np.where(passes, np.maximum(begin, self.gate + self.stages), begin)
             # The first item of a tick waits in the output stage until the sums take rows; those after it
             # wait for it.
             start = np.where(items > 0, np.maximum(begin, np.where(begun, opened, stage_free)), begin)

@@ -33,19 +33,8 @@ class DelayLine(wiring.Component):
 
     Members
     -------
-    i : In(stream of row_layout(array))
-        The rows of a tick, then a marker.  Not ready from a marker to the end
-        of the sweep that follows.
-    waiting : Out(1)
-        A whole tick waits to be swept.
-    start : In(1)
-        Sweep it; only when `waiting`.
-    coming : Out(stream of group, always ready)
-        The groups of `o`, `AHEAD` cycles before.
-    o : Out(stream of current_layout(array), always ready)
-        The sums of group 0, 1, … in successive cycles.
-    busy : Out(1)
-        The ring is being cleared, after a reset: for `groups` · slots cycles.
+    Those of :func:`lifline.rtl.accumulator.sums_members`: `i` is not ready from a marker to the end of the sweep that
+    follows; `busy`: the ring is being cleared, after a reset, for `groups` · slots cycles.
 
     Latency: the sums of group g come `LATENCY` + g cycles after `start`; rows of the next tick are taken
     `groups` cycles after `start`.  Throughput: one row a cycle, but during sweeps.

@@ -224,7 +224,10 @@ def _at_least(count, bits):
 
 
 def _block_sizes(width: int) -> list[int]:
-    """Bits of a block at each level, down to 1."""
+    """Bits of a block at each level, down to 1.
+
+    With ``<=`` a width that is a power of `RADIX` would have a level of one block more, which finds the same spikes.
+    """
     sizes = [1]
     while sizes[0] * RADIX < width:
         sizes.insert(0, sizes[0] * RADIX)

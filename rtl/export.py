@@ -47,6 +47,7 @@ def export(
     load: bool = False,
     any_weights: bool = False,
     memories: Mapping[str, str] | None = None,
+    learn: bool = False,
     prefix: str = PREFIX,
     vectors: Vectors | None = None,
 ) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def export(
     network : Network
     directory : path
         Made if it does not exist.  What an earlier export wrote there is replaced, other files stay.
-    lanes, trace, block_bits, load, any_weights, memories
+    lanes, trace, block_bits, load, any_weights, memories, learn
         As for :class:`lifline.rtl.Accelerator`.
     prefix : str
         What the names of all modules and Verilog files start with, and those of the memory files where it is not
@@ -80,7 +81,7 @@ def export(
         If the folder cannot be written, `lanes` do not fit the network, or `prefix` cannot start a name.
     """
     check_size(network)
-    accelerator = Accelerator(network, lanes, trace, block_bits, load, any_weights, memories)
+    accelerator = Accelerator(network, lanes, trace, block_bits, load, any_weights, memories, learn)
     text = verilog_text(accelerator, prefix)
     files = verilog_files(accelerator, text, prefix) | memory_files(accelerator, prefix)
     sources = sorted(name for name in files if name.endswith(".v"))
@@ -117,6 +118,7 @@ def _manifest(
         "input_bits": network.input_bits,
         "output": network.output,
         "trace": accelerator.trace,
+        **({"learn": True} if accelerator.learners else {}),
         "block_bits": accelerator.block_bits,
         "populations": [
             {
@@ -198,6 +200,7 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
                 synapses.content.entries,
                 content=synapses.name,
                 signed=synapses.content.signed,
+                **({"fraction_bits": channel.fraction_bits} if channel.rule is not None else {}),
                 source=channel.source,
                 word=synapses.content.word,
                 source_size=channel.source_size,
@@ -206,13 +209,14 @@ def _banks(accelerator: Accelerator, name: str, prefix: str) -> list[dict[str, A
     update = accelerator.neurons[name].update
     for field, rom in update.roms.items():
         one = field in array.shared  # one number for all neurons
+        group = "group of a position" if field in array.recurring else "group"
         banks.append(
             bank(
                 rom,
                 1 if one else array.lanes,
                 content=field,
                 signed=array.stored[field].signed,
-                word="population" if one else "group",
+                word="population" if one else group,
             )
         )
     for field, rom in update.tables.items():  # every lane reads the same file

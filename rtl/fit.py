@@ -17,9 +17,9 @@ from lifline.errors import InputError
 from lifline.fields import pack
 from lifline.network import Network, Projection
 from lifline.neurons import Neuron
+from lifline.plasticity import Plasticity
 from lifline.synapses import Synapses
 
-from .layout import Layout
 from .parameters import Parameter
 from .plan import ArrayPlan, Channel, Lanes, plan, sum_range
 from .rows import Content
@@ -84,7 +84,7 @@ def _fitted(array: ArrayPlan, old: Network, new: Network) -> ArrayPlan:
         if channel.projection is not None:
             source = channel.source
             place = next(i for i, p in enumerate(before[source]) if p is channel.projection)
-            channel = _fitted_channel(channel, incoming[source][place], array.layout)
+            channel = _fitted_channel(channel, incoming[source][place])
         channels.append(channel)
     low, high = sum_range(new, name)
     least, most = array.accumulator_range
@@ -96,11 +96,13 @@ def _fitted(array: ArrayPlan, old: Network, new: Network) -> ArrayPlan:
     return dataclasses.replace(replaced, channels=tuple(channels))
 
 
-def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) -> Channel:
+def _fitted_channel(channel: Channel, projection: Projection) -> Channel:
     assert channel.projection is not None
     assert channel.rows is not None
     old, new, lag = channel.projection.synapses, projection.synapses, channel.lag
     _check_structure(old, new, str(projection))
+    if channel.rule is not None:
+        _check_rule(channel.rule, projection)
     bits = channel.rows.delay_bits
     least, most = old.delay_range
     if bits:
@@ -110,7 +112,7 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
         raise InputError(
             f"delays of '{projection}': {_span(low, high)}, the design was built for {_span(least, most)}"
         )
-    contents = type(channel.rows)(new, layout, lag, bits).contents
+    contents = channel.rows.of(projection).contents
     loaded = {}
     for name, built in channel.rows.contents.items():
         content = contents[name]
@@ -124,6 +126,16 @@ def _fitted_channel(channel: Channel, projection: Projection, layout: Layout) ->
             )
         loaded[name] = content
     return dataclasses.replace(channel, projection=projection, loaded=loaded)
+
+
+def _check_rule(built: Plasticity, projection: Projection) -> None:
+    """Refuse a rule that is not the design's; what its weights have learned may differ."""
+    where, rule = f"of '{projection}'", projection.plasticity
+    if type(rule) is not type(built):
+        name = None if rule is None else type(rule).__name__
+        raise InputError(f"plasticity {where}: {name}, the design was built for {type(built).__name__}")
+    assert rule is not None
+    _check_header(pack(built, "", {}), pack(rule, "", {}), where)
 
 
 def _repeated(content: Content, lanes: int) -> np.ndarray:
@@ -178,6 +190,8 @@ def _check_values(array: ArrayPlan, label: str, key: str, built: Parameter, valu
     where = f"{label} of '{array.population.name}': {_range(values)}, the design was built for"
     if key in array.shared and (values != values[0]).any():
         raise InputError(f"{where} one number for all neurons")
+    if key in array.recurring and not array.recurs(values):
+        raise InputError(f"{where} the same numbers at every position of its map")
     if key not in array.stored and not np.array_equal(values, built.values):
         raise InputError(f"{where} {_range(built.values)}, which is logic")
     low, high = built.range

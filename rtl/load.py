@@ -177,6 +177,7 @@ def words(
     *,
     built: Network | None = None,
     any_weights: bool = False,
+    learn: bool = False,
 ) -> list[tuple[int, list[int]]]:
     """What every bank holds for a network: (bank, its words), banks as numbered in the manifest.
 
@@ -184,7 +185,7 @@ def words(
     ----------
     network : Network
         To load.
-    lanes, any_weights
+    lanes, any_weights, learn
         As the design was built with.
     built : Network, optional
         That the design was built for; by default `network` itself.
@@ -194,7 +195,7 @@ def words(
     InputError
         If the design is not built for such a network; see :func:`check_same_shape`.
     """
-    arrays = plan(built or network, lanes, load=True, any_weights=any_weights)
+    arrays = plan(built or network, lanes, load=True, any_weights=any_weights, learn=learn)
     if built is not None:
         arrays = fitted(arrays, built, network)
     banks = (bank for array in arrays.values() for bank in loadable(array))

@@ -20,6 +20,9 @@ from .plan import Memory
 #: Name and text of the Verilog file that every design with a memory needs.
 VERILOG_NAME = "lifline_memory.v"
 
+#: Text of the modules that only designs with synapses other than dense ones need, beside those of ``lifline_memory.v``.
+ROWS_VERILOG_NAME = "lifline_rows.v"
+
 
 def text_of(name: str) -> str:
     """The text of a Verilog file beside this one."""
@@ -167,6 +170,10 @@ class Ram(wiring.Component):
         Bits of a word, number of words.
     zeros : bool
         Whether it starts as zeros; else as anything, for a memory that is read only where it has been written.
+    apart : bool
+        Whether nobody uses a word that is read in the cycle that writes it, which is then undefined.  An ECP5's widest
+        block RAMs promise nothing else: they would need two registers and a multiplexer for each bit, one of these
+        behind the RAM.
 
     Members
     -------
@@ -178,8 +185,13 @@ class Ram(wiring.Component):
         Write a word.
     """
 
-    def __init__(self, *, width: int, depth: int, zeros: bool = True) -> None:
+    #: A memory of more words is sliced by width, so that an ECP5's block RAM, of so many bits, is deep enough for a
+    #: slice: yosys would take blocks of fewer words, and multiplexers behind them.
+    DEEP, DEEPEST = 2048, 1 << 14
+
+    def __init__(self, *, width: int, depth: int, zeros: bool = True, apart: bool = False) -> None:
         self.zeros = zeros
+        self.apart = apart
         self.width = width
         self.depth = depth
         super().__init__(
@@ -198,21 +210,26 @@ class Ram(wiring.Component):
         if platform is None:
             read = simulate(m, self, self.depth)
             m.d.comb += read.en.eq(self.en)
-        else:
-            m.submodules.words = Instance(
-                "lifline_ram",
-                p_WIDTH=self.width,
+            return m
+        address = address_bits(self.depth)
+        step = self.width if self.depth <= self.DEEP else max(1, self.DEEPEST >> address)
+        for low in range(0, self.width, step):
+            part = slice(low, min(low + step, self.width))
+            words = Instance(
+                "lifline_ram_apart" if self.apart else "lifline_ram",
+                p_WIDTH=part.stop - low,
                 p_DEPTH=self.depth,
-                p_ADDRESS=address_bits(self.depth),
+                p_ADDRESS=address,
                 **({} if self.zeros else {"p_ZEROS": 0}),
                 i_clk=ClockSignal(),
                 i_en=self.en,
                 i_address=self.address,
-                o_data=self.data,
+                o_data=self.data[part],
                 i_write=self.write,
                 i_write_address=self.write_address,
-                i_write_data=self.write_data,
+                i_write_data=self.write_data[part],
             )
+            m.submodules["words" if step >= self.width else f"words_{low}"] = words
         return m
 
 

@@ -15,7 +15,7 @@ from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
 
 from .parameters import signed_bits
-from .rows import rows
+from .rows import check_delays, learned_rows, rows
 from .shapes import REGISTER_GROUPS, TICKS, ArrayPlan, Channel, Memory, ring_slots
 
 __all__ = [
@@ -90,30 +90,56 @@ def plan(
     *,
     load: bool = False,
     any_weights: bool = False,
+    learn: bool = False,
     spram: Collection[str] = (),
 ) -> dict[str, ArrayPlan]:
     """Plan every population's gateware, in the order of evaluation.
 
     Parameters
     ----------
-    network, lanes, load, any_weights
+    network, lanes, load, any_weights, learn
         As for :class:`lifline.rtl.Accelerator`.
     spram : collection of str
         The banks that are in single-port RAM, by name.
+
+    Raises
+    ------
+    InputError
+        If `lanes` do not fit or, with `learn`, if what learns has no gateware.
     """
+    check_winners(network)
     chosen = lanes_of(network, lanes)
     return {
-        p.name: _plan_array(network, p, chosen[p.name], load, any_weights, frozenset(spram))
+        p.name: _plan_array(
+            network, p, chosen[p.name], any_weights, load=load, learn=learn, spram=frozenset(spram)
+        )
         for p in network.order
     }
+
+
+def check_winners(network: Network) -> None:
+    """Refuse winners, for which a lane would have to wait for all groups of a tick.
+
+    Raises
+    ------
+    InputError
+    """
+    for population in network.populations:
+        if population.winners is not None:
+            raise InputError(
+                f"population '{population.name}': the gateware has no winners; leave them out, or let the neurons "
+                "inhibit each other by a projection of delay 1"
+            )
 
 
 def _plan_array(
     network: Network,
     population: Population,
     lanes: int,
-    load: bool,
     any_weights: bool,
+    *,
+    load: bool,
+    learn: bool,
     spram: frozenset[str],
 ) -> ArrayPlan:
     incoming = network.incoming(population.name)
@@ -122,7 +148,7 @@ def _plan_array(
         half = 1 << (signed_bits(low, high) - 1)
         low, high = -half, half - 1
     block = block_of(network, population)
-    array = ArrayPlan(population, lanes, (), (low, high), 1, block, load, spram)
+    array = ArrayPlan(population, lanes, (), (low, high), 1, block, load=load, learn=learn, spram=spram)
     channels, ring_ticks = _split_delays(network, array, incoming)
     if population.name not in _downstream(network, INPUT, within_tick=True):
         channels.append(Channel(INPUT, network.inputs, None, 0, None, network.input_bits))
@@ -163,15 +189,21 @@ def _split_delays(
         for projection in incoming:
             synapses = projection.synapses
             least, most = synapses.delay_range
-            lag = max(min(least, 1), most - longest)
+            rule = projection.plasticity if array.learn else None
+            # What learns needs to know when a spike arrives: all of its delay is spent in the queue.
+            lag = max(min(least, 1), most - longest) if rule is None else most
+            of = rows(synapses)(synapses, array.layout, lag)
+            if rule is not None:
+                of = learned_rows(rule)(projection, array.layout, lag)
             result.append(
                 Channel(
                     projection.source,
                     network.size(projection.source),
                     projection,
                     lag,
-                    rows(synapses)(synapses, array.layout, lag),
+                    of,
                     network.input_bits if projection.source == INPUT else 1,
+                    rule,
                 )
             )
         return result
@@ -186,7 +218,10 @@ def _split_delays(
             total += ring_slots(longest + 1) * array.groups * array.lanes * array.accumulator_bits
         return total
 
-    spans = [p.synapses.delay_range for p in incoming]
+    for projection in incoming:
+        if array.learn and projection.plasticity:
+            check_delays(projection)
+    spans = [p.synapses.delay_range for p in incoming if not (array.learn and p.plasticity)]
     shortest = max((most - least for least, most in spans), default=0)
     choices = {shortest} | {most - min(least, 1) for least, most in spans}
     longest = min((choice for choice in choices if choice >= shortest), key=lambda c: (bits(c), c))
@@ -208,9 +243,12 @@ def _downstream(network: Network, name: str, within_tick: bool = False) -> set[s
 
 
 def memory_bits(network: Network) -> int:
-    """Bits that hold all states and synapses of a network."""
+    """Bits that hold all states and synapses of a network, and two ticks of the events of each projection's queue."""
     states = sum(sum(state.bits for state in p.neuron.states) * p.size for p in network.populations)
-    return states + sum(projection.synapses.memory_bits for projection in network.projections)
+    synapses = sum(projection.synapses.memory_bits for projection in network.projections)
+    sources = [network.size(projection.source) for projection in network.projections]
+    queues = sum(2 * size * (size - 1).bit_length() for size in sources)
+    return states + synapses + queues + network.inputs
 
 
 def check_size(network: Network) -> None:
@@ -223,6 +261,6 @@ def check_size(network: Network) -> None:
     needed = memory_bits(network)
     if needed > MOST_BITS:
         raise InputError(
-            f"network: states and synapses take {needed / 1e6:,.0f} Mbit, more than the limit for gateware, "
+            f"network: states, synapses and queues take {needed / 1e6:,.0f} Mbit, more than the limit for gateware, "
             f"{MOST_BITS / 1e6:,.0f} Mbit: choose fewer neurons or smaller weight_bits"
         )

@@ -55,8 +55,66 @@ class LoadPort(wiring.Signature):
         )
 
 
-def share(m: Module, bank: Rom, port, member: str, *, address, en, free) -> None:
-    """Give a bank's port to the design at `address`, where `en`, and to the loader where it asks and may: `free`."""
+class LearnPort(wiring.Signature):
+    """What changes a bank wants of it, one of :class:`lifline.rtl.store.Learned`.
+
+    Parameters
+    ----------
+    bank : Rom
+
+    Members
+    -------
+    take : Out(1)
+        The port to read is not the design's now.
+    en, address : Out, data : In
+        Where `take`: read a word, and the word, a cycle later.
+    write, write_address, write_data : Out
+        Write a word, at any time.
+    """
+
+    def __init__(self, bank: Rom) -> None:
+        address = len(bank.address)
+        super().__init__(
+            {
+                "take": Out(1),
+                "en": Out(1),
+                "address": Out(address),
+                "data": In(bank.width),
+                "write": Out(1),
+                "write_address": Out(address),
+                "write_data": Out(bank.width),
+            }
+        )
+
+
+def teach(
+    m: Module, bank: Rom, learner, port=None, member: str = "", *, address, en, free=None
+) -> None:
+    """Give a bank that learns to the design at `address`, where `en`, and to what it learns by, which goes first.
+
+    The loader's `port`, where there is one, has it as in `share`, when nothing is learned.
+    """
+    m.d.comb += learner.data.eq(bank.data)
+    address = Mux(learner.take, learner.address, address)
+    en = Mux(learner.take, learner.en, en)
+    written = [learner.write_address, learner.write_data]
+    if port is None:
+        m.d.comb += [bank.address.eq(address), bank.en.eq(en), bank.write.eq(learner.write)]
+    else:
+        free = free & ~learner.take & ~learner.write
+        share(m, bank, port, member, address=address, en=en, free=free, write=learner.write)
+        written = [
+            Mux(learner.write, mine, theirs)
+            for mine, theirs in zip(written, (port.address, port.data), strict=True)
+        ]
+    m.d.comb += [bank.write_address.eq(written[0]), bank.write_data.eq(written[1])]
+
+
+def share(m: Module, bank: Rom, port, member: str, *, address, en, free, write=None) -> None:
+    """Give a bank's port to the design at `address`, where `en`, and to the loader where it asks and may: `free`.
+
+    Where the design writes the bank itself, `write`, the caller gives address and data.
+    """
     asks = port.write | port.read
     parts = Array(
         bank.data[low : low + PART_BITS]
@@ -67,8 +125,8 @@ def share(m: Module, bank: Rom, port, member: str, *, address, en, free) -> None
     )  # a sample's end changes no answer
     m.d.comb += [
         port.answer.eq(answer),
-        bank.write_data.eq(port.data),
-        bank.write.eq(port.write & free),
+        bank.write_data.eq(port.data) if write is None else [],
+        bank.write.eq(port.write & free if write is None else write | (port.write & free)),
         port.taken.eq(asks & free),
     ]
     if bank.backing == "registers":

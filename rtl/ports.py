@@ -18,6 +18,7 @@ _MEANING = {
     "load": "requests to write or read one part of one word of a memory bank",
     "loaded": "the answer to each request to read",
     "fault": "what has been dropped since the last clear",
+    "learn": "1: the sample that begins is learned from",
 }
 _FIELD = {
     ("i", "address"): "the input that spikes; void in a marker",

@@ -130,6 +130,8 @@ class SpikeQueue(wiring.Component):
         accept = Signal()
         give = Signal()
 
+        # `inside` says what is meant, and decides nothing: `ticks` rises by a marker that comes in alone, which ends
+        # its tick.
         m.d.comb += [
             self.i.ready.eq(inside | (ticks != lag + 2)),
             accept.eq(self.i.valid & self.i.ready),

@@ -132,7 +132,9 @@ class SpikeRouter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        begun = Signal()  # the sample's first event has come in
+        # The sample's first event has come in.  Whether it is ready decides nothing: all queues are empty, so it is
+        # taken as soon as it is valid.
+        begun = Signal()
         with m.If(getattr(self, f"i_{INPUT}").valid & getattr(self, f"i_{INPUT}").ready):
             m.d.sync += begun.eq(1)
         consumers: dict[str, list[Any]] = {source: [] for source in self.sources}

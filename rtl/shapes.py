@@ -12,26 +12,29 @@ from collections.abc import Mapping
 import numpy as np
 
 from lifline.network import Population, Projection
+from lifline.neurons import LIF
+from lifline.plasticity import Plasticity
 
 from .layout import Layout, address_bits
 from .parameters import Parameter, Table, initial_of, parameters_of, signed_bits, tables_of
-from .rows import Content, Rows
+from .rows import Content, LearnedRows, Rows
 
-#: Arrays of up to this many groups keep their state in registers, larger ones in memory.
+#: Arrays of up to this many groups keep their state in registers, larger ones in memory.  It decides area and clock;
+#: no result depends on it, and cycles, of which memory takes one more between two sweeps, follow in the cycle model.
 REGISTER_GROUPS = 4
 
 #: Ticks for whose spikes an array has room on their way out.
 TICKS = 4
 
 #: The module of a bank, without ``lifline_``, by its backing.
-_MODULES = {"rom": "rom", "block": "store", "spram": "spram"}
+_MODULES = {"rom": "rom", "block": "store", "spram": "spram", "learned": "learned"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """A memory of the gateware: an instance of a module of ``lifline_memory.v``."""
 
-    kind: str  #: "rom", "ram", "store" or "spram": the module is ``lifline_rom``, ``lifline_ram``, …
+    kind: str  #: "rom", "ram", "store", "learned" or "spram": the module is ``lifline_rom``, ``lifline_ram``, …
     name: str  #: the words of all but a "ram" are in ``mem/<name>.mem``
     width: int  #: bits of a word
     depth: int  #: words
@@ -67,6 +70,7 @@ class Channel:
     lag: int  #: ticks of delay in the queue: it starts with so many markers in it
     rows: Rows | None  #: what its events do; None without a projection
     value_bits: int = 1  #: of an event's value; 1: every event counts once
+    rule: Plasticity | None = None  #: by which its synapses learn
     #: The memories' words where they are loaded into another design, in its shapes.
     loaded: Mapping[str, Content] | None = None
 
@@ -82,6 +86,11 @@ class Channel:
         """Of a channel with a projection: the width of its weights."""
         assert self.projection is not None
         return self.projection.synapses.weight_bits
+
+    @property
+    def fraction_bits(self) -> int:
+        """Bits of a word in memory, for each lane, that are below its weight."""
+        return self.rule.fraction_bits if self.rule is not None else 0
 
     @property
     def ring_delays(self) -> tuple[int, int]:
@@ -118,6 +127,7 @@ class ArrayPlan:
     ring_ticks: int  #: ticks that the ring of accumulators holds; 1: no ring
     block: int  #: neurons of a block of groups: all, or the channels of a position; see :class:`Layout`
     load: bool = False  #: whether weights, delays and parameters can be loaded
+    learn: bool = False  #: whether what can learn does
     spram: frozenset[str] = frozenset()  #: the banks that are in single-port RAM, by name
     #: The array that these contents are loaded into, whose shapes hold; see :mod:`lifline.rtl.load`.
     like: ArrayPlan | None = None
@@ -136,6 +146,24 @@ class ArrayPlan:
     def in_order(self) -> bool:
         """Whether each event takes all groups in order, so that no address but a source's has to be generated."""
         return all(channel.rows is None or channel.rows.in_order for channel in self.channels)
+
+    @property
+    def plastic(self) -> tuple[int, ...]:
+        """The channels whose synapses learn."""
+        return tuple(index for index, channel in enumerate(self.channels) if channel.rule is not None)
+
+    @property
+    def kept(self) -> str | None:
+        """The state that goes on from sample to sample, if there is one."""
+        neuron = self.population.neuron
+        if not self.learn or not isinstance(neuron, LIF) or neuron.adaptation is None:
+            return None
+        return "adaptation" if neuron.adaptation.keep else None
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything here survives a sample."""
+        return bool(self.plastic) or self.kept is not None
 
     @property
     def value_bits(self) -> int:
@@ -184,23 +212,44 @@ class ArrayPlan:
         everything = self.parameters | initial
         if self.like is not None:
             return {name: everything[name] for name in self.like.stored}
+        kept = f"initial.{self.kept}"
         if self.load:
-            return {name: p for name, p in everything.items() if not p.uniform or p.loadable}
+            return {n: p for n, p in everything.items() if not p.uniform or p.loadable or n == kept}
         if self.groups <= REGISTER_GROUPS:
-            return {}
-        return {name: values for name, values in everything.items() if not values.uniform}
+            return {name: values for name, values in everything.items() if name == kept}
+        return {n: values for n, values in everything.items() if not values.uniform or n == kept}
 
     @functools.cached_property
     def shared(self) -> frozenset[str]:
         """Those of `stored` that are one number for all neurons."""
         if self.like is not None:
             return self.like.shared
-        return frozenset(name for name, values in self.stored.items() if values.uniform)
+        kept = f"initial.{self.kept}"
+        return frozenset(n for n, values in self.stored.items() if values.uniform and n != kept)
+
+    @functools.cached_property
+    def recurring(self) -> frozenset[str]:
+        """Those of `stored` that are the same at every position of a map: they have the words of one position."""
+        if self.like is not None:
+            return self.like.recurring
+        return frozenset(
+            name
+            for name, parameter in self.stored.items()
+            if name not in self.shared and self.recurs(parameter.values)
+        )
+
+    def recurs(self, values: np.ndarray) -> bool:
+        """Whether there are several positions, and these values of the neurons are the same at each."""
+        positions = values.reshape(-1, self.block)
+        return len(positions) > 1 and bool((positions == positions[0]).all())
 
     def stored_rows(self, name: str) -> np.ndarray:
         """The words of one of `stored`, int64 (words, numbers in a word)."""
         values = self.stored[name].values
-        return values[:1, None] if name in self.shared else self.by_group(values)
+        if name in self.shared:
+            return values[:1, None]
+        rows = self.by_group(values)
+        return rows[: self.layout.groups_per_block] if name in self.recurring else rows
 
     def parameter_range(self, name: str) -> tuple[int, int]:
         """The least and the greatest value of a parameter; of one that can be loaded, that its bits hold."""
@@ -210,15 +259,29 @@ class ArrayPlan:
         return int(parameter.values.min()), int(parameter.values.max())
 
     def backing(self, bank: str) -> str:
-        """How a bank is kept: in a "rom", or, where it can be loaded, in a "block" RAM, "spram" or "registers"."""
+        """How a bank is kept: in a "rom"; where it learns, in "learned" RAM with a port to read and one to write.
+
+        Where it can be loaded, in a "block" RAM, "spram" or "registers".
+        """
+        if bank in self.learned:
+            return "learned"
         if not self.load:
             return "rom"
         if bank in self.spram:
             return "spram"
         field = bank.removeprefix(f"{self.population.name}.")
-        if field in self.stored and (field in self.shared or self.groups <= REGISTER_GROUPS):
+        if field in self.stored and (
+            field in self.shared or len(self.stored_rows(field)) <= REGISTER_GROUPS
+        ):
             return "registers"
         return "block"
+
+    @functools.cached_property
+    def learned(self) -> frozenset[str]:
+        """The banks of what learns."""
+        name = self.population.name
+        banks = {f"{name}.{n}.from_{self.channels[n].source}.weights" for n in self.plastic}
+        return frozenset(banks | ({f"{name}.initial.{self.kept}"} if self.kept else set()))
 
     @property
     def state_bits(self) -> int:
@@ -245,11 +308,15 @@ class ArrayPlan:
                 kind = _MODULES[self.backing(f"{bank}.{name_of}")]
                 memory = Memory(kind, f"{bank}.{name_of}", content.width, content.depth)
                 result += memory.sliced(block_bits)
+            if isinstance(channel.rows, LearnedRows):
+                for name_of, (bits, words) in channel.rows.traces.items():
+                    result.append(Memory("ram", f"{bank}.{name_of}", bits, words))
         for field, parameter in self.stored.items():
             backing = self.backing(f"{name}.{field}")
             if backing != "registers":
                 kind = _MODULES[backing]
-                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, groups))
+                words = len(self.stored_rows(field))
+                result.append(Memory(kind, f"{name}.{field}", lanes * parameter.bits, words))
         for field, table in self.tables.items():
             if table.in_memory:
                 result += [Memory("rom", f"{name}.{field}", table.bits, len(table.values))] * lanes

@@ -8,7 +8,8 @@
                         └──────────────────────────────────────────────────────┘
 
 The states of one group are in the output's register, those of a few groups in a register file, those of more
-in block RAM.  Parameters that are the same for all neurons of a lane are constants.
+in block RAM.  Parameters that are the same for all neurons of a lane are constants, and a map's that are the same at
+every position have the words of one position.
 """
 
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ from .neurons import Lane, lane
 from .neurons.lane import member_name
 from .parameters import Parameter
 from .plan import REGISTER_GROUPS, ArrayPlan
-from .port import LoadPort, share
+from .port import LearnPort, LoadPort, share, teach
 from .store import bank
 
 
@@ -47,6 +48,8 @@ class NeuronUpdate(wiring.Component):
         The same groups, `latency(array)` cycles later.
     load_0, load_1, … : In(LoadPort)
         With ``array.load``, of each of `roms`.  A request waits until no group is `coming`.
+    learning : In(1)
+        Where a state goes on from sample to sample: it does from this one.
 
     Latency: the lane's, and one cycle for the output's register.  Throughput: a group a cycle.
     """
@@ -55,7 +58,7 @@ class NeuronUpdate(wiring.Component):
 
     def __init__(self, array: ArrayPlan) -> None:
         self.array = array
-        #: With a word a group, or one for all, by name.
+        #: With a word a group, or a group of one position of a map, or one for all, by name.
         self.roms = stored_banks(array)
         circuit = lane(array.population.neuron)
         self.lanes: list[Lane] = [
@@ -68,6 +71,7 @@ class NeuronUpdate(wiring.Component):
                 "o": Out(stream.Signature(trace_layout(array), always_ready=True)),
             }
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms.values()) if array.load}
+            | ({"learning": In(1)} if array.kept else {})
         )
 
     @staticmethod
@@ -101,15 +105,20 @@ class NeuronUpdate(wiring.Component):
         with m.If(coming_valid & (coming_group == last_group)):
             m.d.sync += started.eq(1)
         words = {}
+        place = self._place(m)
         for index, (name, rom) in enumerate(self.roms.items()):
             m.submodules[member_name(name)] = rom
-            address, free = self.coming.payload, ~self.coming.valid
+            recurs = name in array.recurring and len(rom.words) > 1
+            address, free = place if recurs else self.coming.payload, ~self.coming.valid
             if rom.backing == "registers":
-                address, free = coming_group, ~coming_valid
+                address = delay(m, place, 1, f"{member_name(name)}_place") if recurs else coming_group
+                free = ~coming_valid
             if len(rom.words) == 1:
                 address, free = Const(0), Const(1)
-            if array.load:
-                port = getattr(self, f"load_{index}")
+            port = getattr(self, f"load_{index}") if array.load else None
+            if rom.backing == "learned":
+                self._keep(m, rom, port, address=address, free=free)
+            elif array.load:
                 share(m, rom, port, member_name(name), address=address, en=Const(1), free=free)
             else:
                 m.d.comb += [rom.en.eq(1), rom.address.eq(address)]
@@ -161,7 +170,9 @@ class NeuronUpdate(wiring.Component):
             states = RegisterFile(width=len(kept.as_value()), depth=array.groups)
             m.d.comb += states.address.eq(coming_group)
         else:
-            states = Ram(width=len(kept.as_value()), depth=array.groups, zeros=False)
+            # A group is written long before it is read again.
+            apart = not array.in_order
+            states = Ram(width=len(kept.as_value()), depth=array.groups, zeros=False, apart=apart)
             m.d.comb += [states.en.eq(1), states.address.eq(self.coming.payload)]
         m.submodules.states = states
         fetched = Signal(old.shape(), reset_less=True)
@@ -173,6 +184,28 @@ class NeuronUpdate(wiring.Component):
             states.write_data.eq(kept),
         ]
         return m
+
+    def _place(self, m):
+        """Which group of its position is coming; None where no memory has the words of one position."""
+        count = self.array.layout.groups_per_block
+        if not self.array.recurring or count == 1:
+            return None
+        place = Signal(range(count))  # groups come in order
+        with m.If(self.coming.valid):
+            m.d.sync += place.eq(Mux(place == count - 1, 0, place + 1))
+        return place
+
+    def _keep(self, m, rom, port, *, address, free):
+        """The bank of a state that goes on from sample to sample: written as the states are, where it is learned."""
+        kept = self.o.payload[self.array.kept]
+        writer = LearnPort(rom).create()
+        m.d.comb += [
+            writer.write.eq(self.o.valid & self.learning),
+            writer.write_address.eq(self.o.payload.group),
+            writer.write_data.eq(kept),
+        ]
+        name = member_name(f"initial.{self.array.kept}")
+        teach(m, rom, writer, port, name, address=address, en=Const(1), free=free)
 
     def _full(self, m, group, valid):
         """A function that says whether a group has a neuron in every lane, as all but the last of a block have."""

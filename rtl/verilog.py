@@ -93,7 +93,7 @@ def verilog_text(accelerator: Accelerator, prefix: str = PREFIX) -> str:
     """The accelerator's Verilog without its memories, in one text, as yosys writes it."""
     check_prefix(prefix)
     netlist = netlist_text(accelerator)
-    for module in ("rom", "ram", "register_file", "store", "spram", "registers"):
+    for module in ("rom", "ram", "register_file", "store", "spram", "registers", "learned"):
         netlist = netlist.replace(f"cell \\lifline_{module} ", f"cell \\{prefix}{module} ")
     netlist = netlist.replace('"mem/', f'"{memory_path("mem/", prefix)}')
     ports_of = {match[1]: _port_names(match[0]) for match in _RTLIL_MODULE.finditer(netlist)}

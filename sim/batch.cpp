@@ -34,6 +34,12 @@ struct Tap {
     size_t count = 0, goal = 0;  // in this run
 };
 
+// A bank of weights that learns: its words, kept up from what is written, and what they were after each sample.
+struct Bank {
+    size_t word_bytes;
+    std::vector<uint8_t> words, kept;
+};
+
 std::string number(uint64_t value) { return std::to_string(value); }
 
 template <typename T>
@@ -54,6 +60,15 @@ int main(int argc, char** argv) {
     const size_t samples = head[0], ticks = head[1], patience = head[2];
     std::vector<uint8_t> spikes(samples * ticks * LIFLINE_INPUTS);
     input.read(reinterpret_cast<char*>(spikes.data()), static_cast<std::streamsize>(spikes.size()));
+    std::vector<uint8_t> learns(samples);
+    std::vector<Bank> banks;
+#define LIFLINE_BANK(PORT, WORDS, BYTES) banks.push_back(Bank{BYTES, std::vector<uint8_t>(size_t{WORDS} * (BYTES)), {}});
+    LIFLINE_LEARNED(LIFLINE_BANK)
+#ifdef LIFLINE_LEARNS
+    input.read(reinterpret_cast<char*>(learns.data()), static_cast<std::streamsize>(samples));
+    for (Bank& bank : banks)
+        input.read(reinterpret_cast<char*>(bank.words.data()), static_cast<std::streamsize>(bank.words.size()));
+#endif
     if (!input) {
         std::fprintf(stderr, "error: %s is not whole\n", argv[1]);
         return 2;
@@ -73,6 +88,21 @@ int main(int argc, char** argv) {
     uint64_t cycle = 0;
     // The outputs are looked at with the clock low; then come the edge and the values that follow it.
     const auto edge = [&] {
+#ifdef LIFLINE_LEARNS
+        size_t index = 0;
+#define LIFLINE_WRITTEN(PORT, WORDS, BYTES)                                                                \
+    {                                                                                                      \
+        Bank& bank = banks[index++];                                                                       \
+        if (top->PORT##valid) {                                                                            \
+            uint8_t payload[4 + (BYTES) + 8];                                                              \
+            uint32_t word;                                                                                 \
+            bytes_of(top->PORT##payload, payload, 4 + (BYTES));                                            \
+            std::memcpy(&word, payload, 4);                                                                \
+            if (word < WORDS) std::memcpy(&bank.words[size_t{word} * (BYTES)], payload + 4, BYTES);        \
+        }                                                                                                  \
+    }
+        LIFLINE_LEARNED(LIFLINE_WRITTEN)
+#endif
         top->clk = 1;
         top->eval();
         top->clk = 0;
@@ -102,6 +132,9 @@ int main(int argc, char** argv) {
                 if (row[i]) sending.push_back(LIFLINE_INPUT_VALUE ? i | uint64_t{row[i]} << LIFLINE_INPUT_VALUE : i);
             sending.push_back(LIFLINE_INPUT_MARKER);
         }
+#ifdef LIFLINE_LEARNS
+        top->learn = learns[sample];
+#else
         if (sample) {
             top->i___05Fvalid = 0;
             top->clear = 1;
@@ -109,6 +142,7 @@ int main(int argc, char** argv) {
             edge();
             top->clear = 0;
         }
+#endif
         for (Tap& tap : taps) tap.count = 0;
         size_t sent = 0, markers = 0, idle = 0;
         uint64_t first = 0, last = 0;
@@ -172,6 +206,21 @@ int main(int argc, char** argv) {
         }
         cycles.push_back(markers == ticks ? static_cast<int64_t>(last - first + 1) : 0);
         for (const Tap& tap : taps) counts.push_back(static_cast<int64_t>(tap.count));
+#ifdef LIFLINE_LEARNS
+        // The sample has been learned when the next one could come in.
+        top->i___05Fvalid = 0;
+        top->clear = 1;
+        top->eval();
+        edge();
+        top->clear = 0;
+        idle = 0;
+        for (top->eval(); !top->i___05Fready && problem.empty(); top->eval()) {
+            edge();
+            if (++idle > patience)
+                problem = "deadlock: stream i is not ready " + number(idle) + " cycles after a sample";
+        }
+        for (Bank& bank : banks) bank.kept.insert(bank.kept.end(), bank.words.begin(), bank.words.end());
+#endif
         progress.put('.').flush();
     }
     top->final();
@@ -186,6 +235,10 @@ int main(int argc, char** argv) {
     put(output, counts.data(), counts.size());
     put(output, events.data(), events.size());
     for (const Tap& tap : taps) put(output, tap.words.data(), tap.words.size());
+    for (Bank& bank : banks) {
+        bank.kept.resize(samples * bank.words.size());
+        put(output, bank.kept.data(), bank.kept.size());
+    }
     put(output, problem.data(), problem.size());
     output.close();
     if (!output) {

@@ -28,7 +28,7 @@ from .tools import Verilator, find_icarus, find_verilator, require_cocotb
 BACKENDS = ("verilator", "icarus")
 
 #: What the drivers of a simulation touch; all else is left to Verilator to optimise away.
-_PORTS = ("clk", "rst", "clear", "*__payload", "*__valid", "*__ready")
+_PORTS = ("clk", "rst", "clear", "learn", "*__payload", "*__valid", "*__ready")
 
 _PRECOMPILED = "lifline_runtime.h"
 

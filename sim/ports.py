@@ -245,6 +245,29 @@ class Tap:
         return int("".join(bit if bit in "01" else "0" for bit in text), 2)
 
 
+class LearnedTap:
+    """Keeps what a bank of weights holds, from each word that is written into it."""
+
+    def __init__(self, dut: Any, name: str, words: np.ndarray) -> None:
+        self.name = name
+        self.word_bytes = words.shape[1]
+        self.words = integers(words)
+        self._what = f"what '{name}' has learned"
+        self._payload = getattr(dut, f"learned_{name}__payload")
+        self._valid = getattr(dut, f"learned_{name}__valid")
+
+    def edge(self) -> None:
+        """Act at a rising edge."""
+        if read(self._valid, self._what):
+            payload = read(self._payload, self._what)
+            self.words[payload & 0xFFFFFFFF] = payload >> 32
+
+    def data(self) -> np.ndarray:
+        """Its words, uint8 (words, word_bytes)."""
+        data = b"".join(word.to_bytes(self.word_bytes, "little") for word in self.words)
+        return np.frombuffer(data, np.uint8).reshape(-1, self.word_bytes)
+
+
 def integers(words: np.ndarray) -> list[int]:
     """Words in bytes, uint8 (..., word_bytes), as integers, in one list."""
     size = words.shape[-1]

@@ -12,6 +12,7 @@ import numpy as np
 
 from lifline.files import read_npz
 
+from .learned import LearnedBank
 from .trace import Trace
 
 
@@ -27,19 +28,24 @@ class Raw:
     seconds: float = 0.0
     problem: str | None = None
     mismatch: dict[str, Any] | None = None
+    #: Of what learns, each bank's words after each run: uint8 (runs, words, word_bytes).
+    learned: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def nothing(cls, traces: Sequence[Trace], runs: int, ticks: int) -> Raw:
+    def nothing(
+        cls, traces: Sequence[Trace], learned: Sequence[LearnedBank], runs: int, ticks: int
+    ) -> Raw:
         """The results of runs without a tick."""
         return cls(
             words={t.name: np.zeros((runs, ticks, t.groups, t.word_bytes), np.uint8) for t in traces},
             counts=np.zeros((runs, len(traces)), np.int64),
             cycles=np.zeros(runs, np.int64),
             events=np.empty((0, 3), np.int64),
+            learned={b.name: np.stack([b.initial()] * runs) for b in learned if runs},
         )
 
     @classmethod
-    def read(cls, path: Path, traces: Sequence[Trace]) -> Raw:
+    def read(cls, path: Path, traces: Sequence[Trace], learned: Sequence[LearnedBank]) -> Raw:
         """Read what the testbench wrote."""
         arrays = read_npz(path)
         return cls(
@@ -47,5 +53,6 @@ class Raw:
             counts=arrays["counts"],
             cycles=arrays["cycles"],
             events=arrays["events"],
+            learned={bank.name: arrays[f"learned.{bank.name}"] for bank in learned},
             **json.loads(arrays["outcome"].tobytes()),
         )

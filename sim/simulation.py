@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lifline import rtl
-from lifline.errors import InputError, LiflineError, ToolError
+from lifline.errors import LiflineError
 from lifline.files import check_spikes
 from lifline.network import Network
 from lifline.progress import Progress
 from lifline.recording import Recording, States
 from lifline.rtl.plan import Lanes
-from lifline.temporary import held
+from lifline.teaching import taught
 
 from . import batch
 from .build import Build
+from .learned import learned_banks
 from .results import Raw
 from .trace import traces_of
+from .workplace import work_folder
 
 Path_ = str | os.PathLike[str]
 
@@ -71,6 +70,8 @@ class Simulator:
         waves nor comparisons as it runs.
     block_bits : int, optional
         As for :func:`lifline.rtl.export`: what a board's build synthesises is sliced by its block RAMs.
+    learn : bool
+        As for :func:`lifline.rtl.export`: the runs are then learned from, one after the other.
 
     Raises
     ------
@@ -88,15 +89,18 @@ class Simulator:
         optimise: bool = False,
         compiled: bool = False,
         block_bits: int | None = None,
+        learn: bool = False,
     ) -> None:
         self.network = network
         self.lanes = rtl.lanes_of(network, lanes)
+        self.learns = learn
+        self.learned = learned_banks(network, self.lanes) if learn else ()
         self.traces = traces_of(network, self.lanes)
         self.compiled = compiled
         directory = Path(directory)
         header = None
         if compiled:
-            header = batch.header(self.traces, network)
+            header = batch.header(self.traces, network, self.learned if learn else None)
         build = Build(
             directory,
             "lifline_top",
@@ -106,7 +110,9 @@ class Simulator:
             optimise,
             header,
         )
-        manifest = rtl.export(network, directory, self.lanes, trace=True, block_bits=block_bits)
+        manifest = rtl.export(
+            network, directory, self.lanes, trace=True, block_bits=block_bits, learn=learn
+        )
         sources = tuple((directory / source).absolute() for source in manifest["sources"])
         self.build = dataclasses.replace(build, top=manifest["top"], sources=sources)
         self.build.compile()
@@ -120,6 +126,7 @@ class Simulator:
         seed: int | None = None,
         jobs: int | None = 1,
         progress: Callable[[int], None] | None = None,
+        frozen: Collection[int] = (),
     ) -> Outcome:
         """Run samples.
 
@@ -136,28 +143,32 @@ class Simulator:
             Simulations side by side; None: as many as there are cores.
         progress : callable, optional
             Called with the number of runs done.
+        frozen : collection of int
+            Of a design that learns: the runs that it does not learn from.
         """
         runs = [(sample, None) for sample in range(len(spikes))] if runs is None else list(runs)
-        jobs = 1 if self.build.waves is not None else jobs or os.cpu_count() or 1
+        jobs = 1 if self.build.waves is not None or self.learns else jobs or os.cpu_count() or 1
         if not runs or not spikes.shape[1]:
             return self._outcome(
-                [Raw.nothing(self.traces, len(runs), spikes.shape[1])], [range(len(runs))]
+                [Raw.nothing(self.traces, self.learned, len(runs), spikes.shape[1])],
+                [range(len(runs))],
+                frozen,
             )
         parts = np.array_split(np.arange(len(runs)), min(jobs, len(runs)))
         files = []
         for number, part in enumerate(parts):
             parameters = self.build.objects / f"parameters-{number}"
             results = self.build.objects / f"results-{number}.npz"
-            self._write_parameters(parameters, spikes, [runs[i] for i in part], expected)
+            self._write_parameters(parameters, spikes, [runs[i] for i in part], expected, frozen)
             files.append((parameters, results))
         self.build.run(files, seed, progress)
         outcomes = [
-            batch.read(results, self.traces, len(part), spikes.shape[1])
+            batch.read(results, self.traces, self.learned, len(part), spikes.shape[1])
             if self.compiled
-            else Raw.read(results, self.traces)
+            else Raw.read(results, self.traces, self.learned)
             for (_, results), part in zip(files, parts, strict=True)
         ]
-        return self._outcome(outcomes, parts)
+        return self._outcome(outcomes, parts, frozen)
 
     def _write_parameters(
         self,
@@ -165,6 +176,7 @@ class Simulator:
         spikes: np.ndarray,
         runs: Sequence[tuple[int, int | None]],
         expected: Recording | None,
+        frozen: Collection[int],
     ) -> None:
         samples = sorted({sample for sample, _ in runs})
         rows = sum(
@@ -175,8 +187,11 @@ class Simulator:
         delays = max((p.synapses.delay_range[1] for p in self.network.projections), default=0)
         groups = sum(trace.groups for trace in self.traces)
         patience = 2000 + 4 * (rows + (delays + 2) * groups)  # no event takes so many cycles
+        patience += sum(4 * bank.words + 100 * bank.layout.groups for bank in self.learned)
+        learns = [number not in frozen for number in range(len(runs))] if self.learns else None
         if self.compiled:
-            batch.write(path, spikes[[sample for sample, _ in runs]], patience)
+            chosen = spikes[[sample for sample, _ in runs]]
+            batch.write(path, chosen, patience, self.learned, learns)
             return
         work = {
             "inputs": self.network.inputs,
@@ -189,8 +204,11 @@ class Simulator:
                 for sample, seed in runs
             ],
             "patience": patience,
+            "learned": [bank.name for bank in self.learned],
+            "learns": learns,
         }
         arrays = {f"mask.{trace.name}": trace.mask() for trace in self.traces}
+        arrays |= {f"learned.{bank.name}": bank.initial() for bank in self.learned}
         if expected is not None:
             for trace in self.traces:
                 spiked, states = expected.spikes[trace.name], expected.states[trace.name]
@@ -203,7 +221,9 @@ class Simulator:
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, work=work_bytes, spikes=spikes[samples], **arrays)
 
-    def _outcome(self, outcomes: Sequence[Raw], parts: Sequence[Any]) -> Outcome:
+    def _outcome(
+        self, outcomes: Sequence[Raw], parts: Sequence[Any], frozen: Collection[int]
+    ) -> Outcome:
         spikes: dict[str, np.ndarray] = {}
         states: States = {}
         problem = next((raw.problem for raw in outcomes if raw.problem), None)
@@ -217,8 +237,11 @@ class Simulator:
             np.pad(raw.cycles, (0, len(part) - len(raw.cycles)))  # the rest was not begun
             for raw, part in zip(outcomes, parts, strict=True)
         ]
+        recording = Recording.of(self.network, spikes, states, np.concatenate(cycles))
+        if self.learns:
+            recording = self._taught(recording, outcomes[0], frozen)
         return Outcome(
-            recording=Recording.of(self.network, spikes, states, np.concatenate(cycles)),
+            recording=recording,
             counts=np.concatenate([raw.counts for raw in outcomes]),
             done=done,
             clock_cycles=sum(raw.clock_cycles for raw in outcomes),
@@ -226,6 +249,20 @@ class Simulator:
             problem=problem,
             mismatch=next((raw.mismatch for raw in outcomes if raw.mismatch), None),
         )
+
+    def _taught(self, recording: Recording, raw: Raw, frozen: Collection[int]) -> Recording:
+        """With the weights after each run, and what has become of the network."""
+        weights = {bank.projection: bank.weights(raw.learned[bank.name]) for bank in self.learned}
+        runs = [run for run in range(len(recording.classes)) if run not in frozen]
+        last: States = {}
+        if runs and all(len(spikes[0]) for spikes in recording.spikes.values()):
+            last = {
+                n: {s: v[runs[-1], -1] for s, v in of.items()} for n, of in recording.states.items()
+            }
+        after = taught(
+            self.network, {i: w[-1].astype(np.int64) for i, w in weights.items() if len(w)}, last
+        )
+        return dataclasses.replace(recording, weights=weights, network=after)
 
     def _contradiction(self, outcomes: Sequence[Raw], spikes: dict[str, np.ndarray]) -> str | None:
         """Whether the events of the output stream are not the spikes of the output's trace."""
@@ -266,6 +303,7 @@ def simulate(
     jobs: int | None = None,
     progress: Progress | None = None,
     time_first: bool = False,
+    learn: bool = False,
 ) -> Recording:
     """Run a network's RTL in a simulator.
 
@@ -288,6 +326,8 @@ def simulate(
         Called with (samples done, samples, text).
     time_first : bool
         Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
+    learn : bool
+        Whether what can learn does, from sample to sample, in gateware that can.
 
     Returns
     -------
@@ -318,6 +358,7 @@ def simulate(
             waves=waves,
             optimise=updates > _LONG,
             compiled=backend == "verilator" and waves is None and stalls is None,
+            learn=learn,
         )
         outcome = simulator.run(
             samples,
@@ -328,44 +369,6 @@ def simulate(
     if outcome.problem is not None:
         raise SimulationError(f"{backend}: {outcome.problem}")
     return outcome.recording if spikes.ndim == 3 else outcome.recording[0]
-
-
-@contextlib.contextmanager
-def work_folder(workdir: Path_ | None) -> Iterator[Path]:
-    """The folder to work in; a temporary one is removed, but for a log that the message of a failure names."""
-    if workdir is not None:
-        yield Path(workdir)
-        return
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix="lifline-"))
-    except OSError as error:
-        raise InputError(f"no temporary folder can be made: {error}; set TMPDIR") from None
-    kept: list[Path] = []
-    try:
-        with held(temporary):
-            yield temporary
-    except ToolError as error:
-        kept = [log for log in temporary.rglob("*.log") if str(log) in str(error)]
-        raise
-    except OSError as error:  # a full disk is said without a file
-        if error.filename is not None or isinstance(error, LiflineError):
-            raise
-        raise InputError(f"{temporary}: cannot write there: {error.strerror or error}") from None
-    finally:
-        _remove(temporary, kept)
-
-
-def _remove(folder: Path, kept: Sequence[Path]) -> None:
-    """Remove a folder, but for some files in it."""
-    if not kept:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder comes before it
-        with contextlib.suppress(OSError):
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            elif path not in kept:
-                path.unlink()
 
 
 def teller(progress: Progress | None, total: int) -> Callable[[int, str], None]:

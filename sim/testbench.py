@@ -29,7 +29,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-from .ports import Checker, Driver, Monitor, Problem, Stalls, Tap, integers
+from .ports import Checker, Driver, LearnedTap, Monitor, Problem, Stalls, Tap, integers, read
 
 #: Cycles after the end of a checked run in which nothing more may come.
 _AFTERMATH = 8
@@ -52,6 +52,12 @@ class Bench:
         self.monitor = Monitor(dut, work["outputs"])
         self.checker = Checker()
         self.taps = [Tap(dut, name, arrays[f"mask.{name}"], self.checker) for name in work["traces"]]
+        learned = {name: arrays[f"learned.{name}"] for name in work["learned"]}
+        self.learned = [LearnedTap(dut, name, words) for name, words in learned.items()]
+        self.learn = dut.learn if work["learns"] is not None else None
+        self.input_ready = dut.i__ready
+        if self.learn is not None:
+            self.learn.value = 0
         self.clock = RisingEdge(dut.clk)
         self.cycle = 0
 
@@ -68,10 +74,12 @@ class Bench:
         if rng is not None:
             stalls = [Stalls(rng), Stalls(rng)]
             if rng.random() < 0.25:  # clear must do in the middle of things, too
+                self.switch(False)
                 self.load(number, spikes, stalls, {})
                 await self.cycles(int(rng.integers(1, 40 * self.ticks)))
                 await self.back_to_rest()
         expected = {name: integers(words[sample]) for name, words in self.expected.items()}
+        self.switch(self.learn is not None and self.work["learns"][number])
         self.load(number, spikes, stalls, expected)
         await self.cycles(None)
         if expected:
@@ -98,6 +106,8 @@ class Bench:
             moved |= monitor.edge(cycle)
             for tap in taps:
                 moved |= tap.edge(cycle)
+            for bank in self.learned:
+                bank.edge()
             if moved:
                 idle = 0
                 if until is None and monitor.done and all(tap.done for tap in taps):
@@ -108,6 +118,22 @@ class Bench:
                     raise Problem(self.deadlock(idle))
         self.cycle = cycle
 
+    def switch(self, learn: bool) -> None:
+        """Learn from the sample that comes, or not."""
+        if self.learn is not None:
+            self.learn.value = int(learn)
+
+    async def ready(self) -> None:
+        """Wait until the next sample could come in: all of this one has been learned."""
+        for _ in range(self.work["patience"]):
+            await self.clock
+            self.cycle += 1
+            for bank in self.learned:
+                bank.edge()
+            if read(self.input_ready, "stream i: ready"):
+                return
+        raise Problem(f"deadlock: stream i is not ready {self.work['patience']} cycles after a sample")
+
     async def back_to_rest(self) -> None:
         """Pulse `clear`."""
         self.driver.load(None, Stalls())
@@ -116,6 +142,8 @@ class Bench:
         await self.clock
         self.clear.value = 0
         self.cycle += 1
+        for bank in self.learned:
+            bank.edge()
 
     def deadlock(self, idle: int) -> str:
         driver, monitor, ticks = self.driver, self.monitor, self.ticks
@@ -147,12 +175,16 @@ async def lifline(dut: Any) -> None:
     try:
         await bench.reset()
         for number, (sample, seed) in enumerate(work["runs"]):
-            if number:
+            if number and bench.learn is None:
                 await bench.back_to_rest()
             try:
                 await bench.run(number, sample, seed)
             finally:
                 record.add()
+            if bench.learn is not None:
+                await bench.back_to_rest()
+                await bench.ready()
+                record.add_learned()
             with results.with_name(f"{results.name}.progress").open("ab") as file:
                 file.write(b".")
             if bench.checker.mismatch is not None:
@@ -170,6 +202,7 @@ class Record:
         runs = len(bench.work["runs"])
         shapes = {tap.name: (runs, bench.ticks, tap.groups, tap.word_bytes) for tap in bench.taps}
         self._words = {name: np.zeros(shape, np.uint8) for name, shape in shapes.items()}
+        self._learned: dict[str, list[np.ndarray]] = {bank.name: [] for bank in bench.learned}
         self._counts: list[list[int]] = []
         self._cycles: list[int] = []
         self._events: list[np.ndarray] = []
@@ -186,6 +219,11 @@ class Record:
         self._cycles.append(bench.monitor.last - bench.driver.first + 1 if ended else 0)
         events = np.array(bench.monitor.events, np.int64).reshape(-1, 2)
         self._events.append(np.insert(events, 0, number, axis=1))
+
+    def add_learned(self) -> None:
+        """Keep what has been learned up to the end of the run."""
+        for bank in self._bench.learned:
+            self._learned[bank.name].append(bank.data())
 
     def write(self, path: Path, problem: str | None, seconds: float) -> None:
         bench = self._bench
@@ -204,4 +242,10 @@ class Record:
             counts=np.array(self._counts, np.int64).reshape(-1, len(bench.taps)),
             events=np.concatenate([np.empty((0, 3), np.int64), *self._events]),
             **{f"words.{name}": words for name, words in self._words.items()},
+            **{
+                f"learned.{bank.name}": np.array(self._learned[bank.name], np.uint8).reshape(
+                    -1, len(bank.words), bank.word_bytes
+                )
+                for bank in bench.learned
+            },
         )

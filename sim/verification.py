@@ -14,11 +14,13 @@ from lifline.network import INPUT, Network
 from lifline.progress import Progress
 from lifline.recording import Divergence, Recording, States
 from lifline.rtl.plan import Lanes
+from lifline.teaching import learns
 
 from .divergence import explain
-from .simulation import Outcome, Path_, Simulator, teller, work_folder
+from .simulation import Outcome, Path_, Simulator, teller
 from .stimulus import check_memory, random_spikes, ticks_for, ticks_to_reach, unreached
 from .trace import Trace, traces_of
+from .workplace import work_folder
 
 Runs = Sequence[tuple[int, int | None]]
 
@@ -56,6 +58,7 @@ def verify(
     ticks: int | None = None,
     seed: int = 0,
     stalls: bool = True,
+    learn: bool | None = None,
     block_bits: int | None = None,
     waves: Path_ | None = None,
     workdir: Path_ | None = None,
@@ -79,6 +82,9 @@ def verify(
         stalls, and what has no initial value.
     stalls : bool
         Whether to hold back at both ends, at random; the first sample is then run once more without.
+    learn : bool, optional
+        Whether what can learn does; by default, if there is anything.  The weights after each sample are then compared,
+        too, and in the end the first sample is run once more without being learned from.
     block_bits : int, optional
         As for :func:`lifline.rtl.export`; a board's build is sliced by the block RAMs of its FPGA's family.
     waves, workdir, progress
@@ -101,11 +107,24 @@ def verify(
     runs: list[tuple[int, int | None]] = [(sample, None) for sample in range(len(spikes))]
     if stalls:
         runs = [(sample, seed) for sample in range(len(spikes))] + runs[:1]
+    learn = learns(network) if learn is None else learn
+    frozen: tuple[int, ...] = ()
+    if learn:  # what comes of a sample depends on those before: each run is one of its own
+        order = [sample for sample, _ in runs] + [0]
+        runs = [(run, seed) for run, (_, seed) in enumerate([*runs, (0, None)])]
+        spikes, frozen = spikes[order], (len(order) - 1,)
+        expected = _learned(network, spikes)
     tell = teller(progress, len(runs))
     with work_folder(workdir) as directory:
         tell(0, f"compiling for {backend}")
         simulator = Simulator(
-            network, directory, backend=backend, lanes=lanes, waves=waves, block_bits=block_bits
+            network,
+            directory,
+            backend=backend,
+            lanes=lanes,
+            waves=waves,
+            block_bits=block_bits,
+            learn=learn,
         )
         outcome = simulator.run(
             spikes,
@@ -113,8 +132,9 @@ def verify(
             expected=expected,
             seed=seed,
             progress=lambda done: tell(done, f"lock-step with golden in {backend}"),
+            frozen=frozen,
         )
-    check = _Check(simulator, spikes, runs, expected, outcome, seed)
+    check = _Check(simulator, spikes, runs, expected, outcome, seed, frozen)
     return _report(check, backend, silent)
 
 
@@ -148,6 +168,22 @@ def _stimulate(
         wanted, attempt = 2 * needed, attempt + 1
 
 
+def _learned(network: Network, spikes: np.ndarray) -> Recording:
+    """What golden makes of runs that are learned from, and of a last one that is not."""
+    learned = golden.simulate(network, spikes[:-1], learn=True)
+    assert learned.network is not None
+    assert learned.weights is not None
+    last = golden.simulate(learned.network, spikes[-1:])
+    both = {name: np.concatenate([s, last.spikes[name]]) for name, s in learned.spikes.items()}
+    states = {
+        name: {s: np.concatenate([v, last.states[name][s]]) for s, v in of.items()}
+        for name, of in learned.states.items()
+    }
+    weights = {index: np.concatenate([w, w[-1:]]) for index, w in learned.weights.items()}
+    recording = Recording.of(network, both, states)
+    return dataclasses.replace(recording, weights=weights, network=learned.network)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Check:
     """A simulation, and what it is compared with."""
@@ -158,6 +194,7 @@ class _Check:
     expected: Recording
     outcome: Outcome
     seed: int
+    frozen: tuple[int, ...]  #: the runs of a design that learns that it does not learn from
 
     def divergence(self) -> tuple[Divergence, list[str]] | None:
         """The first spike or state that is not golden's, and lines that say how it came to be."""
@@ -180,6 +217,7 @@ class _Check:
             self.outcome.problem
             or self._out_of_order()
             or self._missing_words()
+            or self._wrong_weights()
             or self._wrong_cycles()
         )
 
@@ -201,12 +239,39 @@ class _Check:
                 return f"the trace of '{trace.name}' gave {seen} of its {wanted} words in run {run}"
         return None
 
+    def _wrong_weights(self) -> str | None:
+        """Whether a weight, or a threshold that is kept, is not what golden has learned."""
+        found, expected, network = (
+            self.outcome.recording,
+            self.expected,
+            self.simulator.network,
+        )
+        if not self.simulator.learns:
+            return None
+        assert found.weights is not None
+        assert expected.weights is not None
+        for index, w in expected.weights.items():
+            different = np.argwhere(found.weights[index] != w)
+            if len(different):
+                sample, source, target = (int(i) for i in different[0])
+                is_, should = (
+                    int(of[index][sample, source, target]) for of in (found.weights, expected.weights)
+                )
+                return (
+                    f"projection '{network.projections[index]}': after sample {sample} w of the synapse {source} → "
+                    f"{target} is {is_}, golden has {should}"
+                )
+        return (
+            None
+            if found.network == expected.network
+            else "the thresholds that are kept differ from golden's"
+        )
+
     def _wrong_cycles(self) -> str | None:
         """Whether a run without stalls took other cycles than the cycle model says."""
         free = [i for i, (_, stall) in enumerate(self.runs) if stall is None]
         chosen = [self.runs[i][0] for i in free]
-        activity = {INPUT: self.spikes[chosen], **self.expected[chosen].spikes}
-        modelled = np.atleast_1d(rtl.cycles(self.simulator.network, self.simulator.lanes, activity))
+        modelled = [self._modelled(run, sample) for run, sample in zip(free, chosen, strict=True)]
         counted = self.outcome.recording.cycles
         assert counted is not None
         for i, sample, cycles in zip(free, chosen, modelled, strict=True):
@@ -214,14 +279,24 @@ class _Check:
                 return f"sample {sample} takes {counted[i]} cycles, the cycle model says {cycles}"
         return None
 
+    def _modelled(self, run: int, sample: int) -> int:
+        """What the cycle model says of a run."""
+        activity = {INPUT: self.spikes[sample], **self.expected[sample].spikes}
+        learn = self.simulator.learns and run not in self.frozen
+        return int(rtl.cycles(self.simulator.network, self.simulator.lanes, activity, learn=learn))
+
     def summary(self, backend: str, silent: Sequence[str]) -> str:
         """What was checked, where all agrees."""
         samples, ticks, _ = self.spikes.shape
         stalled = "no stalls" if self.runs[0][1] is None else f"stalls at both ends, seed {self.seed}"
         total = sum(trace.size for trace in self.simulator.traces)
+        what = "every spike and state"
+        if self.simulator.learns:
+            learned = sum(bank.weights(bank.initial()).size for bank in self.simulator.learned)
+            what = f"every spike, state and, after each, all {learned:,} weights that learn"
         text = (
             f"{backend} equals golden: {total} neurons, {samples} sample{'s' * (samples != 1)} of {ticks} ticks, "
-            f"every spike and state; {stalled}; cycles as modelled ({self.outcome.clock_cycles:,} simulated)"
+            f"{what}; {stalled}; cycles as modelled ({self.outcome.clock_cycles:,} simulated)"
         )
         return "\n".join([text, *(f"not reached: {line}" for line in silent)])
 

@@ -1,10 +1,27 @@
-"""Random networks whose synapses learn."""
+"""Random networks whose synapses learn, by any rule."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 
-from lifline import LIF, STDP, Adaptation, Dense, Network, Pairing, Population, Projection, Reset
+from lifline import (
+    LIF,
+    SDSP,
+    STDP,
+    Adaptation,
+    Dense,
+    Network,
+    Pairing,
+    Population,
+    Projection,
+    Reset,
+    RewardSTDP,
+    Rounding,
+)
+from lifline.plasticity import Plasticity
 
 
 def random_rule(rng: np.random.Generator, weight_bits: int) -> STDP:
@@ -63,19 +80,117 @@ def _neuron(rng: np.random.Generator, size: int) -> LIF:
     )
 
 
-def random_plastic_network(rng: np.random.Generator) -> Network:
-    """One of two populations, with loops."""
-    inputs, first, second = (int(n) for n in rng.integers(1, 7, 3))
+def random_plastic_network(
+    rng: np.random.Generator, *, inputs: int | None = None, most: int = 6, names: str = ""
+) -> Network:
+    """One of two populations, with loops.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    inputs : int, optional
+        By default 1 … `most`.
+    most : int
+        Neurons of a population.
+    names : str
+        What the populations' names begin with.
+    """
+    drawn, first, second = (int(n) for n in rng.integers(1, most + 1, 3))
+    inputs = drawn if inputs is None else inputs
+    one, two = f"{names}first", f"{names}second"
     projections = [
-        _projection(rng, "input", "first", (inputs, first)),
-        _projection(rng, "first", "second", (first, second)),
+        _projection(rng, "input", one, (inputs, first)),
+        _projection(rng, one, two, (first, second)),
     ]
     if rng.random() < 0.5:
-        projections.append(_projection(rng, "second", "first", (second, first), 1))
+        projections.append(_projection(rng, two, one, (second, first), 1))
     if rng.random() < 0.5:
-        projections.append(_projection(rng, "second", "second", (second, second), 1))
+        projections.append(_projection(rng, two, two, (second, second), 1))
     populations = [
-        Population("first", first, _neuron(rng, first)),
-        Population("second", second, _neuron(rng, second)),
+        Population(one, first, _neuron(rng, first)),
+        Population(two, second, _neuron(rng, second)),
     ]
-    return Network(inputs, populations, projections, "second")
+    return Network(inputs, populations, projections, two)
+
+
+def random_learning_network(rng: np.random.Generator) -> tuple[Network, np.ndarray | None]:
+    """One of :func:`random_plastic_network` with rules of every kind, and winners; rewards for three samples.
+
+    Its numbers come after those of that network.
+    """
+    network = random_plastic_network(rng)
+    projections = [
+        p
+        if p.plasticity is None
+        else dataclasses.replace(p, plasticity=_any_rule(rng, p.plasticity, p.synapses))
+        for p in network.projections
+    ]
+    populations = [
+        dataclasses.replace(p, winners=int(rng.integers(1, p.size + 1))) if rng.random() < 0.3 else p
+        for p in network.populations
+    ]
+    network = dataclasses.replace(network, populations=populations, projections=projections)
+    rewarded = any(p.plasticity is not None and p.plasticity.rewarded for p in projections)
+    most = 2 ** int(rng.integers(1, 16))
+    return network, rng.integers(-most, most, 3) if rewarded else None
+
+
+def _any_rule(rng: np.random.Generator, stdp: STDP, synapses: Dense) -> Plasticity:
+    """That rule, rounding at random, for rewards, or another with the same range of weights."""
+    fraction = rng.integers(0, 2**stdp.fraction_bits, synapses.shape) if rng.random() < 0.3 else 0
+    top = (synapses.weights << stdp.fraction_bits) + fraction > stdp.range(synapses.weight_bits)[1]
+    fraction = np.where(top, 0, fraction)
+    stdp = dataclasses.replace(
+        stdp,
+        rounding=list(Rounding)[int(rng.integers(2))],
+        seed=int(rng.integers(0, 2 ** int(rng.integers(1, 33)))),
+        fraction=fraction,
+    )
+    kind = int(rng.integers(3))
+    if kind == 0:
+        return stdp
+    if kind == 1:
+        alpha = int(rng.choice([0, 200, 250, 256]))
+        return RewardSTDP(stdp, alpha, int(rng.integers(0, 20)), int(rng.choice([8, 16, 24])))
+    alpha, amplitude = int(rng.integers(0, 256)), int(rng.integers(1, 2**12))
+    step = 2 ** (synapses.weight_bits + stdp.fraction_bits - 3)
+    ends = rng.integers(0, 3 * amplitude, 4)
+    drift = step // 8 if rng.random() < 0.5 else 0
+    return SDSP(
+        alpha,
+        amplitude,
+        int(rng.integers(-50, 2 ** int(rng.integers(1, 10)))),
+        int(rng.integers(0, step + 2)),
+        int(rng.integers(0, step + 2)),
+        *(int(end) for end in (ends[0] // 4, ends[1], ends[2] // 4, ends[3])),
+        int(rng.integers(0, drift + 1)),
+        int(rng.integers(0, drift + 1)),
+        int(rng.integers(-3, 4)),
+        stdp.fraction_bits,
+        stdp.low,
+        stdp.high,
+        fraction,
+    )
+
+
+def with_one_delay(network: Network) -> Network:
+    """The network with one delay for all synapses of each projection that learns, its longest: as gateware needs it."""
+    projections = [
+        p
+        if p.plasticity is None
+        else dataclasses.replace(
+            p, synapses=dataclasses.replace(p.synapses, delays=p.synapses.delay_range[1])
+        )
+        for p in network.projections
+    ]
+    return dataclasses.replace(network, projections=projections)
+
+
+def side_by_side(networks: Sequence[Network]) -> Network:
+    """One network of several that have the same inputs, and names of their own; the output is that of the last."""
+    return Network(
+        networks[0].inputs,
+        [p for network in networks for p in network.populations],
+        [p for network in networks for p in network.projections],
+        networks[-1].output,
+    )

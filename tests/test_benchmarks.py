@@ -32,6 +32,8 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         "training",
         "delays",
         "quantisation",
+        "stdp",
+        "reward",
         pytest.param("spiker", marks=[pytest.mark.verilator, pytest.mark.slow]),
         pytest.param("growth", marks=pytest.mark.verilator),
         pytest.param("convolution_cycles", marks=pytest.mark.verilator),
@@ -52,6 +54,8 @@ def test_quick(name: str, tmp_path: Path) -> None:
     assert result["versions"]["lifline"]
     assert f"## {result['title']}" in (tmp_path / "README.md").read_text()
     assert all((tmp_path / plot).stat().st_size > 1000 for plot in result["plots"])
+    if name == "stdp":
+        assert all(row["within the bound"] == row["trains"] for row in result["rows"])
     if name == "delays":
         assert all(float(row["largest relative difference"]) < 1e-4 for row in result["rows"])
 

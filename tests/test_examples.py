@@ -70,9 +70,3 @@ def test_the_api_in_the_readme(tmp_path: Path) -> None:
     )
     run(tmp_path, "snippet.py")
     assert (tmp_path / "verilog" / "manifest.json").exists()
-
-
-def test_every_link_in_the_documents_leads_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"

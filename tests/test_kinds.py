@@ -12,6 +12,7 @@ import pytest
 
 from lifline import (
     LIF,
+    SDSP,
     STDP,
     Adaptation,
     Convolution,
@@ -22,6 +23,7 @@ from lifline import (
     Noise,
     Population,
     Projection,
+    RewardSTDP,
     Sparse,
     golden,
 )
@@ -152,7 +154,7 @@ def rows(kind: type[Kind]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in table(kind)]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Dense, Convolution, Sparse, STDP])
+@pytest.mark.parametrize("kind", [*KINDS, Dense, Convolution, Sparse, STDP, RewardSTDP, SDSP])
 def test_the_docs_tables_are_the_fields(kind: type[Kind]) -> None:
     text = (ROOT / "docs" / "contract.md").read_text()
     assert "\n".join(rows(kind)) in text, "docs/contract.md needs the rows\n" + "\n".join(rows(kind))

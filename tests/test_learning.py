@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -24,33 +25,37 @@ from lifline import (
 from lifline.golden import plasticity
 
 from .networks import random_spikes
-from .plastic import random_plastic_network
+from .plastic import random_learning_network
 from .shaped_networks import random_shaped_network
 
 
 @pytest.mark.parametrize("first", range(0, 300, 50))
 def test_reference_and_golden_learn_the_same(first: int, tmp_path: Path) -> None:
-    changed = 0
+    changed: Counter[str] = Counter()
     for seed in range(first, first + 50):
         rng = np.random.default_rng([2, seed])
-        network = random_plastic_network(rng)
+        network, reward = random_learning_network(rng)
         spikes = rng.random((3, int(rng.integers(1, 16)), network.inputs)) < rng.random()
-        expected = golden.reference.simulate(network, spikes, learn=True)
-        found = golden.simulate(network, spikes, learn=True)
+        expected = golden.reference.simulate(network, spikes, True, reward, traces=True)
+        found = golden.simulate(network, spikes, True, reward, traces=True)
         assert expected.compare(found, network) is None, f"seed {seed}"
         assert not any(expected.differing(found).values()), f"seed {seed}"
         assert expected.network == found.network, f"seed {seed}"
         assert expected.weights is not None
-        changed += sum(int((np.diff(w, axis=0) != 0).sum()) for w in expected.weights.values())
+        for index, w in expected.weights.items():
+            label = network.projections[index].plasticity.label
+            changed[label] += int((np.diff(w, axis=0) != 0).sum())
         # what has been learned is a network, and goes on learning where it stopped
         found.network.save(tmp_path / "network.npz")
         assert Network.load(tmp_path / "network.npz") == found.network
-        start = golden.simulate(network, spikes[:1], learn=True).network
+        first_one, others = (None, None) if reward is None else (reward[:1], reward[1:])
+        start = golden.simulate(network, spikes[:1], True, first_one).network
         assert start is not None
-        assert golden.simulate(start, spikes[1:], learn=True).network == found.network
+        assert golden.simulate(start, spikes[1:], True, others).network == found.network
         frozen = golden.simulate(found.network, spikes)
         assert golden.reference.simulate(found.network, spikes).compare(frozen) is None
-    assert changed > 250
+    assert changed.keys() == {"STDP", "RewardSTDP", "SDSP"}
+    assert min(changed.values()) > 10
 
 
 def test_beside_synapses_of_any_structure() -> None:
@@ -155,8 +160,9 @@ def test_weights_are_normalised_after_each_sample() -> None:
     assert recording.weights[0].tolist() == [[(w << 8) * factor >> 16, 0] for w in (10, 20, 30)]
 
 
-def test_a_recording_keeps_its_weights(tmp_path: Path) -> None:
-    recording = golden.simulate(one_synapse(RULE), np.stack([pair(3, 5), pair(5, 3)]), learn=True)
+def test_a_recording_keeps_its_weights_and_traces(tmp_path: Path) -> None:
+    spikes = np.stack([pair(3, 5), pair(5, 3)])
+    recording = golden.simulate(one_synapse(RULE), spikes, learn=True, traces=True)
     recording.save(tmp_path / "out.npz")
     loaded = Recording.load(tmp_path / "out.npz")
     assert recording.weights is not None
@@ -164,6 +170,11 @@ def test_a_recording_keeps_its_weights(tmp_path: Path) -> None:
     assert loaded.weights.keys() == {0}
     assert (loaded.weights[0] == recording.weights[0]).all()
     assert (recording[1].weights[0] == recording.weights[0][1]).all()  # type: ignore[index]
+    assert loaded.traces is not None
+    assert recording.traces is not None
+    assert loaded.traces[0].keys() == {"p", "q"}
+    assert (loaded.traces[0]["q"] == recording.traces[0]["q"]).all()
+    assert (recording[1].traces[0]["p"] == recording.traces[0]["p"][1]).all()  # type: ignore[index]
 
 
 def test_without_learn_nothing_changes() -> None:
@@ -188,10 +199,11 @@ def test_a_rule_without_a_vectorised_form_runs_by_the_reference(
     monkeypatch.setattr(golden.learning, "learner", plasticity.learner.dispatch(object))
     for seed in range(20):
         rng = np.random.default_rng([3, seed])
-        network = random_plastic_network(rng)
-        spikes = rng.random((2, 8, network.inputs)) < 0.5
-        expected = golden.reference.simulate(network, spikes, learn=True)
-        assert not any(expected.differing(golden.simulate(network, spikes, learn=True)).values())
+        network, reward = random_learning_network(rng)
+        spikes = rng.random((3, 8, network.inputs)) < 0.5
+        expected = golden.reference.simulate(network, spikes, True, reward, traces=True)
+        found = golden.simulate(network, spikes, True, reward, traces=True)
+        assert not any(expected.differing(found).values())
 
 
 @pytest.mark.parametrize(

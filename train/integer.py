@@ -17,7 +17,7 @@ from lifline.recording import Recording
 from .arithmetic import Neurons, run
 from .connection import integer_kernel
 from .delays import Kernel
-from .neurons import States, integer_cell, largest_integer
+from .neurons import States, cell_of, largest_integer
 
 #: Integers up to 2**n, and all sums and products of them that stay below, are exact.
 _EXACT_BITS = {torch.float64: 53, torch.float32: 24}
@@ -104,7 +104,7 @@ def evaluate(
         For each population each of its states, likewise, or of a type for integers.
     """
     like = torch.zeros((), dtype=dtype, device=inputs.device)
-    cells = {p.name: integer_cell(p.neuron, p.size, like) for p in network.order}
+    cells = {p.name: cell_of(p, like) for p in network.order}
 
     def kernel(projection: Projection) -> Kernel:
         made = integer_kernel(projection.synapses, projection.source, projection.target, like)

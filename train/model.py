@@ -34,7 +34,7 @@ from .connection import Connection, Delayed, connection
 from .delays import Kernel
 from .foreign import check_populations, check_sizes, checked_projections
 from .integer import check_exact, evaluate
-from .neurons import States, Trainable, trainable
+from .neurons import States, Trainable, trainable_of
 from .neurons.trainable import integers
 from .synapses import Synapses
 
@@ -136,7 +136,7 @@ class SpikingNetwork(nn.Module):
     @classmethod
     def from_network(cls, network: Network) -> SpikingNetwork:
         """A model that exports `network` again, and can be trained further from there."""
-        populations = {p.name: trainable(p.neuron, _size(p.shape)) for p in network.populations}
+        populations = {p.name: trainable_of(p) for p in network.populations}
         projections = []
         for projection in network.projections:
             scale = float(populations[projection.target].scale)

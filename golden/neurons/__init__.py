@@ -7,7 +7,7 @@ from lifline.discovery import import_all
 
 from .izhikevich import IzhikevichNeurons
 from .lif import LIFNeurons
-from .vectorised import ByReference, Vectorised, float_for, floats_of, vectorised
+from .vectorised import ByReference, Vectorised, float_for, floats_of, neurons_of, vectorised
 
 __all__ = [
     "ByReference",
@@ -16,6 +16,7 @@ __all__ = [
     "Vectorised",
     "float_for",
     "floats_of",
+    "neurons_of",
     "vectorised",
 ]
 

@@ -7,11 +7,13 @@ import numpy as np
 from lifline.neurons import Izhikevich
 from lifline.neurons.izhikevich import A_BITS, B_BITS, QUADRATIC
 
-from .vectorised import Vectorised, vectorised
+from .vectorised import Vectorised, strongest, vectorised
 
 
 class IzhikevichNeurons:
     """A population of Izhikevich's neurons in many samples at once.  In here, arrays are (samples, size)."""
+
+    winners: int | None = None
 
     def __init__(self, neuron: Izhikevich, samples: int, size: int) -> None:
         self.neuron = neuron
@@ -29,7 +31,10 @@ class IzhikevichNeurons:
         pull = n.a * ((n.b * v >> B_BITS) - u) >> (A_BITS + n.step_bits)
         recovered = (u + pull).clip(*self.u_range)
 
-        np.greater(charged, n.threshold, out=fired)
+        if self.winners is None:
+            np.greater(charged, n.threshold, out=fired)
+        else:
+            fired[:] = strongest(charged - n.threshold, self.winners)
         self.v = np.where(fired, n.c, charged)
         self.u = np.where(fired, (recovered + n.d).clip(*self.u_range), recovered)
         x[:] = self.v

@@ -6,13 +6,15 @@ import numpy as np
 
 from lifline.neurons import BETA_BITS, LIF, Reset
 
-from .vectorised import Vectorised, float_for, spread, vectorised
+from .vectorised import Vectorised, float_for, spread, strongest, vectorised
 
 _ONE = 1 << BETA_BITS
 
 
 class LIFNeurons:
     """A population of LIF neurons in many samples at once.  In here, arrays are (samples, size)."""
+
+    winners: int | None = None
 
     def __init__(self, neuron: LIF, samples: int, size: int, dtype: type[np.floating]) -> None:
         shape = (samples, size)
@@ -48,7 +50,10 @@ class LIFNeurons:
         if delayed and reset is Reset.SUBTRACT:
             x -= np.multiply(self.s, self.threshold, out=work)
         x.clip(*self.range, out=x)
-        np.greater(x, limit, out=fired)
+        if self.winners is None:
+            np.greater(x, limit, out=fired)
+        else:
+            fired[:] = strongest(x - limit, self.winners)
         if not delayed and reset is Reset.SUBTRACT:
             x -= np.multiply(fired, self.threshold, out=work)
             if limit is not self.threshold:  # else x > θ ≥ 0 where something is taken off

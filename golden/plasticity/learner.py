@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lifline.golden import reference
+from lifline.golden import rules
 from lifline.plasticity import Plasticity
 from lifline.synapses import Synapses
 
@@ -30,12 +30,25 @@ class Learner(Protocol):
         """Σ w · s of a tick, int64 (target size,)."""
         ...
 
-    def tick(self, arrivals: Arrivals, fired: np.ndarray) -> None:
-        """The end of a tick in which the neurons `fired`, ascending indices, have spiked."""
+    def tick(self, arrivals: Arrivals, fired: np.ndarray, membrane: np.ndarray) -> None:
+        """The end of a tick.
+
+        Parameters
+        ----------
+        arrivals : Arrivals
+        fired : int64
+            The neurons that have spiked, ascending indices.
+        membrane : int64 (target size,)
+            Of the targets, at the end of the tick before.
+        """
         ...
 
-    def settle(self) -> None:
-        """The end of a sample."""
+    def traces(self) -> dict[str, np.ndarray]:
+        """What else each synapse keeps, by name, (source size, target size)."""
+        ...
+
+    def settle(self, reward: int) -> None:
+        """The end of a sample, with the host's signal (0 where there is none)."""
         ...
 
 
@@ -49,7 +62,7 @@ class ByReference:
     """Any rule, by the reference's functions: slow, and right."""
 
     def __init__(self, rule: Plasticity, synapses: Synapses) -> None:
-        self.rule = rule
+        self.rule, self.synapses = rule, synapses
         self.bits = synapses.weight_bits
         _, self.delay = synapses.dense()
         self.delays = tuple(int(d) for d in np.unique(self.delay))
@@ -57,7 +70,8 @@ class ByReference:
         self.start()
 
     def start(self) -> None:
-        self.kept = {(j, i): reference.Synapse(int(w), 0, 0) for (j, i), w in np.ndenumerate(self.w)}
+        self.t = 0
+        self.kept = {(j, i): rules.start(self.rule, int(w)) for (j, i), w in np.ndenumerate(self.w)}
 
     def _arrived(self, arrivals: Arrivals, j: int, i: int) -> int:
         return int(j in arrivals[int(self.delay[j, i])])
@@ -68,12 +82,25 @@ class ByReference:
             total[i] += (synapse.w >> self.rule.fraction_bits) * self._arrived(arrivals, j, i)
         return total
 
-    def tick(self, arrivals: Arrivals, fired: np.ndarray) -> None:
+    def tick(self, arrivals: Arrivals, fired: np.ndarray, membrane: np.ndarray) -> None:
         for (j, i), synapse in self.kept.items():
             s_pre, s_post = self._arrived(arrivals, j, i), int(i in fired)
-            self.kept[j, i] = reference.learn(self.rule, self.bits, synapse, s_pre, s_post)
+            now = rules.Moment(self.t, j, i, s_pre, s_post, int(membrane[i]))
+            self.kept[j, i] = rules.learn(self.rule, self.bits, synapse, now)
+        self.t += 1
 
-    def settle(self) -> None:
+    def traces(self) -> dict[str, np.ndarray]:
+        traces = {name: np.zeros(self.w.shape, np.int64) for name in self.rule.traces}
+        for (j, i), synapse in self.kept.items():
+            for name, value in synapse.traces.items():
+                traces[name][j, i] = value
+        return traces
+
+    def settle(self, reward: int) -> None:
         for i in range(self.w.shape[1]):
-            of = [self.kept[j, i].w for j in range(self.w.shape[0])]
-            self.w[:, i] = reference.settle(self.rule, self.bits, of)
+            of = [
+                rules.reward(self.rule, self.bits, self.kept[j, i], reward, self.t, j, i).w
+                for j in range(self.w.shape[0])
+            ]
+            self.w[:, i] = rules.settle(self.rule, self.bits, of)
+        self.rule, _ = self.rule.taught(self.synapses, self.w)

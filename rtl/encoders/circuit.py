@@ -16,6 +16,7 @@ from lifline.encoders.integer import Encoder
 from ..events import event_layout
 from ..layout import address_bits
 from ..memory import Ram
+from ..plan import Memory
 from .encoder import FrameEncoder, frame_encoder, value_layout
 
 
@@ -198,6 +199,12 @@ class EncoderCircuit(wiring.Component):
         if self.repeater is None:
             return ticks * frame - 1
         return self.channels + FrameRepeater.LATENCY + ticks * frame - 1
+
+    @property
+    def memories(self) -> list[Memory]:
+        """All its memories."""
+        frame = Memory("ram", "frame", self.encoder.value_bits, self.channels)
+        return [*self.frames.memories, *([] if self.repeater is None else [frame])]
 
     def memory_files(self) -> dict[str, str]:
         """The files that the Verilog of this design needs beside it: path to text."""

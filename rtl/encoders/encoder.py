@@ -21,6 +21,7 @@ from lifline.encoders.integer import Encoder
 from ..events import event_layout
 from ..layout import address_bits
 from ..memory import Rom
+from ..plan import Memory
 
 
 def value_layout(encoder: Encoder) -> data.StructLayout:
@@ -70,6 +71,11 @@ class FrameEncoder(wiring.Component):
     def roms(self) -> list[Rom]:
         """The memories that hold a file."""
         return []
+
+    @property
+    def memories(self) -> list[Memory]:
+        """All its memories."""
+        return [Memory("rom", rom.name, rom.width, len(rom.words)) for rom in self.roms]
 
     def stages(self, m: Module, slot: "Slot") -> tuple[Value, Value]:
         """Add what the kind does with a slot; return whether it spikes, and the input that does, for the last stage."""

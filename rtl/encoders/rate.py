@@ -14,11 +14,16 @@ from lifline.encoders.integer.rate import STEP
 
 from ..layout import address_bits
 from ..memory import Ram
+from ..plan import Memory
 from .encoder import FrameEncoder, Slot, frame_encoder
 
 
 class RateEncoder(FrameEncoder):
     """The equation of :class:`lifline.encoders.Rate`; parameters, members and latency as of :class:`FrameEncoder`."""
+
+    @property
+    def memories(self) -> list[Memory]:
+        return [*super().memories, Memory("ram", "numbers", 16, self.channel_count)]
 
     def stages(self, m: Module, slot: Slot):
         encoder, channels = self.encoder, self.channel_count

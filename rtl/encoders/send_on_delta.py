@@ -13,6 +13,7 @@ from lifline.encoders import SendOnDelta
 
 from ..layout import address_bits
 from ..memory import Ram, Rom
+from ..plan import Memory
 from .encoder import FrameEncoder, Slot, frame_encoder, per_channel, read
 
 
@@ -26,6 +27,10 @@ class SendOnDeltaEncoder(FrameEncoder):
     @property
     def roms(self) -> list[Rom]:
         return [self.threshold] if isinstance(self.threshold, Rom) else []
+
+    @property
+    def memories(self) -> list[Memory]:
+        return [*super().memories, Memory("ram", "memory", self.encoder.value_bits, self.channel_count)]
 
     def stages(self, m: Module, slot: Slot):
         encoder, channels = self.encoder, self.channel_count

@@ -2,8 +2,17 @@
 
 from lifline.discovery import import_all
 
+from .learned import LearnedRows, STDPRows, check_delays, learned_rows
 from .rows import Content, Rows, rows
 
-__all__ = ["Content", "Rows", "rows"]
+__all__ = [
+    "Content",
+    "LearnedRows",
+    "Rows",
+    "STDPRows",
+    "check_delays",
+    "learned_rows",
+    "rows",
+]
 
 import_all(__name__, __path__)  # a kind is a file here, and no edit

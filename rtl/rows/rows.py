@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from lifline.errors import NetworkError
 from lifline.synapses import Synapses
 
 from ..layout import Layout
+
+if TYPE_CHECKING:
+    from lifline.network import Projection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,10 @@ class Rows:
         self.synapses = synapses
         self.layout = layout
         self.lag = lag
+
+    def of(self, projection: Projection) -> Rows:
+        """The rows of another projection, loaded into the same memories."""
+        return type(self)(projection.synapses, self.layout, self.lag, self.delay_bits)
 
     @staticmethod
     def block(synapses: Any) -> int | None:

@@ -11,11 +11,11 @@ from .generator import Generator, generator
 from .memory import RowMemory
 from .ordered import OrderedMemory
 
-__all__ = ["Generator", "OrderedMemory", "RowMemory", "generator", "synapse_memory"]
+__all__ = ["Generator", "OrderedMemory", "RowMemory", "generator", "read_memory"]
 
 
-def synapse_memory(array: ArrayPlan, block_bits: int | None = None) -> OrderedMemory | RowMemory:
-    """The synapse memory that an array needs."""
+def read_memory(array: ArrayPlan, block_bits: int | None = None) -> OrderedMemory | RowMemory:
+    """The synapse memory that an array needs, without what learns."""
     return (OrderedMemory if array.in_order else RowMemory)(array, block_bits)
 
 

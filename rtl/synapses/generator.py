@@ -24,7 +24,7 @@ from lifline.errors import NetworkError
 from ..layout import address_bits
 from ..memory import Rom
 from ..plan import ArrayPlan, Channel
-from ..port import LoadPort, share
+from ..port import LearnPort, LoadPort, share, teach
 from ..rows import Rows
 from .banks import Bank
 
@@ -56,6 +56,8 @@ class Generator(wiring.Component):
         that touches no neuron has only zeros.
     free : In(1), load_<bank> : In(LoadPort)
         With ``array.load``: no event is on its way, so that the loader may take the memories' ports.
+    learn : In(LearnPort)
+        Where the channel learns, of its weights.
     """
 
     def __init__(self, array: ArrayPlan, channel: Channel, banks: list[Bank]) -> None:
@@ -78,6 +80,8 @@ class Generator(wiring.Component):
         if array.load:
             members["free"] = In(1)
             members |= {f"load_{name}": In(LoadPort(rom)) for name, rom in self.roms.items()}
+        if channel.rule is not None:
+            members["learn"] = In(LearnPort(self.roms["weights"]))
         super().__init__(members)
 
     @staticmethod
@@ -89,8 +93,11 @@ class Generator(wiring.Component):
         """One of the memories, read at `address` where `en`; the loader has its port in between."""
         rom = self.roms[name]
         m.submodules[f"{name}_memory"] = rom
-        if self.array.load:
-            port = getattr(self, f"load_{name}")
+        port = getattr(self, f"load_{name}") if self.array.load else None
+        if rom.backing == "learned":
+            free = self.free if self.array.load else None
+            teach(m, rom, self.learn, port, name, address=address, en=en, free=free)
+        elif self.array.load:
             share(m, rom, port, name, address=address, en=en, free=self.free)
         else:
             m.d.comb += [rom.en.eq(en), rom.address.eq(address)]
@@ -114,6 +121,8 @@ class Generator(wiring.Component):
         weights = self.roms["weights"]
         for lane in range(lanes):
             weight = weights.data.word_select(lane, weights.width // lanes)
+            if self.channel.fraction_bits:
+                weight = weight[self.channel.fraction_bits :]
             if mask is not None:
                 weight = weight & mask[lane].replicate(len(weight))
             m.d.comb += self.weights[lane].eq(weight.as_signed())

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from ..events import merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
-from ..port import LoadPort
+from ..port import LearnPort, LoadPort
 from .banks import banks_of
 from .generator import Generator, generator
 
@@ -41,6 +41,8 @@ class RowMemory(wiring.Component):
     load_0, load_1, … : In(LoadPort)
         With ``array.load``, of each of `roms`.  A request waits until the events that have come in have left, and
         no other comes in.
+    learn_<channel> : In(LearnPort)
+        Of the weights of each channel that learns.
 
     Latency: `stages(array)` + 1 cycles.  Throughput: one row, or marker of a channel, a cycle.
 
@@ -65,6 +67,10 @@ class RowMemory(wiring.Component):
                 "taken": Out(len(array.channels)),
             }
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms) if array.load}
+            | {
+                f"learn_{index}": In(LearnPort(self.generators[index].roms["weights"]))
+                for index in array.plastic
+            }
         )
 
     @staticmethod
@@ -150,6 +156,8 @@ class RowMemory(wiring.Component):
             ]
             with m.If(own):
                 m.d.comb += last.eq(rows.last)
+            if index in array.plastic:
+                wiring.connect(m, wiring.flipped(getattr(self, f"learn_{index}")), rows.learn)
         if array.load:
             for port, bank in zip(ports, self.banks, strict=True):
                 rows = self.generators[bank.channel]

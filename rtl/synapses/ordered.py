@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from ..events import merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
-from ..port import LoadPort, share
+from ..port import LearnPort, LoadPort, share, teach
 from .banks import banks_of
 
 
@@ -34,6 +34,8 @@ class OrderedMemory(wiring.Component):
     load_0, load_1, … : In(LoadPort)
         With ``array.load``, of each of `roms`.  A request waits while a row waits in `o`, then takes the place
         of one.
+    learn_<channel> : In(LearnPort)
+        Of the weights of each channel that learns.
 
     Latency: 1 cycle.  Throughput: one row a cycle, hence an event every `groups` cycles, a marker in one.
     """
@@ -51,6 +53,7 @@ class OrderedMemory(wiring.Component):
                 "o": Out(stream.Signature(row_layout(array))),
             }
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms) if array.load}
+            | {f"learn_{index}": In(LearnPort(self.weights[index])) for index in array.plastic}
         )
 
     @property
@@ -91,7 +94,7 @@ class OrderedMemory(wiring.Component):
                 group.eq(Mux(last_row, 0, group + 1)),
                 row_group.eq(group),
                 row_marker.eq(event.marker),
-                channel.eq(event.channel),
+                channel.eq(event.channel),  # at a marker, too, where no weight is looked at
             ]
         m.d.comb += [row.group.eq(row_group), row.marker.eq(row_marker)]
         if array.value_bits > 1:
@@ -115,7 +118,12 @@ class OrderedMemory(wiring.Component):
                 rom = roms.get(index)
                 if rom is None:
                     continue
-                if array.load:
+                if rom.backing == "learned":
+                    teach(
+                        m, rom, getattr(self, f"learn_{index}"), ports.get(rom.name), f"{member}_{index}",
+                        address=address, en=issue, free=advance,
+                    )  # fmt: skip
+                elif array.load:
                     port = ports[rom.name]
                     share(m, rom, port, f"{member}_{index}", address=address, en=issue, free=advance)
                 else:
@@ -128,7 +136,10 @@ class OrderedMemory(wiring.Component):
                 with m.Case(index) if index < max(self.weights) else m.Default():
                     for lane in range(array.lanes):
                         bits = weights.width // array.lanes
-                        weight = weights.data.word_select(lane, bits).as_signed()
+                        weight = weights.data.word_select(lane, bits)
+                        if fraction := array.channels[index].fraction_bits:
+                            weight = weight[fraction:]
+                        weight = weight.as_signed()
                         m.d.comb += row.weights[lane].eq(weight)
                         if array.ring_ticks > 1:
                             m.d.comb += row.delays[lane].eq(self._delay(index, lane))

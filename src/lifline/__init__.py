@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import CheckError, InputError, LiflineError, MissingExtra, NetworkError, ToolError
 from .network import INPUT, Network, Population, Projection
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
-from .plasticity import STDP, Pairing
+from .plasticity import SDSP, STDP, Pairing, RewardSTDP, Rounding
 from .recording import Divergence, Recording
 from .synapses import Convolution, Dense, Sparse, average_pool, fuse, sum_pool
 
@@ -21,6 +21,7 @@ _PARTS = ("app", "boards", "convert", "encoders", "golden", "rtl", "sim", "train
 __all__ = [
     "INPUT",
     "LIF",
+    "SDSP",
     "STDP",
     "Adaptation",
     "CheckError",
@@ -39,6 +40,8 @@ __all__ = [
     "Projection",
     "Recording",
     "Reset",
+    "RewardSTDP",
+    "Rounding",
     "Sparse",
     "ToolError",
     "__version__",

@@ -180,11 +180,12 @@ class Part(Field):
 
     @property
     def range(self) -> str:
-        return f"`{self.of.__name__}` or none"
+        return f"`{self.of.__name__}`{' or none' if self.optional else ''}"
 
     def check(self, where: str, value: Any, owner: Kind) -> Any:
         if not isinstance(value, self.of):
-            raise NetworkError(f"{where} must be of type {self.of.__name__} or None, not {value!r}")
+            wanted = f"{self.of.__name__}{' or None' if self.optional else ''}"
+            raise NetworkError(f"{where} must be of type {wanted}, not {value!r}")
         return value
 
     def pack(self, value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -246,9 +247,9 @@ def flag(meaning: str, default: Any = _MISSING) -> Any:
     return _field(Flag(meaning), default)
 
 
-def part(meaning: str, of: type[Kind]) -> Any:
-    """A field: a kind within a kind, None by default: then it costs nothing."""
-    return _field(Part(meaning, True, of), None)
+def part(meaning: str, of: type[Kind], *, optional: bool = True) -> Any:
+    """A field: a kind within a kind; where it is optional, None by default: then it costs nothing."""
+    return _field(Part(meaning, optional, of), None if optional else _MISSING)
 
 
 def _field(field: Field, default: Any) -> Any:

@@ -327,14 +327,25 @@ def read_spikes(
             f"{path}: there are {len(labels)} labels, as many as axis 1 of the spikes {spikes.shape}, which must be "
             "(samples, ticks, inputs): save spikes.swapaxes(0, 1)"
         )
-    if labels.shape != spikes.shape[:1] or labels.dtype.kind not in "iu":
+    return spikes, check_labels(labels, len(spikes), f"{path}: labels")
+
+
+def check_labels(labels: np.ndarray, samples: int, where: str = "labels") -> np.ndarray:
+    """Return `labels` as int64 after checking that there is an integer for each sample.
+
+    Raises
+    ------
+    InputError
+        If there is not, or one is beyond int64.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (samples,) or labels.dtype.kind not in "iu":
         raise InputError(
-            f"{path}: labels: {labels.dtype}{labels.shape}, must be integers of shape {spikes.shape[:1]}, "
-            "one for each sample"
+            f"{where}: {labels.dtype}{labels.shape}, must be integers of shape ({samples},), one for each sample"
         )
-    if int(labels.max()) >= 2**63:
-        raise InputError(f"{path}: labels: {labels.max()} is not a class")
-    return spikes, labels.astype(np.int64)
+    if samples and int(labels.max()) >= 2**63:
+        raise InputError(f"{where}: {labels.max()} is not a class")
+    return labels.astype(np.int64)
 
 
 def check_spikes(

@@ -27,7 +27,7 @@ from . import summary
 from .errors import LiflineError, NetworkError
 from .files import MAX_NETWORK_BYTES, read_npz, write_npz
 from .neurons import LIF, Adaptation, Izhikevich, Noise, Reset
-from .plasticity import STDP, Pairing, Plasticity
+from .plasticity import SDSP, STDP, Pairing, Plasticity, RewardSTDP, Rounding
 from .population import INPUT, Population, size_and_shape
 from .synapses import Convolution, Dense, Sparse, Synapses, average_pool, fuse, sum_pool
 from .values import check_integer, equal
@@ -36,6 +36,7 @@ from .values import check_integer, equal
 __all__ = [
     "INPUT",
     "LIF",
+    "SDSP",
     "STDP",
     "Adaptation",
     "Convolution",
@@ -47,6 +48,8 @@ __all__ = [
     "Population",
     "Projection",
     "Reset",
+    "RewardSTDP",
+    "Rounding",
     "Sparse",
     "average_pool",
     "fuse",

@@ -34,6 +34,9 @@ class Population:
         (size,).  Afterwards all of them are int64[size], read-only.
     shape : (height, width, channels), optional
         The shape, where `size` does not say it.
+    winners : int, optional
+        At most so many of its neurons spike in a tick: of those whose x is above their threshold θ, the ones
+        with the greatest x − θ; of equals the lower index.  The others do as if they had stayed below it.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Population:
     size: Any  # after __post_init__: int
     neuron: Neuron
     shape: Any = None  # after __post_init__: (size,), or (height, width, channels)
+    winners: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -58,6 +62,13 @@ class Population:
         if not isinstance(self.neuron, Neuron):
             raise NetworkError(f"{where}: neuron must be a neuron such as LIF(…), not {self.neuron!r}")
         values = {"size": size, "shape": shape, "neuron": self.neuron.sized(size, where)}
+        if self.winners is not None:
+            values["winners"] = check_integer(f"{where}: winners", self.winners, 1, size)
+            if not self.neuron.ranked:
+                raise NetworkError(
+                    f"{where}: {self.neuron.label} neurons cannot be ranked by how far they are above their "
+                    "thresholds; leave winners out"
+                )
         for field, value in values.items():
             object.__setattr__(self, field, value)
 
@@ -68,7 +79,8 @@ class Population:
 
     def __repr__(self) -> str:
         size = self.size if len(self.shape) == 1 else self.shape
-        return f"Population({self.name!r}, {size}, {self.neuron!r})"
+        winners = "" if self.winners is None else f", winners={self.winners}"
+        return f"Population({self.name!r}, {size}, {self.neuron!r}{winners})"
 
 
 def size_and_shape(where: str, value: Any, shape: Any) -> tuple[int, tuple[int, ...]]:

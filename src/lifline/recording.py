@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from .files import read_npz, write_npz
 from .network import Network
 
 States = dict[str, dict[str, np.ndarray]]
+
+#: What a file calls weights and traces.
+_LEARNED = re.compile(r"(?:weights|traces):(?P<index>\d+)(?::(?P<trace>\w+))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Recording:
         learns, by its index in the network.
     network : Network, optional
         Likewise: the network after the last sample.
+    traces : dict of int to dict of str to int32 (samples, source size, target size), optional
+        Where it was asked for: what else the rules keep, by name, after the last tick of each sample.
     """
 
     spikes: dict[str, np.ndarray]
@@ -70,6 +76,7 @@ class Recording:
     cycles: np.ndarray | None = None
     weights: dict[int, np.ndarray] | None = None
     network: Network | None = None
+    traces: dict[int, dict[str, np.ndarray]] | None = None
 
     @classmethod
     def of(
@@ -100,12 +107,16 @@ class Recording:
             None if self.cycles is None else self.cycles[samples],
             None if self.weights is None else {i: w[samples] for i, w in self.weights.items()},
             self.network,
+            None
+            if self.traces is None
+            else {i: {k: v[samples] for k, v in of.items()} for i, of in self.traces.items()},
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write ``OUT.npz``: ``NAME.spikes``, ``NAME.STATE``, ``classes`` and, where there are, ``cycles`` and weights.
 
-        The weights of projection INDEX are ``weights:INDEX``; the network itself needs a file of its own.
+        The weights of projection INDEX are ``weights:INDEX``, its traces ``traces:INDEX:TRACE``; the network itself
+        needs a file of its own.
         """
         arrays: dict[str, np.ndarray] = {}
         for name, spikes in self.spikes.items():
@@ -117,6 +128,9 @@ class Recording:
             arrays["cycles"] = np.asarray(self.cycles, np.int64)
         for index, w in (self.weights or {}).items():
             arrays[f"weights:{index}"] = w.astype(np.int32)
+        for index, of in (self.traces or {}).items():
+            for trace, values in of.items():
+                arrays[f"traces:{index}:{trace}"] = values.astype(np.int32)
         write_npz(path, arrays)
 
     @classmethod
@@ -132,9 +146,13 @@ class Recording:
         spikes: dict[str, np.ndarray] = {}
         states: States = {}
         weights: dict[int, np.ndarray] = {}
+        traces: dict[int, dict[str, np.ndarray]] = {}
         for name, values in arrays.items():
-            if name.startswith("weights:") and name[8:].isdecimal():
-                weights[int(name[8:])] = values
+            if found := _LEARNED.fullmatch(name):
+                if found["trace"] is None:
+                    weights[int(found["index"])] = values
+                else:
+                    traces.setdefault(int(found["index"]), {})[found["trace"]] = values
                 continue
             population, dot, what = name.rpartition(".")
             if dot and what == "spikes":
@@ -146,7 +164,14 @@ class Recording:
             raise InputError(
                 f"{path}: not a recording: give a file that 'lifline simulate' has written"
             )
-        return cls(spikes, states, arrays["classes"], arrays.get("cycles"), weights or None)
+        return cls(
+            spikes,
+            states,
+            arrays["classes"],
+            arrays.get("cycles"),
+            weights or None,
+            traces=traces or None,
+        )
 
     def compare(self, other: Recording, network: Network | None = None) -> Divergence | None:
         """The first difference of `other` from this recording: by sample, tick, population, neuron.
@@ -185,7 +210,7 @@ class Recording:
         return min(firsts, key=lambda first: first[:3])[-1] if firsts else None
 
     def differing(self, other: Recording) -> dict[str, int]:
-        """How many spikes, states, classes and, where both have learned, weights of `other` are not the same."""
+        """How many spikes, states, classes and, where both have them, weights and traces differ in `other`."""
         states = (
             (values, other.states[name][state])
             for name, of in self.states.items()
@@ -198,6 +223,12 @@ class Recording:
         }
         if self.weights is not None and other.weights is not None:
             counts["weights"] = sum(int((other.weights[i] != w).sum()) for i, w in self.weights.items())
+        if self.traces is not None and other.traces is not None:
+            counts["traces"] = sum(
+                int((other.traces[i][name] != values).sum())
+                for i, of in self.traces.items()
+                for name, values in of.items()
+            )
         return counts
 
 

@@ -40,6 +40,7 @@ def to_arrays(network: Network) -> dict[str, np.ndarray]:
                 "name": population.name,
                 "size": _header_size(population.size, population.shape),
                 "neuron": pack(population.neuron, f"populations.{index}", arrays),
+                **({} if population.winners is None else {"winners": population.winners}),
             }
             for index, population in enumerate(network.populations)
         ],
@@ -125,7 +126,9 @@ def _read_population(
         neuron = unpack(Neuron, fields["neuron"], prefix, arrays)
     except NetworkError as error:
         raise NetworkError(f"population '{fields['name']}': {error}") from None
-    return Population(fields["name"], _from_header(fields["size"]), neuron)
+    return Population(
+        fields["name"], _from_header(fields["size"]), neuron, winners=fields.get("winners")
+    )
 
 
 def _read_projection(

@@ -29,15 +29,17 @@ def tables(network: Network) -> tuple[Rows, Rows]:
     for p in network.order:
         states = ", ".join(f"{state.name} {state.bits}" for state in p.neuron.states)
         bits = p.size * sum(state.bits for state in p.neuron.states)
-        populations.append([p.name, _shape(p.shape), _kind(p.neuron), states, f"{bits:,}"])
+        winners = "" if p.winners is None else f", {p.winners} winner{'s' * (p.winners > 1)}"
+        populations.append([p.name, _shape(p.shape), _kind(p.neuron) + winners, states, f"{bits:,}"])
     projections = [["projection", "synapses", "kind", "weight bits", "delays", "memory bits"]]
     for projection in network.projections:
         synapses = projection.synapses
         least, most = synapses.delay_range
         delays = f"{least}" if least == most else f"{least} … {most}"
+        rule = "" if projection.plasticity is None else f", {projection.plasticity.label}"
         projections.append(
             [
-                str(projection), f"{synapses.count:,}", type(synapses).__name__,
+                str(projection), f"{synapses.count:,}", type(synapses).__name__ + rule,
                 f"{synapses.weight_bits}", delays, f"{synapses.memory_bits:,}",
             ]
         )  # fmt: skip

@@ -197,7 +197,9 @@ def test_a_network_that_does_not_fit() -> None:
     big = Network(1000, [Population("output", 1000, LIF(0, 9))], [weights], "output")
     row = costs.on_board(big, "icebreaker")
     assert not row["fits"]
-    assert row["reason"].startswith("states and synapses take 8.0 Mbit, icebreaker has 0.5 Mbit")
+    assert row["reason"].startswith(
+        "states, synapses and queues take 8.0 Mbit, icebreaker has 0.5 Mbit"
+    )
     row = costs.on_board(by_hand()[0], "icebreaker", lanes="auto")
     assert row["fits"]
     with pytest.raises(InputError, match="cannot make a clock of 33"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -14,190 +15,89 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 
-from lifline import LIF, Network, Population, Projection
+from lifline import LIF, Adaptation, Dense, Izhikevich, Network, Noise, Population, Projection
 from lifline.app.main import main
 from lifline.errors import InputError
-from lifline.files import read_npz, write_npz
-from lifline.network import INPUT
+from lifline.files import write_npz
+from lifline.network import INPUT, STDP, Convolution, Sparse
+
+from .odd import Rng, odd_h5, odd_json, odd_npz, pick
+from .odd_commands import odd_command
 
 CASES = int(os.environ.get("LIFLINE_FUZZ", "300"))
 SEED = int(os.environ.get("LIFLINE_FUZZ_SEED", "0"))
 
-Rng = np.random.Generator
-
-WORDS = [
-    "", "0", "1", "-1", "3", "1e308", "-0.5", "nan", "inf", "99999999999999999999999999999999", "0x10", "1_0", "²",
-    "true", "None", "hidden=1", "p=2,q=1", "=", ",", "--", "-", ".", "/dev/null", "/dev/full", "/proc/self/mem",
-    "network.npz", "spikes.npz", "odd.npz", "folder", "pipe", "none/none", "x" * 300, "n" * 5000, "a b", "é", "\udcff",
-    "$(id)", "`id`", "x.vcd", "x.fst", "icebreaker", "ulx3s", "digits", "arrays", "auto", "golden", "[1]", "{}", "%s",
-]  # fmt: skip
-
-OPTIONS = {
-    "simulate": ["--input", "--output", "--lanes", "--backend", "--json", "--force"],
-    "verify": ["--samples", "--ticks", "--seed", "--lanes", "--input", "--backend", "--json"],
-    "export": ["-o", "--lanes", "--board", "--json", "--force"],
-    "build": [
-        "--board", "-o", "--lanes", "--target-us", "--clock", "--seed", "--tries", "--input", "--json", "--force",
-    ],
-    "train": [
-        "-o", "--seed", "--epochs", "--data", "--weight-bits", "--delays", "--max-delay", "--set", "--resume", "--json",
-    ],
-    "demo": ["-o", "--task", "--seed", "--data", "--trained", "--samples", "--board", "--json"],
-}  # fmt: skip
-FLAGS = {"--json", "--force", "--resume"}
-SETTINGS = [
-    "hidden",
-    "batch",
-    "learning_rate",
-    "slope",
-    "validation",
-    "weight_bits",
-    "loss",
-    "dropout",
-    "ticks",
-    "scale",
-]
-
-
-def pick(rng: Rng, values: Any) -> Any:
-    return values[int(rng.integers(len(values)))]
-
-
-def odd_command(rng: Rng) -> list[str]:
-    """A command with arguments of which hardly one is right."""
-    command = pick(rng, list(OPTIONS))
-    arguments = [command]
-    if command != "demo" and rng.random() < 0.9:
-        usual = "arrays" if command == "train" else "network.npz"
-        arguments.append(usual if rng.random() < 0.7 else pick(rng, WORDS))
-    for option in OPTIONS[command]:
-        if rng.random() < 0.5:
-            continue
-        arguments.append(option)
-        if option == "--set":
-            arguments.append(f"{pick(rng, SETTINGS)}={pick(rng, WORDS)}")
-        elif option == "--input" and rng.random() < 0.6:
-            arguments.append(pick(rng, ["spikes.npz", "odd.npz"]))
-        elif option not in FLAGS:
-            arguments.append(pick(rng, WORDS))
-    return arguments
-
-
 # -- files ----------------------------------------------------------------------------------------
 
 
-def odd_value(rng: Rng, value: Any) -> Any:
-    """Something else, of another type or size, in the place of a value of JSON."""
-    if isinstance(value, dict) and value and rng.random() < 0.8:
-        name = pick(rng, list(value))
-        changed = dict(value)
-        if rng.random() < 0.2:
-            del changed[name]
-        else:
-            changed[name] = odd_value(rng, value[name])
-        return changed
-    if isinstance(value, list) and value and rng.random() < 0.7:
-        index = int(rng.integers(len(value)))
-        return [*value[:index], odd_value(rng, value[index]), *value[index + 1 :]]
-    return pick(
-        rng,
-        [
-            None,
-            True,
-            0,
-            -1,
-            2**31,
-            10**40,
-            0.5,
-            1e400,
-            float("nan"),
-            "",
-            "input",
-            "x" * 500,
-            [],
-            [[]],
-            {},
-            {"a": [1]},
-        ],
-    )
-
-
-def odd_array(rng: Rng, array: np.ndarray) -> np.ndarray:
-    """An array of another shape, type or other values."""
-    kind = int(rng.integers(7))
-    if kind == 0:
-        return array.astype(
-            pick(rng, [np.float64, np.complex64, np.int8, np.uint64, bool, "S3", "U2", "M8[s]"])
-        )
-    if kind == 1:
-        return array.reshape(-1)
-    if kind == 2:
-        return array[..., : int(rng.integers(3))]
-    if kind == 3:
-        return np.zeros(pick(rng, [(), (0,), (1, 0, 3), (2, 2, 2, 2)]), array.dtype)
-    if kind == 4:
-        changed = array.copy()
-        changed.reshape(-1)[: int(rng.integers(1, 4))] = pick(rng, [0, 1, 2, 127])
-        return changed
-    if kind == 5:
-        return np.full(array.shape, pick(rng, [2**63, 2**64 - 1]), np.uint64)
-    return np.full(array.shape, pick(rng, [-1, -(2**63), 2**31]), np.int64)
-
-
-def odd_bytes(rng: Rng, content: bytes) -> bytes:
-    """A file that was cut, or of which some bytes are others."""
-    if rng.random() < 0.3:
-        return content[: int(rng.integers(len(content)))]
-    changed = bytearray(content)
-    for _ in range(int(rng.integers(1, 20))):
-        changed[int(rng.integers(len(changed)))] = int(rng.integers(256))
-    return bytes(changed)
-
-
-def odd_npz(rng: Rng, path: Path) -> None:
-    """Make a good file an odd one."""
-    if rng.random() < 0.25:
-        path.write_bytes(odd_bytes(rng, path.read_bytes()))
-        return
-    arrays = read_npz(path)
-    name = pick(rng, list(arrays))
-    if name == "header" and rng.random() < 0.9:
-        text = json.dumps(odd_value(rng, json.loads(arrays["header"].tobytes())))
-        arrays["header"] = np.frombuffer(text.encode(), np.uint8)
-    elif rng.random() < 0.15:
-        del arrays[name]
-    else:
-        with np.errstate(all="ignore"):
-            arrays[name] = odd_array(rng, arrays[name])
-    write_npz(path, arrays)
-
-
 def odd_network(rng: Rng) -> list[str]:
-    odd_npz(rng, Path("network.npz"))
+    network = pick(rng, ["network.npz", "learner.npz", "maps.npz"])
+    spikes = "graded.npz" if network == "maps.npz" else "spikes.npz"
+    odd_npz(rng, Path(network))
     return pick(
         rng,
         [
-            ["simulate", "network.npz", "--input", "spikes.npz", "--output", "out.npz"],
-            ["verify", "network.npz", "--ticks", "0x1"],
-            ["build", "network.npz", "--board", "none", "-o", "out"],
+            ["simulate", network, "--input", spikes, "--output", "out.npz"],
+            ["simulate", network, "--input", spikes, "--output", "out.npz", "--learn", "--learned", "learned.npz"],
+            ["verify", network, "--ticks", "0x1"],
+            ["verify", network, "--ticks", "9"],
+            ["build", network, "--board", "none", "-o", "out"],
+            ["build", network, "--board", "icebreaker", "-o", "out"],
+            ["estimate", network, "--board", "ulx3s", "--input", spikes],
+            ["evaluate", network, "--input", spikes, "-o", "out", "--board", "icebreaker"],
+            ["run", network, "--input", spikes, "--port", "virtual"],
+            ["patch", "built", network],
         ],
-    )
+    )  # fmt: skip
 
 
 def odd_spikes(rng: Rng) -> list[str]:
     odd_npz(rng, Path("spikes.npz"))
-    return ["simulate", "network.npz", "--input", "spikes.npz", "--output", "out.npz", "--json"]
+    return pick(
+        rng,
+        [
+            ["simulate", "network.npz", "--input", "spikes.npz", "--output", "out.npz", "--json"],
+            ["evaluate", "network.npz", "--input", "spikes.npz", "-o", "out", "--board", "icebreaker"],
+            ["estimate", "network.npz", "--input", "spikes.npz", "--board", "icebreaker"],
+            ["import", "model.nir", "-o", "out.npz", "--dt", "1e-3", "--calibrate", "spikes.npz"],
+            ["run", "network.npz", "--input", "spikes.npz", "--port", "virtual"],
+        ],
+    )
+
+
+def odd_values(rng: Rng) -> list[str]:
+    """Raw values, for a board with an encoder."""
+    odd_npz(rng, Path("values.npz"))
+    encoder = pick(
+        rng, ["rate:ticks=4", "latency:ticks=9", "threshold:threshold=9", "sendondelta:threshold=9"]
+    )
+    return ["run", "network.npz", "--input", "values.npz", "--port", "virtual", "--encoder", encoder]
+
+
+def odd_model(rng: Rng) -> list[str]:
+    odd_h5(rng, Path("model.nir"))
+    producer = pick(rng, ["nir", "snntorch", "norse", "sinabs", "rockpool", "spikingjelly"])
+    more = [] if rng.random() < 0.7 else ["--calibrate", "spikes.npz", "--weight-bits", "auto"]
+    return ["import", "model.nir", "-o", "out.npz", "--dt", "1e-3", "--producer", producer, *more]
+
+
+def odd_build(rng: Rng) -> list[str]:
+    """The folder of a build of which one file is odd."""
+    if rng.random() < 0.7:
+        odd_json(rng, Path("built", pick(rng, ["report.json", "patch/patch.json"])))
+    else:
+        Path("built/patch/routed.gz").write_bytes(rng.bytes(50))
+    return pick(rng, [["flash", "built", "--dry-run"], ["patch", "built", "network.npz", "-o", "out"]])
 
 
 def odd_training(rng: Rng) -> list[str]:
     """A folder of a training of which one file is odd; a demo of it ends before it begins, for it has no board."""
     if rng.random() < 0.7:
-        file = Path("trained/train.json")
-        text = json.dumps(odd_value(rng, json.loads(file.read_text())))
-        file.write_bytes(text.encode() if rng.random() < 0.9 else odd_bytes(rng, text.encode()))
+        odd_json(rng, Path("trained/train.json"))
     else:
         odd_npz(rng, Path("trained", pick(rng, ["network.npz", "test.npz"])))
     return ["demo", "--trained", "trained", "-o", "out", "--board", "none"]
@@ -226,7 +126,8 @@ def odd_checkpoint(rng: Rng) -> list[str]:
 
 
 MAKERS: list[Callable[[Rng], list[str]]] = [
-    odd_command, odd_command, odd_command, odd_network, odd_spikes, odd_training, odd_data, odd_checkpoint,
+    odd_command, odd_command, odd_command, odd_command, odd_network, odd_network, odd_spikes, odd_values, odd_model,
+    odd_model, odd_build, odd_training, odd_data, odd_checkpoint,
 ]  # fmt: skip
 
 
@@ -258,14 +159,79 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "settings": {"epochs": 1, "quantised": 0.3}, "curves": {"loss": [0.5], "rate.hidden": [0.1]},
     }  # fmt: skip
     (folder / "trained" / "train.json").write_text(json.dumps(record))
+    learner, maps = other_networks(rng)
+    learner.save(folder / "learner.npz")
+    maps.save(folder / "maps.npz")
+    graded = rng.integers(0, 8, (4, 6, 32)).astype(np.uint8)
+    write_npz(folder / "graded.npz", {"spikes": graded, "labels": np.arange(4) % 2})
+    values = rng.integers(0, 256, (4, 3)).astype(np.uint8)
+    write_npz(folder / "values.npz", {"values": values, "labels": np.arange(4) % 2})
+    write_model(folder / "model.nir")
+    write_build(folder / "built", network)
     return folder
+
+
+def other_networks(rng: Rng) -> tuple[Network, Network]:
+    """One that learns; and one of maps, lists of synapses, graded inputs and all that neurons can have."""
+    learner = Network(
+        3,
+        [Population("hidden", 4, LIF(200, 20, adaptation=Adaptation(250, 9))), Population("out", 2, LIF(256, 30))],
+        [
+            Projection(INPUT, "hidden", rng.integers(0, 60, (3, 4)), STDP(200, 200, 90, 50, 50, 4, total=99)),
+            Projection("hidden", "out", Dense(rng.integers(-9, 60, (4, 2)), delays=rng.integers(0, 4, (4, 2)))),
+        ],
+        "out",
+    )  # fmt: skip
+    noisy = LIF(200, 20, alpha=128, noise=Noise(np.arange(-2, 2), 1 + np.arange(8)))
+    maps = Network(
+        (4, 4, 2),
+        [Population("map", (2, 2, 2), noisy), Population("out", 2, Izhikevich.of())],
+        [
+            Projection(INPUT, "map", Convolution(rng.integers(-9, 60, (2, 2, 2, 2)), stride=2)),
+            Projection("map", "out", Sparse([0, 3, 7], [0, 1, 0], [40, 50, -3], delays=[0, 1, 2])),
+        ],
+        "out",
+        input_bits=3,
+    )
+    return learner, maps
+
+
+def write_model(path: Path) -> None:
+    """A NIR graph of two layers."""
+    ones = np.ones(2)
+    nodes = {
+        "input": nir.Input({"input": np.array([3])}),
+        "affine": nir.Affine(np.ones((2, 3)), ones / 8),
+        "lif": nir.LIF(tau=ones / 100, r=ones, v_leak=0 * ones, v_threshold=ones),
+        "linear": nir.Linear(np.ones((2, 2))),
+        "out": nir.CubaLIF(ones / 50, ones / 100, r=ones, v_leak=0 * ones, v_threshold=ones),
+        "output": nir.Output({"output": np.array([2])}),
+    }
+    nir.write(path, nir.NIRGraph(nodes, list(itertools.pairwise(nodes))))
+
+
+def write_build(folder: Path, network: Network) -> None:
+    """What a build leaves; the hash of its logic is of no network."""
+    from lifline.boards import patching
+
+    (folder / "patch").mkdir(parents=True)
+    report = {"board": "icebreaker", "bitstream": "icebreaker.bin", "lanes": {"hidden": 1, "out": 1}}
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "icebreaker.bin").write_bytes(b"bits")
+    table = {
+        "board": "icebreaker", "options": {}, "identity": {"bytes": "00" * 60, "buffer": 512, "part": {}},
+        "lanes": report["lanes"], "routed": "top.asc", "pack": ["top.asc", "top.bin"], "memories": [], "fixed": {},
+        "logic": "none",
+    }  # fmt: skip
+    patching._write(folder / "patch", table, ".comment\n", network)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is right after all is not simulated, built or trained: refusals come before."""
-    from lifline import boards, sim
+    from lifline import boards, convert, sim
     from lifline.app import pipeline
+    from lifline.boards import virtual
     from lifline.train.tasks import run as training
 
     def stop(*arguments: Any, **options: Any) -> Any:
@@ -274,11 +240,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sim.simulation, "Simulator", stop)
     monkeypatch.setattr(sim.verification, "Simulator", stop)
     monkeypatch.setattr(boards.flow, "_make", stop)
+    monkeypatch.setattr(virtual, "temporary_folder", stop)
+    monkeypatch.setattr(convert, "finetune", stop)
     monkeypatch.setattr(training, "fit", stop)
     monkeypatch.setattr(pipeline, "_compare", stop)
 
 
-@pytest.mark.filterwarnings("ignore:::torch", "ignore:invalid value encountered in cast")
+@pytest.mark.filterwarnings("ignore:::torch", "ignore::amaranth.hdl.UnusedElaboratable")
 @pytest.mark.parametrize("part", range(10))
 def test_odd_inputs(
     part: int, good: Path, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -18,8 +19,9 @@ import pytest
 
 from lifline import LIF, Network, Population, Projection
 from lifline.app.main import main
+from lifline.convert import to_nir
 from lifline.files import read_npz, write_npz
-from lifline.network import INPUT
+from lifline.network import INPUT, STDP
 from lifline.processes import leash
 
 SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out.npz")
@@ -34,6 +36,9 @@ SIMULATE = ("simulate", "network.npz", "--input", "spikes.npz", "--output", "out
         (("train", "digits", "-o", "out"), "out/train.json"),
         (("train", "digits", "-o", "out", "--resume"), "out/train.json"),
         ((*SIMULATE, "--backend", "icarus", "--waves", "x.vcd"), "x.vcd"),
+        (("evaluate", "network.npz", "--input", "spikes.npz", "-o", "out"), "out/evaluation.json"),
+        (("evaluate", "network.npz", "--input", "spikes.npz", "-o", "out"), "out/report.html"),
+        (("import", "model.nir", "-o", "out.npz"), "out.npz"),
     ],
 )
 def test_a_finished_result_is_not_overwritten(
@@ -80,6 +85,28 @@ def test_output_to_a_device_or_a_link(
     assert main([*arguments, "link.npz"]) == 0
     assert Path("link.npz").is_symlink()
     assert "classes" in read_npz("real.npz")
+    capsys.readouterr()
+    os.symlink("two", "one")
+    os.symlink("one", "two")
+    assert fails(*arguments, "one") == "one: Too many levels of symbolic links"
+    assert Path("one").is_symlink()
+
+
+def test_two_files_are_written_or_none(plain: Path, fails: Callable[..., str]) -> None:
+    network = Network.load("network.npz")
+    rule = STDP(200, 200, 90, 50, 50, 4)
+    first = dataclasses.replace(network.projections[0], plasticity=rule)
+    learner = dataclasses.replace(network, projections=[first, network.projections[1]])
+    learner.save("network.npz")
+    message = fails(*SIMULATE, "--learn", "--learned", "/dev/full", "--force")
+    assert message == "/dev/full: cannot write there: No space left on device"
+    assert not Path("out.npz").exists()
+    to_nir(network, "model.nir")
+    message = fails("import", "model.nir", "-o", "out.npz", "--report", "/dev/full")
+    assert message == "/dev/full: cannot write there: No space left on device"
+    assert not Path("out.npz").exists()
+    message = fails("import", "model.nir", "-o", "out.npz", "--report", "out.npz")
+    assert message == "out.npz is --output, too, which would be overwritten: name another file"
 
 
 def test_a_named_pipe_as_a_network(folder: Path, fails: Callable[..., str]) -> None:
@@ -118,14 +145,17 @@ def huge(path: str, neurons: int) -> None:
     [
         (["verify", "huge.npz"], "8 samples of 32 ticks on 20000002 neurons would take about "),
         (["verify", "huge.npz", "--samples", "1", "--ticks", "1"], "1 samples of 1 ticks on 20000002"),
-        (["export", "huge.npz", "-o", "out"], "network: states and synapses take 320 Mbit, more than"),
+        (
+            ["export", "huge.npz", "-o", "out"],
+            "network: states, synapses and queues take 320 Mbit, more than",
+        ),
         (
             ["build", "huge.npz", "--board", "ulx3s", "-o", "out", "--lanes", "auto"],
-            "states and synapses take 320.0 Mbit, ulx3s has 8.8 Mbit in block RAMs and logic: choose",
+            "states, synapses and queues take 320.0 Mbit, ulx3s has 8.8 Mbit in block RAMs and logic: choose",
         ),
         (
             ["build", "huge.npz", "--board", "icebreaker", "-o", "out", "--lanes", "1"],
-            "states and synapses take 320.0 Mbit, icebreaker has 0.5 Mbit in block RAMs and logic: ",
+            "states, synapses and queues take 320.0 Mbit, icebreaker has 0.5 Mbit in block RAMs and logic: ",
         ),
         (
             ["simulate", "huge.npz", "--input", "one.npz", "--output", "out"],

@@ -1,5 +1,6 @@
 """Building bitstreams: the choices before the tools run, what is said when they fail, and one real build."""
 
+import dataclasses
 import hashlib
 import json
 import stat
@@ -8,13 +9,17 @@ import numpy as np
 import pytest
 
 from lifline import LIF, Dense, InputError, Network, Population, Projection, Reset, ToolError
+from lifline.app.main import main
 from lifline.boards import BOARDS, build
+from lifline.boards.boot import ready_cycles
 from lifline.boards.estimate import choose_lanes, estimate
+from lifline.boards.image import Images
+from lifline.encoders import Latency, Rate, SendOnDelta, Threshold
 from lifline.rtl import lanes_of
 
 
-def small_network(size=12, inputs=10, beta=230, reset=Reset.SUBTRACT, weight_bits=8):
-    rng = np.random.default_rng(0)
+def small_network(size=12, inputs=10, beta=230, reset=Reset.SUBTRACT, weight_bits=8, seed=0):
+    rng = np.random.default_rng(seed)
     limit = 2 ** (weight_bits - 1)
     return Network(
         inputs,
@@ -201,6 +206,55 @@ def test_lanes_are_chosen_by_what_fits():
         ToolError, match=r"the iCE40UP5K-SG48 has 30 .*: choose smaller weight_bits.*\(an estimate"
     ):
         choose_lanes(small_network(size=128, inputs=784), BOARDS["icebreaker"])
+
+
+def test_an_encoder_is_counted():
+    network, board = small_network(inputs=784), BOARDS["icebreaker"]
+    alone = estimate(network, board, 2)
+    # As yosys makes them; of send-on-delta two inputs are a channel's.
+    for encoder, brams in ((Rate(20), 6), (Latency(20), 2), (Threshold(100), 0), (SendOnDelta(9), 1)):
+        need = estimate(network, board, 2, encoder=encoder)
+        assert need["brams"] - alone["brams"] == brams
+        assert 43 <= need["luts"] - alone["luts"] <= 180
+    network, tight = small_network(inputs=352), dataclasses.replace(BOARDS["hx8k"], brams=24)
+    assert choose_lanes(network, tight)
+    with pytest.raises(ToolError, match="it needs 37 block RAMs, the iCE40HX8K-CT256 has 24"):
+        choose_lanes(network, tight, encoder=Rate(20))
+
+
+def test_weights_for_the_flash(fake_tools, tmp_path, capsys):
+    fake_tools(yosys=STAT, nextpnr=report(30), icepack="echo bits > top.bin")
+    network, out = small_network(), tmp_path / "out"
+    result = build(network, "icebreaker", out, lanes=2, flash_weights=True, any_weights=True)
+    images = Images(network, lanes_of(network, 2), any_weights=True)
+    image = (out / "weights.bin").read_bytes()
+    assert image == images.image(network)
+    assert result["weights"] == {
+        "file": "weights.bin",
+        "offset": 1 << 20,
+        "any_weights": True,
+        "bytes": len(image),
+        "ready_cycles": ready_cycles(image),
+        "ready_ms": round(ready_cycles(image) / 24e3, 2),
+    }
+    other = small_network(seed=1)
+    other.save(tmp_path / "other.npz")
+    assert main(["patch", str(out), str(tmp_path / "other.npz"), "-o", str(tmp_path / "patched")]) == 0
+    assert "weights.bin: " in capsys.readouterr().out
+    assert (tmp_path / "patched" / "weights.bin").read_bytes() == images.image(other)
+    assert (tmp_path / "patched" / "icebreaker.bin").read_bytes() == b"bits\n"
+    assert main(["patch", str(tmp_path / "patched"), str(tmp_path / "other.npz"), "--check"]) == 2
+    assert "no bitstream is unpacked: leave the check out" in capsys.readouterr().err
+    small_network(inputs=9).save(tmp_path / "other.npz")
+    assert main(["patch", str(out), str(tmp_path / "other.npz")]) == 2
+    assert "inputs is 9, the design was built for 10" in capsys.readouterr().err
+    assert (out / "weights.bin").read_bytes() == image
+    for board, why in (
+        ("upduino3", "the pins of its flash are those"),
+        ("ulx3s", "holds what its block"),
+    ):
+        with pytest.raises(InputError, match=why):
+            build(network, board, tmp_path / "none", flash_weights=True)
 
 
 def test_multipliers_are_counted_where_betas_differ():

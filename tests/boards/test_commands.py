@@ -60,13 +60,34 @@ def test_flash_runs_the_first_program_that_is_found(programs, tmp_path, capfd):
     assert main(["flash", str(folder), "--json"]) == 0
     values = json.loads(capfd.readouterr().out)
     assert values["loaded"]
-    assert values["command"][0] == "openFPGALoader"
+    assert values["commands"] == [["openFPGALoader", "-b", "ice40_generic", str(folder / "b.bin")]]
     assert (tmp_path / "seen").read_text() == f"-b ice40_generic {folder / 'b.bin'}\n"
     programs("iceprog", "echo nothing there; exit 3")
     assert main(["flash", str(folder)]) == 1
     captured = capfd.readouterr()
     assert captured.out == ""
     assert "iceprog failed with 3: is icebreaker plugged in?" in captured.err
+
+
+def test_flash_writes_the_weights_first(programs, tmp_path, capfd):
+    folder = finished(tmp_path / "build", "icebreaker")
+    report = json.loads((folder / "report.json").read_text())
+    report["weights"] = {"file": "weights.bin", "offset": 1048576}
+    (folder / "report.json").write_text(json.dumps(report))
+    assert main(["flash", str(folder), "--dry-run"]) == 2
+    assert "weights.bin is not there: build it anew" in capfd.readouterr().err
+    (folder / "weights.bin").write_text("weights")
+    assert main(["flash", str(folder), "--dry-run"]) == 0
+    both = f"iceprog -o 1048576 {folder / 'weights.bin'} && iceprog {folder / 'b.bin'}\n"
+    assert capfd.readouterr().out == both
+    programs("openFPGALoader", f'echo "$@" >> {tmp_path}/seen')
+    assert main(["flash", str(folder)]) == 0
+    assert (tmp_path / "seen").read_text() == (
+        f"-b ice40_generic -o 1048576 {folder / 'weights.bin'}\n-b ice40_generic {folder / 'b.bin'}\n"
+    )
+    programs("iceprog", f'echo "$@" >> {tmp_path}/tried; exit 3')
+    assert main(["flash", str(folder)]) == 1
+    assert (tmp_path / "tried").read_text().count("\n") == 1  # no bitstream without its weights
 
 
 def test_what_cannot_be_flashed(programs, tmp_path):
@@ -102,6 +123,10 @@ def test_boards_are_whole(board):
     assert find_board(board.name) is board
     assert board.baud <= board.bridge_baud
     assert all("{bitstream}" in command for command in board.flash)
+    programs = {command.split()[0] for command in board.flash}
+    assert {command.split()[0] for command in board.flash_weights} == (
+        programs if board.flash_weights else set()
+    )
     platform = board.make_platform()
     resources = {(resource.name, resource.number) for resource in platform._requested} | set(
         platform.resources

@@ -17,7 +17,7 @@ from lifline.synapses import Convolution, Dense, Sparse
 
 from ..networks import random_network, random_spikes
 from .streams import exchange
-from .test_accelerator import assert_equal, input_events, recorded
+from .test_accelerator import assert_equal, check, input_events, recorded
 
 LOAD_FAULT = 4
 
@@ -210,6 +210,39 @@ def test_shared_and_sparse_weights_are_loaded():
     assert [payload for _, payload in taken["loaded"]] == answers(contents, accelerator.banks)
 
 
+def by_channels(seed: int) -> Network:
+    """A map of 2 · 3 positions with 8 channels, whose neurons have their channel's parameters."""
+    rng = np.random.default_rng(seed)
+
+    def everywhere(low, high):
+        return np.tile(rng.integers(low, high, 8), 6)
+
+    neuron = LIF(
+        everywhere(100, 257),
+        everywhere(10, 40),
+        bias=everywhere(-9, 10),
+        adaptation=Adaptation(200, everywhere(0, 20), 8, everywhere(-20, 20)),
+    )
+    kernel = Convolution(rng.integers(-20, 60, (2, 2, 1, 8)))
+    return Network(
+        (3, 4, 1), [Population("map", (2, 3, 8), neuron)], [Projection(INPUT, "map", kernel)], "map"
+    )
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+def test_parameters_of_channels_have_the_words_of_one_position(lanes):
+    built, other = by_channels(0), by_channels(1)
+    spikes = (np.random.default_rng(2).random((5, 12)) < 0.5).astype(np.uint8)
+    check(built, spikes, lanes, stall=None)
+    accelerator = Accelerator(built, lanes, trace=True, load=True, any_weights=True)
+    roms = accelerator.neurons["map"].update.roms
+    assert {len(roms[name].words) for name in ("bias", "initial.adaptation")} == {8 // lanes}
+    contents = words(other, lanes, built=built, any_weights=True)
+    load = [*writes(contents, accelerator.banks), *reads(accelerator.banks)]
+    _, loaded = run(accelerator, other, spikes, load=load, limit=20 * len(load) + 2000)
+    assert loaded == answers(contents, accelerator.banks)
+
+
 def test_single_port_memory_is_empty_until_it_is_loaded():
     network = small(0)
     banks = {"hidden.0.from_input.weights": "spram", "out.0.from_hidden.delays": "spram"}
@@ -316,6 +349,19 @@ def test_a_network_that_does_not_fit_is_refused(change, message):
         check_same_shape(built, replaced(built, **change))
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_parameters_that_differ_between_positions_do_not_fit_those_of_channels():
+    built = by_channels(0)
+    neuron = dataclasses.replace(built.populations[0].neuron, bias=np.arange(48) % 9)
+    uneven = Network(
+        built.input_shape, [Population("map", (2, 3, 8), neuron)], built.projections, "map"
+    )
+    with pytest.raises(InputError) as caught:
+        check_same_shape(built, uneven)
+    assert str(caught.value).startswith(
+        "bias of 'map': 0 … 8, the design was built for the same numbers at every"
+    )
 
 
 def test_networks_that_fit():

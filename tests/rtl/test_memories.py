@@ -17,7 +17,7 @@ from lifline.rtl import Memory, export, lanes_of, plan
 
 from ..networks import random_network
 
-_INSTANCE = re.compile(r"\blifline_(rom|ram|store|spram) #\((.*?)\n\s*\) \\?\w", re.DOTALL)
+_INSTANCE = re.compile(r"\blifline_(rom|ram|store|spram)(?:_apart)? #\((.*?)\n\s*\) \\?\w", re.DOTALL)
 _NUMBER = re.compile(r"\.(WIDTH|DEPTH)\(32'd(\d+)\)")
 _FILE = re.compile(r'\.FILE\("mem/(.*?)\.mem"\)')
 

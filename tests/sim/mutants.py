@@ -333,5 +333,8 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/cycles.py", "self.sums.closed(array)", "0", seed=1
     ),
     "cycles: ticks on their way": Mutant("rtl/cycles.py", "t - TICKS, 1", "t - TICKS + 2, 1", seed=1),
+    "cycles: when the markers of a delay come": Mutant(
+        "rtl/cycles.py", "first[0] + 1 + self.stages", "first[0] + self.stages", seed=95
+    ),
     "cycles: the room of a queue": Mutant("rtl/cycles.py", "[t - 2] + 1", "[t - 2] + 2", seed=2),
 }  # fmt: skip

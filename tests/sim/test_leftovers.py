@@ -19,7 +19,7 @@ from lifline import InputError, ToolError
 from lifline.processes import Processes, leash
 from lifline.sim import process, simulate, verify
 from lifline.sim.cache import cached
-from lifline.sim.simulation import work_folder
+from lifline.sim.workplace import work_folder
 
 from .test_faults import NETWORK, SPIKES
 

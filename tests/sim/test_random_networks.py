@@ -4,10 +4,14 @@ Every network gets lanes of its own for each population, and is run twice: with 
 then without, when the simulated cycles must be those of the model.  Every second network is one of maps:
 convolutions, pools, sparse synapses and graded inputs.  Every tenth has up to 40 lanes, for which the encoder
 needs a second level.
+
+``LIFLINE_MAPS`` runs so many others instead, all of maps, in each simulator, from the seed ``LIFLINE_MAPS_SEED``
+on, 10,001 by default.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +30,15 @@ pytestmark = pytest.mark.slow
 NETWORKS = {"verilator": 80, "icarus": 20}
 SAMPLES = 2
 DENSE_TICKS, SHAPED_TICKS = 48, 24  # more than the longest delay
+
+
+def seeds(backend: str, first: int) -> range:
+    """Those of a simulator's networks; odd ones are of maps."""
+    maps = int(os.environ.get("LIFLINE_MAPS", "0"))
+    if maps:
+        first = int(os.environ.get("LIFLINE_MAPS_SEED", "10001")) | 1
+        return range(first, first + 2 * maps, 2)
+    return range(first, first + NETWORKS[backend])
 
 
 def drawn(rng: np.random.Generator, seed: int) -> tuple[Network, dict[str, int], int]:
@@ -65,12 +78,12 @@ def run_scenario(backend: str, seed: int, directory: Path) -> None:
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("seed", range(NETWORKS["verilator"]))
+@pytest.mark.parametrize("seed", seeds("verilator", 0))
 def test_equals_golden_in_verilator(seed: int, tmp_path: Path) -> None:
     run_scenario("verilator", seed, tmp_path)
 
 
 @pytest.mark.icarus
-@pytest.mark.parametrize("seed", range(1000, 1000 + NETWORKS["icarus"]))
+@pytest.mark.parametrize("seed", seeds("icarus", 1000))
 def test_equals_golden_in_icarus(seed: int, tmp_path: Path) -> None:
     run_scenario("icarus", seed, tmp_path)

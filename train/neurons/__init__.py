@@ -9,10 +9,10 @@ What a kind registers, by the contract's type, so that nothing else has to know 
 
 from lifline.discovery import import_all
 
-from .cell import Cell, States, integer_cell, largest_integer
+from .cell import Cell, States, cell_of, integer_cell, largest_integer
 from .izhikevich import Izhikevich
 from .lif import LIF
-from .trainable import SCALES, Scale, Trainable, trainable
+from .trainable import SCALES, Scale, Trainable, trainable, trainable_of
 
 __all__ = [
     "LIF",
@@ -22,9 +22,11 @@ __all__ = [
     "Scale",
     "States",
     "Trainable",
+    "cell_of",
     "integer_cell",
     "largest_integer",
     "trainable",
+    "trainable_of",
 ]
 
 import_all(__name__, __path__)  # a kind is a file here, and no edit

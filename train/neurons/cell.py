@@ -10,6 +10,7 @@ its own and needs nothing else to be evaluated in torch::
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,9 @@ from torch import Tensor
 
 from lifline.errors import NetworkError
 from lifline.neurons import Neuron
+from lifline.population import Population
+
+from ..surrogate import step
 
 Elementwise = Callable[[Tensor], Tensor]
 States = dict[str, Tensor]
@@ -33,6 +37,8 @@ class Cell:
     bias: Tensor | None = None
     #: What a weight of 1 adds to the current.
     gain: float = 1.0
+    #: None, or how many neurons may spike in a tick, see :func:`winning`.  A dataclass that is `ranked` has the field.
+    winners: int | None = None
 
     def start(self, like: Tensor) -> States:
         """The states before the first tick, each by its name, the membrane among them.
@@ -100,6 +106,27 @@ def integer_cell(neuron: Neuron, size: int, like: Tensor) -> Cell:
     raise NetworkError(
         f"torch has no {name}: register a cell for it with lifline.train.neurons.integer_cell"
     )
+
+
+def cell_of(population: Population, like: Tensor) -> Cell:
+    """The cell of a population, as :func:`integer_cell`, with its winners."""
+    cell = integer_cell(population.neuron, population.size, like)
+    if population.winners is not None:
+        cell = dataclasses.replace(cell, winners=population.winners)  # type: ignore[type-var]
+    return cell
+
+
+def spikes_of(margin: Tensor, derivative: Elementwise | None, winners: int | None) -> Tensor:
+    """1 where a neuron spikes, else 0, of the type of `margin`; only without winners there are gradients."""
+    return step(margin, derivative) if winners is None else winning(margin, winners).to(margin.dtype)
+
+
+def winning(margin: Tensor, winners: int) -> Tensor:
+    """Which neurons spike of those whose x − θ is `margin`, (…, size): at most so many, the greatest; bool."""
+    order = torch.argsort(margin, dim=-1, descending=True, stable=True)
+    rank = torch.empty_like(order)
+    rank.scatter_(-1, order, torch.arange(margin.shape[-1], device=margin.device).expand_as(order))
+    return (margin > 0) & (rank < winners)
 
 
 @functools.singledispatch

@@ -13,7 +13,7 @@ from lifline import neurons as kinds
 from lifline.neurons.izhikevich import A_BITS, B_BITS, QUADRATIC
 
 from ..surrogate import Surrogate, atan, step
-from .cell import Cell, Elementwise, States, instead, integer_cell, largest_integer
+from .cell import Cell, Elementwise, States, instead, integer_cell, largest_integer, winning
 from .trainable import Trainable, exact, integers, straight_through, trainable
 
 
@@ -24,6 +24,7 @@ class IntegerCell(Cell):
     size: int
     neuron: kinds.Izhikevich
     bias: Tensor  # of the currents' type, in the contract's units
+    winners: int | None = None
 
     @property
     def gain(self) -> float:  # type: ignore[override]
@@ -38,7 +39,8 @@ class IntegerCell(Cell):
 
     def tick(self, current: Tensor, state: States, spiked: Tensor) -> tuple[States, Tensor]:
         x, r = self.euler(current.to(torch.int64), state["membrane"], state["recovery"])
-        fired = x > self.tensor(self.neuron.threshold, x)
+        margin = x - self.tensor(self.neuron.threshold, x)
+        fired = margin > 0 if self.winners is None else winning(margin, self.winners)
         c, d = self.tensor(self.neuron.c, x), self.tensor(self.neuron.d, x)
         after = {
             "membrane": torch.where(fired, c, x),

@@ -235,6 +235,7 @@ class LIF(Trainable):
             floor=quantised,
             derivative=lambda distance: grad.derivative(distance / scale) / scale,
             noise=self._noise(scale, quantised),
+            winners=None,
             **values,
         )
 

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from lifline.neurons import Reset
 
-from ..surrogate import step
-from .cell import Cell, Elementwise, States, rounded_down, stacked
+from .cell import Cell, Elementwise, States, rounded_down, spikes_of, stacked
 from .noise import RandomThreshold
 
 _STATES = ("membrane", "current", "adaptation", "noise")
@@ -50,6 +49,7 @@ class LIFCell(Cell):
     adaptation_high: float = torch.inf
     adaptation: Tensor | None = None  #: before the first tick, where it is not 0
     noise: RandomThreshold | None = None
+    winners: int | None = None
 
     def start(self, like: Tensor) -> States:
         states = {"membrane": like}
@@ -75,12 +75,12 @@ class LIFCell(Cell):
             if r is not None:
                 after["noise"] = r
         x = self.charge(current, state["membrane"], spiked)
-        spikes = step(x - limit, self.derivative)
+        spikes = spikes_of(x - limit, self.derivative, self.winners)
         after["membrane"] = self.discharge(x, spikes)
         return after, spikes
 
     def scan(self, currents: Tensor) -> tuple[States, Tensor]:
-        if self.adaptation is not None:
+        if self.adaptation is not None or self.winners is not None:
             return super().scan(currents)
         states: States = {}
         if self.alpha is not None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lifline.errors import InputError, NetworkError
 from lifline.neurons import Neuron
+from lifline.population import Population
 
 from ..surrogate import Surrogate, atan
 from ..surrogate import of as surrogate
@@ -202,6 +203,14 @@ def trainable(neuron: Neuron, size: int | tuple[int, int, int]) -> Trainable:
     raise NetworkError(
         f"{name} neurons cannot be trained: register a module for them with lifline.train.neurons.trainable"
     )
+
+
+def trainable_of(population: Population) -> Trainable:
+    """The module of a population, as :func:`trainable`."""
+    if population.winners is not None:
+        raise NetworkError(f"population '{population.name}': training has no winners; leave them out")
+    shape = population.shape
+    return trainable(population.neuron, shape[0] if len(shape) == 1 else shape)
 
 
 def greatest(bits: int | None) -> int:

@@ -34,17 +34,19 @@ class MNISTConvSettings(ConvolutionalSettings, mnist.Deformed):
     shrink: int = setting(1, "pixels of the side of a square whose mean is an input", Range(1, 7))
     beta: float = 1.0
     readout_beta: float = 1.0
+    weight_bits: int = 6
+    membrane_bits: int = 12
     epochs: int = 30
     learning_rate: float = 4e-3
     surrogate: str = "atan"
     slope: float = 2.0
-    dropout: float = 0.1
+    dropout: float = 0.05
     label_smoothing: float = 0.05
     row_cost: float = 0.025
     quantised: float = 0.2
     turn: float = 10.0
-    shift: float = 2.0
-    stretch: float = 0.12
+    shift: float = 1.0
+    stretch: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()

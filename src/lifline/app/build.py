@@ -76,6 +76,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Likewise, and sums are wide enough for any weights of as many bits.",
 )
+@click.option(
+    "--flash-weights",
+    is_flag=True,
+    help="Likewise, and the board reads the weights from its flash when it starts; `lifline flash` writes them there.",
+)
 @options.encoder_option
 @options.force_option
 @options.json_option
@@ -93,6 +98,7 @@ def build(
     patchable: bool,
     load: bool,
     any_weights: bool,
+    flash_weights: bool,
     encoder: Encoder | None,
     force: bool,
     as_json: bool,
@@ -122,7 +128,7 @@ def build(
         report: dict[str, Any] = boards.build(
             net, name, folder, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
             activity=activity, check=part("golden").simulate if check else None, patchable=patchable,
-            load=load, any_weights=any_weights, encoder=encoder,
+            load=load, any_weights=any_weights, flash_weights=flash_weights, encoder=encoder,
         )  # fmt: skip
         return report
 
@@ -132,7 +138,7 @@ def build(
     if lanes == "auto":
         mapper = part("boards.mapper")
         chosen, front = mapper.map_lanes(
-            net, board, activity=activity, clock_mhz=clock, target_us=target_us
+            net, board, activity=activity, clock_mhz=clock, target_us=target_us, encoder=encoder
         )
         lanes = chosen.lanes
         known = mapper.ASSUMPTION if activity is None else "of --input"

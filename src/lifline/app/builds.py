@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lifline.errors import ToolError
+from lifline.errors import InputError, ToolError
 from lifline.files import atomic_write
 from lifline.network import Network
 
@@ -55,7 +55,7 @@ def build_all(
             try:
                 finished = folder / "report.json"
                 report = (
-                    json.loads(finished.read_text())
+                    part("boards.finished").report_of(folder)
                     if finished.is_file() and not force
                     else make(board.name, folder)
                 )
@@ -79,7 +79,12 @@ def build_all(
 def _row(report: dict[str, Any]) -> dict[str, Any]:
     names = ("board", "device", "clock_mhz", "fmax_mhz", "luts", "ffs", "brams", "dsps", "available",
              "lanes", "cycles_per_sample", "samples_per_second", "baud", "bitstream")  # fmt: skip
-    return {name: report[name] for name in names}
+    try:
+        return {name: report[name] for name in names}
+    except KeyError as error:
+        raise InputError(
+            f"the report of the build for {report['board']} has no {error}: --force builds it anew"
+        ) from None
 
 
 def _rates(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lifline.encoders import Encoder
 from lifline.errors import ToolError
 from lifline.network import INPUT, Network, Projection
 from lifline.recording import Recording
@@ -136,6 +137,7 @@ def on_board(
     lanes: Any = None,
     clock_mhz: float | None = None,
     activity: Mapping[str, np.ndarray] | None = None,
+    encoder: Encoder | None = None,
 ) -> dict[str, Any]:
     """What a build for a board would take, and how fast it would be, by lifline's estimate.
 
@@ -150,6 +152,8 @@ def on_board(
         By default the board's.
     activity : mapping, optional
         Spikes of the input and every population; by default what the mapper assumes.
+    encoder : Encoder, optional
+        In front of the network, on the board: for its area.
 
     Returns
     -------
@@ -172,14 +176,16 @@ def on_board(
     try:
         estimate.check_size(network, board)
         if lanes == "auto":
-            chosen, _ = mapper.map_lanes(network, name, activity=activity, clock_mhz=clock)
+            chosen, _ = mapper.map_lanes(
+                network, name, activity=activity, clock_mhz=clock, encoder=encoder
+            )
             lanes = chosen.lanes
         elif lanes is None:
-            lanes = estimate.choose_lanes(network, board)
+            lanes = estimate.choose_lanes(network, board, encoder=encoder)
     except ToolError as error:
         return row | {"reason": str(error)}
     lanes = rtl.lanes_of(network, lanes)
-    need = estimate.estimate(network, board, lanes)
+    need = estimate.estimate(network, board, lanes, encoder=encoder)
     reason = board.shortage(need)
     known = activity if activity is not None else mapper.assumed_activity(network)
     cycles = float(np.mean(rtl.cycles(network, lanes, known)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lifline.encoders import Encoder
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     default=None,
     help="SPIKES.npz whose cycles are counted.  [default: every tenth neuron fires in each of 16 ticks]",
 )
+@options.encoder_option
 @options.json_option
 def estimate(
     network: Path,
@@ -43,6 +45,7 @@ def estimate(
     lanes: int | dict[str, int] | str | None,
     clock: float | None,
     input_file: Path | None,
+    encoder: Encoder | None,
     as_json: bool,
 ) -> None:
     """Say what a build of NETWORK would take, and how fast it would be, before any tool runs."""
@@ -53,7 +56,8 @@ def estimate(
         spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
     rows = [
-        costs.on_board(net, name, lanes=lanes, clock_mhz=clock, activity=activity) for name in names
+        costs.on_board(net, name, lanes=lanes, clock_mhz=clock, activity=activity, encoder=encoder)
+        for name in names
     ]
     if as_json:
         output.result(True, {"network": str(network), "boards": rows}, "")

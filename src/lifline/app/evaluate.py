@@ -71,7 +71,8 @@ def evaluate(
     report = part("app.report")
     net = Network.load(network)
     spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
-    options.check_finished(directory / "evaluation.json", force)
+    for file in ("evaluation.json", "report.html"):  # the page may be a demo's
+        options.check_finished(directory / file, force)
     with output.progress_bar(not as_json) as progress:
         found = part("app.evaluation").evaluate(
             net, spikes, labels, class_names=classes, boards=boards, lanes=lanes, show=show,

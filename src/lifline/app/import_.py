@@ -79,7 +79,7 @@ class ScaleOption(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--scale",
     type=ScaleOption(),
-    default="population",
+    default="neuron",
     show_default=True,
     help="Integers to one of the model's units.",
 )
@@ -133,9 +133,9 @@ def command(
     What cannot be held exactly is refused by name.  docs/convert.md has the conventions of each producer.
     """
     options.check_finished(path, force)
-    for target in (path, page):
-        if target is not None:
-            options.check_output(target, MODEL=model)
+    options.check_output(path, MODEL=model)
+    if page is not None:
+        options.check_output(page, MODEL=model, **{"--output": path})
     values = labels = None
     if calibrate is not None:
         values, labels = _calibration(calibrate)
@@ -157,9 +157,10 @@ def command(
             if labels is None:
                 raise InputError(f"{calibrate}: has no labels, which --finetune needs")
             conversion = convert.finetune(conversion, values, labels, epochs=finetune)
-    conversion.network.save(path)
-    if page is not None:
-        conversion.report.save(page)
+    with options.all_or_none(path, page):
+        conversion.network.save(path)
+        if page is not None:
+            conversion.report.save(page)
     result = {"network": str(path), **conversion.report.to_dict()}
     output.result(as_json, result, f"{conversion.report.text()}\n\nwritten: {path}")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,12 @@ def virtual_options(command: Any) -> Any:
         lanes_option(show_default="as a build for it"),
         encoder_option,
         click.option(
+            "--flash",
+            type=file(),
+            default=None,
+            help="With a virtual board: weights.bin of a build with --flash-weights, which it reads when it starts.",
+        ),
+        click.option(
             "--faults",
             default=None,
             metavar="NAME=P,…",
@@ -162,6 +170,10 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
         raise click.UsageError("--lanes is for --port virtual: a board has the lanes of its bitstream")
     if port != "virtual" and line["encoder"] is not None:
         raise click.UsageError("--encoder is for --port virtual: a board has that of its bitstream")
+    if port != "virtual" and line["flash"] is not None:
+        raise click.UsageError(
+            "--flash is for --port virtual: write a board's with  lifline flash BUILD"
+        )
     if port == "virtual" and line["baud"] is not None:
         raise click.UsageError("--baud is for a board: the virtual one has that of --board")
     device, boards = part("boards.device"), part("boards.line")
@@ -170,7 +182,9 @@ def connected(port: str, network: Any, progress: Any, line: dict[str, Any]) -> A
             device.BAUD if line["board"] is None else part("boards").find_board(line["board"]).baud
         )
     faults = None if line["faults"] is None else boards.Faults.parse(line["faults"])
-    return part("boards").connect(port, network, progress=progress, **{**line, "faults": faults})
+    flash = None if line["flash"] is None else part("boards.image").read_flash(line["flash"])
+    more = {"faults": faults, "flash": flash}
+    return part("boards").connect(port, network, progress=progress, **{**line, **more})
 
 
 force_option = click.option("--force", is_flag=True, help="Overwrite what an earlier run has finished.")
@@ -196,9 +210,23 @@ def check_output(path: Path, **inputs: Path) -> None:
     """
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(path)  # refuses a loop of links, and a name that is too long
     for name, source in inputs.items():
         if _same(path, source):
             raise InputError(f"{path} is {name}, too, which would be overwritten: name another file")
+
+
+@contextlib.contextmanager
+def all_or_none(*paths: Path | None) -> Iterator[None]:
+    """Remove what is new of several files that a command writes, if it fails before it has written all of them."""
+    new = [path for path in paths if path is not None and not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -206,4 +234,4 @@ def _same(one: Path, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)
     except OSError:
-        return one.resolve() == other.resolve()
+        return os.path.realpath(one) == os.path.realpath(other)  # which bears a loop of links

@@ -24,7 +24,7 @@ from .parts import part
 def patch(
     build: Path, network: Path, directory: Path | None, check: bool, force: bool, as_json: bool
 ) -> None:
-    """Put the weights of NETWORK into the bitstream in BUILD, without place and route.
+    """Put the weights of NETWORK into the build in BUILD, without place and route.
 
     NETWORK has the shape and sum range of the network that was built.
     """
@@ -34,6 +34,13 @@ def patch(
     report = part("boards").patch(build, net, directory, check=check)
     patched = report["patched"]
     where = directory if directory is not None else build
+    if "weights" in report:
+        text = (
+            f"{where / report['weights']['file']}: {patched['bytes']:,} bytes for the board's flash, "
+            f"in {patched['seconds']:.2f} s"
+        )
+        output.result(as_json, report, text)
+        return
     text = (
         f"{where / report['bitstream']}: {patched['memories']} memories in {patched['block_rams']} block RAMs "
         f"rewritten{' and compared' if check else ''}, in {patched['seconds']:.2f} s"

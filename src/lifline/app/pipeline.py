@@ -16,6 +16,7 @@ from lifline import golden, rtl, sim, train
 from lifline.boards.board import Board, find_board
 from lifline.boards.estimate import choose_lanes
 from lifline.errors import InputError, LiflineError, ToolError
+from lifline.files import made_folder
 from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 from lifline.recording import Recording
@@ -89,29 +90,29 @@ def run(
     if (folder / "report.html").exists():
         say(f"{folder}: what an earlier demo left there is replaced")
     steps = _Steps(5 + len(chosen), say)
-    if training is None:
-        training = _train(task, seed, data, folder, steps, progress)
-    else:
-        steps.begin("train", f"a network trained on {task}, from {trained}")
-        _make(folder)
-    training = training.some(samples)
+    with made_folder(folder):  # which stays if anything is in it
+        if training is None:
+            training = _train(task, seed, data, folder, steps, progress)
+        else:
+            steps.begin("train", f"a network trained on {task}, from {trained}")
+        training = training.some(samples)
 
-    lanes = {board.name: _fitting(training.network, board) for board in chosen}
-    simulated = next(filter(None, lanes.values()), rtl.lanes_of(training.network, 1))
-    witnesses = _compare(training, simulated, folder, steps, progress)
-    reports, unbuilt = _build(
-        training.network, chosen, lanes, witnesses.activity, folder, steps, progress
-    )
-    steps.begin("report", "report page")
-    result = _result(training, witnesses) | {
-        "boards": reports,
-        "unbuilt": unbuilt,
-        "training": training.record,
-        "seconds": steps.seconds(),
-        "report": str(folder / "report.html"),
-    }
-    write_page(folder / "report.html", result, training, witnesses.expected, witnesses.cycles)
-    return result
+        lanes = {board.name: _fitting(training.network, board) for board in chosen}
+        simulated = next(filter(None, lanes.values()), rtl.lanes_of(training.network, 1))
+        witnesses = _compare(training, simulated, folder, steps, progress)
+        reports, unbuilt = _build(
+            training.network, chosen, lanes, witnesses.activity, folder, steps, progress
+        )
+        steps.begin("report", "report page")
+        result = _result(training, witnesses) | {
+            "boards": reports,
+            "unbuilt": unbuilt,
+            "training": training.record,
+            "seconds": steps.seconds(),
+            "report": str(folder / "report.html"),
+        }
+        write_page(folder / "report.html", result, training, witnesses.expected, witnesses.cycles)
+        return result
 
 
 class _Steps:
@@ -243,13 +244,6 @@ def _result(training: Training, witnesses: Witnesses) -> dict[str, Any]:
             "differing_from_model": int((cycles != predicted).sum()),
         },
     }
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot make this folder: {error.strerror}") from None
 
 
 def _fitting(network: Network, board: Board) -> dict[str, int] | None:

@@ -12,7 +12,7 @@ from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import Network
 from lifline.recording import Recording, check_memory
-from lifline.teaching import learners
+from lifline.teaching import learns, read_reward
 
 from . import options, output
 from .parts import part
@@ -37,7 +37,15 @@ BACKENDS = ("golden", "icarus", "verilator")
 @click.option(
     "--learn",
     is_flag=True,
-    help="Let the synapses that can learn do so, from sample to sample; golden only.",
+    help="Let what can learn do so, from sample to sample.",
+)
+@click.option(
+    "--reward",
+    "reward_file",
+    type=options.file(),
+    default=None,
+    help="With --learn: an .npz file whose array `reward` has an integer for each sample, for rules that need "
+    "one; by default that of --input.",
 )
 @click.option(
     "--learned",
@@ -56,6 +64,7 @@ def simulate(
     lanes: int | dict[str, int] | None,
     waves: Path | None,
     learn: bool,
+    reward_file: Path | None,
     learned_file: Path | None,
     force: bool,
     as_json: bool,
@@ -63,8 +72,8 @@ def simulate(
     """Run NETWORK on spikes; write every spike, state and class."""
     if learned_file is not None and not learn:
         raise click.UsageError("--learned needs --learn: without it the network stays as it is")
-    if learn and backend != "golden":
-        raise click.UsageError("--learn needs --backend golden: the gateware does not learn")
+    if reward_file is not None and not learn:
+        raise click.UsageError("--reward needs --learn: without it the network stays as it is")
     if backend == "golden" and waves:
         raise click.UsageError(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
@@ -72,6 +81,8 @@ def simulate(
     net = Network.load(network)
     spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     inputs = {"NETWORK": network, "--input": input_file}
+    if reward_file is not None:
+        inputs["--reward"] = reward_file
     options.check_output(output_file, **inputs)
     if waves is not None:
         options.check_output(waves, **inputs, **{"--output": output_file})
@@ -81,25 +92,36 @@ def simulate(
     if learned_file is not None:
         options.check_output(learned_file, **inputs, **{"--output": output_file})
         options.check_finished(learned_file, force)
-    if learn and not learners(net):
+    if learn and not learns(net):
         raise InputError(
             f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
         )
     options.check_finished(output_file, force)
     check_memory(net, *spikes.shape[:2])
+    reward = None
+    if learn:
+        needed = reward_file is not None
+        reward = read_reward(reward_file or input_file, net, len(spikes), needed=needed)
     with output.progress_bar(not as_json) as progress:
         if backend == "golden":
-            recording = part("golden").simulate(net, spikes, learn)
+            recording = part("golden").simulate(net, spikes, learn, reward)
         else:
             recording = part("sim").simulate(
-                net, spikes, backend=backend, lanes=lanes or 1, waves=waves, progress=progress
+                net,
+                spikes,
+                backend=backend,
+                lanes=lanes or 1,
+                waves=waves,
+                progress=progress,
+                learn=learn,
             )
-    recording.save(output_file)
     values: dict[str, Any] = {"output": str(output_file), "backend": backend}
-    if learned_file is not None:
-        assert recording.network is not None
-        recording.network.save(learned_file)
-        values["learned"] = str(learned_file)
+    with options.all_or_none(output_file, learned_file):
+        recording.save(output_file)
+        if learned_file is not None:
+            assert recording.network is not None
+            recording.network.save(learned_file)
+            values["learned"] = str(learned_file)
     output.result(as_json, *_summary(values, net, recording, labels))
 
 
@@ -110,6 +132,19 @@ def _summary(
     samples, ticks, _ = recording.spikes[network.output].shape
     values |= {"samples": samples, "ticks": ticks, "spikes": {}}
     text = [f"{samples} samples of {ticks} ticks on {values['backend']}: wrote {values['output']}"]
+    for index, kept in (recording.weights or {}).items():
+        projection = network.projections[index]
+        rule = projection.plasticity
+        assert rule is not None
+        changed = int((kept[-1] != rule.start(projection.synapses)).sum())
+        found = {
+            "projection": str(projection),
+            "rule": rule.label,
+            "changed": changed,
+            "weights": kept[-1].size,
+        }
+        values.setdefault("learning", []).append(found)
+        text.append(f"{projection}: {rule.label} has changed {changed:,} of {kept[-1].size:,} weights")
     if "learned" in values:
         text.append(f"the network after the last sample: {values['learned']}")
     for population in network.populations:

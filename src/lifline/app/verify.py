@@ -35,6 +35,11 @@ from .parts import part
     default=None,
     help="SPIKES.npz instead of random ones.",
 )
+@click.option(
+    "--learn/--no-learn",
+    default=None,
+    help="Whether what can learn does, and is compared.  [default: if there is anything]",
+)
 @options.json_option
 def verify(
     network: Path,
@@ -45,6 +50,7 @@ def verify(
     ticks: int | None,
     seed: int,
     input_file: Path | None,
+    learn: bool | None,
     as_json: bool,
 ) -> int:
     """Check the gateware of NETWORK against the golden model, in lock-step, with random stalls."""
@@ -54,7 +60,7 @@ def verify(
     with output.progress_bar(not as_json) as progress:
         report = part("sim").verify(
             net, backend=backend, lanes=lanes or 1, spikes=spikes, samples=samples, ticks=ticks, seed=seed,
-            block_bits=block_bits, progress=progress,
+            learn=learn, block_bits=block_bits, progress=progress,
         )  # fmt: skip
     values = {
         "passed": report.passed,

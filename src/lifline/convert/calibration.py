@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from lifline import golden
-from lifline.files import check_spikes
-from lifline.network import Network
+from lifline.files import check_labels, check_spikes
+from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
 from lifline.recording import Recording
 
 from .agreement import Comparison, compare
 from .floats import FloatNetwork, Trace, channels_last, simulate
 from .maps import ConversionError
-from .scales import Reach
+from .rounding import moment
+from .scales import Observed
 
 #: Neurons, ticks and samples that are in memory at once.
 _AT_ONCE = 1 << 23
@@ -46,35 +47,40 @@ class Calibration:
     ) -> None:
         self.floats = floats
         array = numbered(np.asarray(values), floats)
-        if array.dtype.kind == "f" and (array == np.rint(array)).all():
+        if array.dtype.kind == "f":
+            if not ((np.abs(array) < 2**62) & (array == np.rint(array))).all():
+                raise ConversionError(
+                    f"values are real numbers, {array.min():g} … {array.max():g}; a lifline network gets spikes, or "
+                    "integers 0 … 255: encode them (lifline.encoders), or give images in 0 … 1 as "
+                    "np.rint(255 * images).astype(np.uint8), and input_unit=1 / 255"
+                )
             array = array.astype(np.int64)
         checked = check_spikes(array, math.prod(floats.inputs), input_bits)
         self.spikes = checked if checked.ndim == 3 else checked[None]
-        self.labels = None if labels is None else self._labels(labels)
-        self._kept: dict[str, Trace] | None = None
-
-    def _labels(self, labels: Any) -> np.ndarray:
-        array, samples = np.asarray(labels), len(self.spikes)
-        if array.shape != (samples,) or array.dtype.kind not in "iu":
+        if 0 in self.spikes.shape:
             raise ConversionError(
-                f"labels must be integers of the shape ({samples},), one a sample, not {array.dtype}{array.shape}"
+                f"calibration data of the shape {self.spikes.shape}: give at least one sample and one tick"
             )
-        return array.astype(np.int64)
+        self.labels = None if labels is None else check_labels(labels, len(self.spikes))
+        self._kept: dict[str, Trace] | None = None
 
     @property
     def input_bits(self) -> int:
         """The width that its values need."""
         return max(1, int(self.spikes.max(initial=0)).bit_length())
 
-    def reach(self) -> dict[str, Reach]:
-        """How far each state of the float network gets."""
-        found: dict[str, Reach] = {}
-        for _, traces in self._parts():
+    def observed(self) -> dict[str, Observed]:
+        """How far each state of the float network gets, and what meets in its neurons."""
+        found: dict[str, Observed] = {}
+        for samples, traces in self._parts():
+            heard = {INPUT: self.spikes[samples], **{name: t.spikes for name, t in traces.items()}}
             for name, trace in traces.items():
-                reach = Reach(
-                    *(np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current))
+                membrane, current = (
+                    np.abs(v).max(axis=(0, 1), initial=0) for v in (trace.reached, trace.current)
                 )
-                found[name] = reach.joined(found[name]) if name in found else reach
+                squares = moment(self.floats, self.floats[name], heard)
+                seen = Observed(membrane, current, squares)
+                found[name] = seen.joined(found[name]) if name in found else seen
         return found
 
     def compared(

@@ -17,7 +17,7 @@ from .graph import Cell, Graph, Output, Source, kind_of
 from .maps import ConversionError, Map, Shape
 from .quantise import Quantised, quantise
 from .report import NodeReport, Report
-from .scales import MAX_STATE_BITS, Choices, Reach
+from .scales import MAX_STATE_BITS, Choices, Observed
 from .simplify import simplify
 
 #: Bits that "auto" tries, fewest first.
@@ -62,7 +62,7 @@ class Conversion:
 def convert(
     graph: Graph,
     *,
-    scale: Any = "population",
+    scale: Any = "neuron",
     weight_bits: Any = 8,
     calibrate: Any = None,
     labels: Any = None,
@@ -119,6 +119,11 @@ def convert(
     if calibrate is not None:
         calibration = Calibration(floats, calibrate, labels, input_bits or 8)
         input_bits = calibration.input_bits if input_bits is None else input_bits
+        if input_bits == 8 and input_unit == 1:
+            graph.note(
+                "",
+                "inputs are 0 … 255, as the model gets them; if it gets them as 0 … 1, give input_unit=1 / 255",
+            )
     elif labels is not None:
         raise ConversionError("labels are those of the calibration data: give calibrate=, too")
     bits = [weight_bits]
@@ -128,10 +133,10 @@ def convert(
         if calibration is None:
             raise ConversionError("weight_bits='auto' measures a loss: give spikes with calibrate=")
         bits = list(AUTO_BITS)
-    reach = None if calibration is None else calibration.reach()
+    observed = None if calibration is None else calibration.observed()
     for tried in bits:
         network, populations, comparison = _quantised(
-            floats, Choices(scale, tried, margin), reach, calibration,
+            floats, Choices(scale, tried, margin), observed, calibration,
             input_bits=input_bits or 1, name=name, metadata={"converted_from": graph.producer},
         )  # fmt: skip
         if comparison is not None and len(bits) > 1 and _loss(comparison) <= max_loss:
@@ -159,14 +164,14 @@ def convert(
 def _quantised(
     floats: FloatNetwork,
     choices: Choices,
-    reach: dict[str, Reach] | None,
+    observed: dict[str, Observed] | None,
     calibration: Calibration | None,
     **named: Any,
 ) -> tuple[Network, dict[str, Quantised], Comparison | None]:
     """The integer network, its states widened until none saturates on the calibration data."""
     widen: dict[str, int] = {}
     while True:
-        network, populations = quantise(floats, choices, reach, widen=widen, **named)
+        network, populations = quantise(floats, choices, observed, widen=widen, **named)
         if calibration is None:
             return network, populations, None
         scales = {n: q.scale for n, q in populations.items()}

@@ -270,8 +270,11 @@ def arriving(spikes: np.ndarray, weights: Matrix, delay: int) -> np.ndarray:
 
 
 def _product(spikes: np.ndarray, weights: Matrix) -> np.ndarray:
+    few = len(spikes) > 64 and spikes.size > 1 << 16 and np.count_nonzero(spikes) * 8 < spikes.size
     if sparse.issparse(weights):
+        if few:
+            return np.asarray((sparse.csr_array(spikes.astype(np.float64)) @ weights).toarray())
         return np.asarray((weights.T @ spikes.T.astype(np.float64)).T)
-    if len(spikes) > 64 and spikes.size > 1 << 16 and np.count_nonzero(spikes) * 8 < spikes.size:
+    if few:
         return np.asarray(sparse.csr_array(spikes.astype(np.float64)) @ weights)
     return np.asarray(spikes.astype(np.float64) @ weights)

@@ -21,7 +21,7 @@ import numpy as np
 
 from lifline.neurons import Reset
 
-from .maps import ConversionError, Elementwise, Map, Shape
+from .maps import MOST_ELEMENTS, ConversionError, Elementwise, Map, Shape
 
 
 @dataclasses.dataclass(eq=False)
@@ -161,7 +161,10 @@ class Graph:
         node = self.nodes[name]
         try:
             if isinstance(node, Map):
-                return node.out_shape(shape)
+                out = node.out_shape(shape)
+                if math.prod(out) > MOST_ELEMENTS:
+                    raise ConversionError(f"makes {out}, more than {MOST_ELEMENTS:,} elements")
+                return out
             if isinstance(node, Cell):
                 Elementwise(np.zeros(())).spread(np.asarray(node.threshold, float), shape)
         except ConversionError as error:

@@ -16,6 +16,9 @@ from lifline.errors import InputError
 
 Shape = tuple[int, ...]
 
+#: Elements of a shape, or of a kernel: more than any FPGA has neurons.
+MOST_ELEMENTS = 1 << 24
+
 
 class ConversionError(InputError):
     """A producer's network has something that the contract cannot hold exactly; it says what, and the remedy."""
@@ -146,6 +149,8 @@ class Pool(Map):
         """The convolution, one group a channel, that does the same."""
         if len(shape) not in (2, 3):
             raise ConversionError(f"takes (channels, height, width), but gets the shape {shape}")
+        if shape[0] * math.prod(self.size) > MOST_ELEMENTS:
+            raise ConversionError(f"its window of {self.size} is larger than any map")
         value = 1 / math.prod(self.size) if self.average else 1.0
         weight = np.full((shape[0], 1, *self.size), value)
         return Conv(weight, None, self.stride, self.padding, groups=shape[0])

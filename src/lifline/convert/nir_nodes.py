@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,18 @@ from lifline.errors import MissingExtra
 from lifline.neurons import Reset
 
 from .graph import Cell, Node, Output, Source
-from .maps import Affine, Conv, ConversionError, Delay, Elementwise, Flatten, Identity, Pool, snapped
+from .maps import (
+    MOST_ELEMENTS,
+    Affine,
+    Conv,
+    ConversionError,
+    Delay,
+    Elementwise,
+    Flatten,
+    Identity,
+    Pool,
+    snapped,
+)
 
 try:
     import nir
@@ -28,6 +40,11 @@ class Convention:
     dt : float, optional
         Seconds a tick.
     decay : "euler" or "exponential"
+    gain : "decay" or "impulse"
+        What a tick does with an input: "decay" takes 1 − decay of it, times r; with "impulse" r is in units of
+        τ · decay / dt, so that what arrives counts whole, and a synaptic current decays in the tick of its arrival.
+    integrate : "tick" or "second"
+        What an IF's or I's r counts by.
     reset : "zero" (to v_reset, as NIR's equations), "subtract" (the threshold), "none"
     reset_delay : bool
         The reset comes one tick after the spike.
@@ -40,6 +57,8 @@ class Convention:
 
     dt: float | None = None
     decay: str = "euler"
+    gain: str = "decay"
+    integrate: str = "tick"
     reset: str = "zero"
     reset_delay: bool = False
     comparison: str = ">"
@@ -53,36 +72,42 @@ CONVENTIONS = {
     "snntorch": Convention(dt=1e-4, reset="subtract", reset_delay=True, loop_delay=1, clamp=True),
     "norse": Convention(dt=1e-3, loop_delay=1),
     "sinabs": Convention(dt=1.0, decay="exponential", reset="subtract", comparison=">=", loop_delay=1),
-    "rockpool": Convention(dt=1e-3, decay="exponential", reset="subtract", loop_delay=1),
-    "spikingjelly": Convention(dt=1.0, reset="zero", comparison=">=", loop_delay=1),
+    "rockpool": Convention(
+        dt=1e-3, decay="exponential", gain="impulse", reset="subtract", comparison=">=", loop_delay=1
+    ),
+    "spikingjelly": Convention(dt=1e-4, integrate="second", comparison=">=", loop_delay=1),
 }
 
 RESETS = {"zero": Reset.ZERO, "subtract": Reset.SUBTRACT, "none": Reset.NONE}
+#: Axes of a shape; and a kernel's size, stride, padding and dilation.
+_MOST_AXES, _MOST = 8, 2**15 - 1
+
 _SPIKING = (nir.IF, nir.LIF, nir.CubaLIF, nir.Threshold)
 _ANALOG = (nir.I, nir.LI, nir.CubaLI)
 
 
 def check_numbers(name: str, node: Any) -> None:
+    """Refuse what is no node, and a node of which a field is no number, or none that can be used."""
     if isinstance(node, Identity):
         return
+    if not isinstance(node, nir.NIRNode):
+        raise ConversionError(
+            f"node '{name}' is a {type(node).__name__}, no node of NIR: its exporter has no node for that module"
+        )
     for field, value in vars(node).items():
-        if field in ("input_type", "output_type", "metadata", "nodes", "edges") or isinstance(
-            value, str
-        ):
+        said = field in ("input_type", "output_type", "metadata", "nodes", "edges")
+        if said or value is None or (field == "padding" and isinstance(value, str)):
             continue
-        if value is None:
-            continue
+        where = f"node '{name}' ({type(node).__name__}): {field}"
         try:
-            array = np.asarray(value, np.float64)
+            array = np.asarray(_plain(value))
         except (TypeError, ValueError):
-            raise ConversionError(
-                f"node '{name}' ({type(node).__name__}): {field} is no number: {value!r}"
-            ) from None
+            array = np.asarray(None)
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise ConversionError(f"{where} is no number: {str(value)[:100]}")
         allowed_infinite = field in ("tau", "tau_mem", "tau_syn", "r", "w_in")
         if np.isnan(array).any() or (np.isinf(array).any() and not allowed_infinite):
-            raise ConversionError(
-                f"node '{name}' ({type(node).__name__}): {field} holds a NaN or an infinity: mend the graph"
-            )
+            raise ConversionError(f"{where} holds a NaN or an infinity: mend the graph")
 
 
 def node_of(node: Any, convention: Convention, note: Any) -> Node:
@@ -90,23 +115,29 @@ def node_of(node: Any, convention: Convention, note: Any) -> Node:
     if isinstance(node, Identity):
         return node
     if isinstance(node, nir.Input):
-        return Source(tuple(int(n) for n in np.ravel(node.input_type["input"])))
+        return Source(_shape(node.input_type["input"]))
     if isinstance(node, nir.Output):
         return Output()
     if isinstance(node, nir.Affine | nir.Linear):
         weight = _real(node.weight)
         if weight.ndim != 2:
             raise ConversionError(f"its weight has the shape {weight.shape}, must have two axes")
-        return Affine(weight, _real(node.bias).ravel() if isinstance(node, nir.Affine) else None)
+        return Affine(weight, _bias(node.bias, weight) if isinstance(node, nir.Affine) else None)
     if isinstance(node, nir.Scale):
         return Elementwise(_real(node.scale))
     if isinstance(node, nir.Conv1d | nir.Conv2d):
         return _conv(node)
     if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
         average = isinstance(node, nir.AvgPool2d)
-        return Pool(_pair(node.kernel_size), _pair(node.stride), _pair(node.padding), average)
+        return Pool(
+            _pair("kernel_size", node.kernel_size),
+            _pair("stride", node.stride),
+            _pair("padding", node.padding, 0),
+            average,
+        )
     if isinstance(node, nir.Flatten):
-        return Flatten(int(node.start_dim), int(node.end_dim))
+        axes = (_integer(f, getattr(node, f), -_MOST_AXES) for f in ("start_dim", "end_dim"))
+        return Flatten(*axes)
     if isinstance(node, nir.Delay):
         return _delay(node, convention)
     if isinstance(node, (*_SPIKING, *_ANALOG)):
@@ -118,24 +149,79 @@ def node_of(node: Any, convention: Convention, note: Any) -> Node:
 
 
 def _real(values: Any) -> np.ndarray:
-    return np.asarray(values, np.float64)
+    return np.asarray(_plain(values), np.float64)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    flat = [int(v) for v in np.ravel(value)]
-    return (flat[0], flat[0]) if len(flat) == 1 else (flat[0], flat[1])
+def _plain(values: Any) -> Any:
+    """Values without torch's history of them: some exporters leave tensors in a graph."""
+    return values.detach() if hasattr(values, "detach") else values
+
+
+def _bias(values: Any, weight: np.ndarray) -> np.ndarray:
+    """A bias: a number for each output of `weight`, or one for all."""
+    bias = _real(values).ravel()
+    if len(bias) not in (1, len(weight)):
+        raise ConversionError(
+            f"its bias has {len(bias)} values, must have {len(weight)}, one an output"
+        )
+    return np.broadcast_to(bias, len(weight))
+
+
+def _integer(field: str, value: Any, low: int = 1) -> int:
+    """A single integer in low … `_MOST`."""
+    flat = np.ravel(value)
+    if len(flat) != 1 or flat[0] != np.rint(flat[0]) or not low <= flat[0] <= _MOST:
+        raise ConversionError(
+            f"its {field} is {str(value)[:100]}, must be an integer in {low} … {_MOST}"
+        )
+    return int(flat[0])
+
+
+def _pair(field: str, value: Any, low: int = 1) -> tuple[int, int]:
+    """One integer for both axes, or (y, x)."""
+    flat = np.ravel(value)
+    if len(flat) not in (1, 2):
+        raise ConversionError(f"its {field} is {str(value)[:100]}, must be one integer or two")
+    return _integer(field, flat[0], low), _integer(field, flat[-1], low)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of an input: up to `_MOST_AXES` axes, of `MOST_ELEMENTS` elements at most."""
+    array = np.ravel(value)
+    good = array.dtype.kind in "iuf" and 0 < len(array) <= _MOST_AXES
+    if not good or not (array == np.rint(array)).all() or not ((array >= 1) & (array < 2**31)).all():
+        raise ConversionError(f"its shape is {str(value)[:100]}, must be positive integers")
+    shape = tuple(int(n) for n in array)
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise ConversionError(
+            f"its shape {shape} has more than {MOST_ELEMENTS:,} elements: make it smaller"
+        )
+    return shape
 
 
 def _conv(node: Any) -> Conv:
     weight = _real(node.weight)
     one_dimensional = isinstance(node, nir.Conv1d)
+    if weight.ndim != (3 if one_dimensional else 4):
+        axes = (
+            "channels out, channels in, length"
+            if one_dimensional
+            else "channels out, channels in, height, width"
+        )
+        raise ConversionError(f"its weight has the shape {weight.shape}, must have the axes ({axes})")
     if one_dimensional:
         weight = weight[:, :, None, :]
+    groups = _integer("groups", node.groups)
+    if len(weight) % groups:
+        raise ConversionError(f"its groups, {groups}, do not divide its {len(weight)} channels out")
 
-    def pair(value: Any, beside: int) -> tuple[int, int]:
-        return (beside, int(np.ravel(value)[0])) if one_dimensional else _pair(value)
+    def pair(field: str, beside: int) -> tuple[int, int]:
+        value = getattr(node, field)
+        if not one_dimensional:
+            return _pair(field, value, beside)
+        return beside, _integer(field, np.ravel(value)[:1], beside)
 
-    stride, dilation = pair(node.stride, 1), pair(node.dilation, 1)
+    stride, dilation = pair("stride", 1), pair("dilation", 1)
     if isinstance(node.padding, str):
         padding = (0, 0)
         if node.padding == "same":
@@ -148,9 +234,9 @@ def _conv(node: Any) -> Conv:
                 )
             padding = (spans[0] // 2, spans[1] // 2)
     else:
-        padding = pair(node.padding, 0)
-    bias = None if node.bias is None else _real(node.bias).ravel()
-    return Conv(weight, bias, stride, padding, dilation, int(node.groups))
+        padding = pair("padding", 0)
+    bias = None if node.bias is None else _bias(node.bias, weight)
+    return Conv(weight, bias, stride, padding, dilation, groups)
 
 
 def _delay(node: Any, convention: Convention) -> Delay:
@@ -176,7 +262,7 @@ def _step(node: Any, field: str, convention: Convention) -> tuple[np.ndarray, np
     if convention.decay == "exponential":
         if (tau <= 0).any():
             raise ConversionError(f"its {field} is {tau.min():g} s, must be above 0")
-        decay = np.exp(-convention.dt / tau)
+        decay = snapped(np.exp(-convention.dt / tau))
         return decay, 1 - decay
     with np.errstate(divide="ignore"):
         step = np.where(np.isinf(tau), 0.0, convention.dt / tau)
@@ -223,12 +309,21 @@ def _cell(node: Any, convention: Convention, note: Any) -> Cell:
     else:
         note("does not spike: a readout, which answers by its membrane")
     if isinstance(node, nir.I | nir.IF):
-        return Cell(beta=1.0, gain=_real(node.r), **common)
+        unit = 1.0 if convention.integrate == "tick" or convention.dt is None else convention.dt
+        return Cell(beta=1.0, gain=snapped(unit * _real(node.r)), **common)
     cuba = isinstance(node, nir.CubaLI | nir.CubaLIF)
     field = "tau_mem" if cuba else "tau"
     decay, a = _step(node, field, convention)
-    common |= {"beta": decay, "gain": _gain(a, node.r, getattr(node, field), convention)}
+    common["beta"] = decay
     common["drive"] = a * _real(node.v_leak)
+    if convention.gain == "impulse" and convention.dt is not None:
+        counted = snapped(_real(node.r) * convention.dt / _real(getattr(node, field)))
+        common["gain"] = counted if isinstance(node, nir.LI) else snapped(counted / decay)
+        if cuba:
+            syn, _ = _step(node, "tau_syn", convention)
+            common |= {"alpha": syn, "gain_in": syn * _real(node.w_in)}
+        return Cell(**common)
+    common["gain"] = _gain(a, node.r, getattr(node, field), convention)
     if convention.clamp and (_real(getattr(node, field)) < 0).any():
         note("its beta was above 1, which the producer clamps in its forward: clamped to 1")
     if cuba:

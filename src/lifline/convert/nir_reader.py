@@ -16,13 +16,16 @@ import math
 import os
 from typing import Any, Literal
 
+import numpy as np
+
 from lifline.errors import InputError, MissingExtra
 from lifline.network import Network
 
 from .conversion import Conversion, convert
 from .floats import FloatNetwork
 from .graph import Cell, Edge, Graph, Output, Source
-from .maps import ConversionError, Delay, Identity
+from .maps import Affine, ConversionError, Delay, Identity
+from .nir_file import read
 from .nir_nodes import CONVENTIONS, RESETS, Convention, check_numbers, node_of
 from .nir_restorer import restored
 from .nir_writer import is_ours
@@ -112,60 +115,6 @@ def _restored(network: Network) -> Conversion:
     return Conversion(network, report, floats)
 
 
-def read(path: str | os.PathLike[str]) -> nir.NIRGraph:
-    """Read a ``.nir`` file; its types are checked by :func:`to_graph`, not by nir.
-
-    Raises
-    ------
-    ConversionError
-        If there is no such file, or it holds no graph.
-    """
-    path = os.fspath(path)
-    if not os.path.isfile(path):
-        raise ConversionError(f"{path}: there is no such file")
-    try:
-        _check_types(path)
-        graph = nir.read(path, type_check=False)
-    except ConversionError:
-        raise
-    except Exception as error:  # h5py and nir raise whatever they come upon
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConversionError(
-            f"{path}: not a NIR graph that nir {nir.version} can read: {what}"
-        ) from None
-    if not isinstance(graph, nir.NIRGraph):
-        raise ConversionError(f"{path}: holds a {type(graph).__name__}, not a graph")
-    return graph
-
-
-def _check_types(path: str) -> None:
-    """Refuse a file with a node of a kind that NIR does not have; nir itself raises no word about it."""
-    import h5py
-
-    unknown: list[tuple[str, str]] = []
-
-    def check(name: str, item: Any) -> None:
-        if (
-            name.rpartition("/")[2] != "type"
-            or not isinstance(item, h5py.Dataset)
-            or "/metadata/" in name
-        ):
-            return
-        value = item[()]
-        kind = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        if not isinstance(getattr(nir, kind, None), type):
-            node = name.removesuffix("/type").replace("node/nodes/", "").replace("/nodes/", ".")
-            unknown.append((node, kind))
-
-    with h5py.File(path, "r") as file:
-        file.visititems(check)
-    if unknown:
-        node, kind = unknown[0]
-        raise ConversionError(
-            f"{path}: node '{node}' is of the kind {kind!r}, which nir {nir.version} does not have: replace it"
-        )
-
-
 def _convention(producer: str, **given: Any) -> Convention:
     if producer not in CONVENTIONS:
         raise ConversionError(f"producer must be one of {', '.join(CONVENTIONS)}, not {producer!r}")
@@ -190,11 +139,15 @@ def to_graph(graph: nir.NIRGraph, convention: Convention, producer: str = "nir")
     for name, node in nodes.items():
         check_numbers(name, node)
         try:
-            made.nodes[name] = node_of(node, convention, lambda text, name=name: made.note(name, text))
+            with np.errstate(all="ignore"):  # what is then infinite is refused
+                made.nodes[name] = node_of(
+                    node, convention, lambda text, name=name: made.note(name, text)
+                )
         except ConversionError as error:
             raise ConversionError(f"node '{name}' ({type(node).__name__}): {error}") from None
     made.edges = [Edge(*edge) for edge in edges]
     _add_ends(made)
+    _drop_axes(made)
     _break_loops(made, convention)
     if convention.comparison == ">=":
         made.note(
@@ -252,6 +205,19 @@ def _add_ends(graph: Graph) -> None:
         for name in ends:
             graph.nodes[f"output_{name}"] = Output()
             graph.edges.append(Edge(name, f"output_{name}"))
+
+
+def _drop_axes(graph: Graph) -> None:
+    """Take the axes of samples and ticks, of length 1, off an input that a matrix takes: Rockpool writes them."""
+    for name, node in graph.nodes.items():
+        if not isinstance(node, Source) or len(node.shape) == 1 or math.prod(node.shape[:-1]) != 1:
+            continue
+        readers = [graph.nodes[edge.target] for edge in graph.targets(name)]
+        if all(isinstance(r, Affine) and r.weight.shape[1] == node.shape[-1] for r in readers):
+            graph.note(
+                name, f"its shape {node.shape} has axes of samples and ticks, which are left out"
+            )
+            node.shape = node.shape[-1:]
 
 
 def _break_loops(graph: Graph, convention: Convention) -> None:

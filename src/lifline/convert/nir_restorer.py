@@ -16,7 +16,7 @@ from lifline.neurons import LIF, Neuron
 from lifline.plasticity import Plasticity
 from lifline.synapses import Synapses
 
-from .maps import ConversionError
+from .maps import MOST_ELEMENTS, ConversionError
 from .nir_writer import FORMAT, flat
 
 
@@ -39,7 +39,14 @@ def restored(graph: nir.NIRGraph) -> Network:
         return reader.network()
     except (ConversionError, NetworkError):
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise ConversionError(
             f"its nodes and its lifline metadata do not agree ({type(error).__name__}: {error}): write it anew "
             "with to_nir, or remove the metadata"
@@ -56,6 +63,11 @@ class _Reader:
         self.shapes = {INPUT: tuple(header["inputs"])} | {
             p["name"]: tuple(p["shape"]) for p in header["populations"]
         }
+        for name, shape in self.shapes.items():
+            if not 0 < math.prod(shape) <= MOST_ELEMENTS:
+                raise ConversionError(
+                    f"'{name}' has the shape {shape}, must have 1 … {MOST_ELEMENTS:,} elements"
+                )
 
     def network(self) -> Network:
         header = self.header

@@ -144,6 +144,8 @@ class _Writer:
     def _population(self, population: Population) -> dict[str, Any]:
         arrays: dict[str, np.ndarray] = {}
         neuron, name = population.neuron, population.name
+        if population.winners is not None:
+            raise ConversionError(f"population '{name}': NIR has no winners; leave them out")
         header = pack(neuron, "neuron", arrays)
         node = self._neuron(name, neuron)
         said = {"beta", "threshold", "bias", "alpha"} if isinstance(neuron, LIF) else set()

@@ -22,7 +22,17 @@ from lifline.synapses import Convolution, Dense, Sparse, Synapses
 
 from .floats import FloatNetwork, FloatNeuron, FloatPopulation, FloatProjection
 from .maps import ConversionError
-from .scales import MAX_STATE_BITS, SNAP, Choices, Reach, drive_of, scale_of, stored_weights, targets_of
+from .rounding import compensated, together
+from .scales import (
+    MAX_STATE_BITS,
+    SNAP,
+    Choices,
+    Observed,
+    drive_of,
+    scale_of,
+    stored_weights,
+    targets_of,
+)
 
 
 @dataclasses.dataclass
@@ -45,7 +55,7 @@ class Quantised:
 def quantise(
     network: FloatNetwork,
     choices: Choices,
-    reach: Mapping[str, Reach] | None = None,
+    observed: Mapping[str, Observed] | None = None,
     *,
     input_bits: int = 1,
     name: str = "",
@@ -58,8 +68,9 @@ def quantise(
     ----------
     network : FloatNetwork
     choices : Choices
-    reach : mapping of str to Reach, optional
-        How far the float network gets on calibration data; without it states are as wide as the worst case needs.
+    observed : mapping of str to Observed, optional
+        What the float network does on calibration data; without it states are as wide as the worst case needs, and
+        each weight is rounded to the nearest integer.
     widen : mapping of str to int, optional
         Bits to add to the states of a population.
     """
@@ -67,10 +78,11 @@ def quantise(
     for population in network.populations:
         incoming = network.incoming(population.name)
         bits = choices.bits(population.name)
-        scale = scale_of(network, population, incoming, choices, reach)
-        stored = [_weights(p, scale, bits) for p in incoming]
+        scale = scale_of(network, population, incoming, choices, observed)
+        seen = None if observed is None else observed[population.name]
+        stored, bias = _integers(population.neuron, incoming, scale, bits, seen)
         neuron, states = _neuron(
-            population, incoming, scale, choices.margin, reach, (widen or {}).get(population.name, 0),
+            population, incoming, scale, bias, choices.margin, seen, (widen or {}).get(population.name, 0),
             2**input_bits - 1,
         )  # fmt: skip
         populations.append(Population(population.name, _size(population.shape), neuron))
@@ -78,7 +90,7 @@ def quantise(
             projections[id(projection)] = Projection(
                 projection.source, projection.target, _synapses(projection, integers, bits)
             )
-        reports[population.name] = _report(population, incoming, scale, stored, bits, states, reach)
+        reports[population.name] = _report(population, incoming, scale, stored, bits, states, seen)
     return (
         Network(
             inputs=_size(network.inputs),
@@ -97,11 +109,48 @@ def _size(shape: tuple[int, ...]) -> Any:
     return shape if len(shape) == 3 else shape[0]
 
 
+def _integers(
+    neuron: FloatNeuron,
+    incoming: list[FloatProjection],
+    scale: np.ndarray,
+    bits: int,
+    observed: Observed | None,
+) -> tuple[list[tuple[np.ndarray, int]], np.ndarray]:
+    """Of each projection the stored integers and how many were clipped; and the bias.
+
+    Where not every number is whole as it is, the bias makes up for the floors after decays, which take half a unit
+    off each, on average; and dense weights are rounded together, if calibration shows what meets in a neuron.
+    """
+    stored = [_weights(p, scale, bits) for p in incoming]
+    bias = neuron.bias * scale
+    reals = [stored_weights(p) * targets_of(p, scale) for p in incoming]
+    if all((np.rint(v) == v).all() for v in (bias, neuron.threshold * scale, *reals)):
+        return stored, bias.astype(np.int64)
+    lost = (1 - np.gcd(fraction(neuron.beta), 256) / 256) / 2
+    if neuron.alpha is not None:
+        lost = lost * (1 - neuron.alpha) + (1 - np.gcd(fraction(neuron.alpha), 256) / 256) / 2
+    bias = bias + lost
+    dense = together(incoming)
+    if observed is None or observed.squares is None or not dense:
+        return stored, np.rint(bias).astype(np.int64)
+    sources = sum(len(p.weights) for p in dense)
+    limits = np.append(np.full(sources, 2.0 ** (bits - 1) - 1), 2.0**MAX_STATE_BITS)
+    rows = np.concatenate([*(p.weights * scale for p in dense), bias[None]])
+    whole = compensated(rows, limits, observed.squares)
+    first = 0
+    for projection in dense:
+        at = next(i for i, p in enumerate(incoming) if p is projection)
+        stored[at] = (whole[first : first + len(projection.weights)], stored[at][1])
+        first += len(projection.weights)
+    return stored, whole[-1]
+
+
 def _weights(projection: FloatProjection, scale: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     """The stored integers, and how many of them were clipped."""
     limit = 2 ** (bits - 1)
-    values = np.rint(stored_weights(projection) * targets_of(projection, scale)).astype(np.int64)
-    integers = values.clip(-limit, limit - 1)
+    with np.errstate(over="ignore"):  # what is clipped may be infinite
+        values = np.rint(stored_weights(projection) * targets_of(projection, scale))
+    integers = values.clip(-limit, limit - 1).astype(np.int64)
     return integers, int((integers != values).sum())
 
 
@@ -127,15 +176,16 @@ def _neuron(
     population: FloatPopulation,
     incoming: list[FloatProjection],
     scale: np.ndarray,
+    bias: np.ndarray,
     margin: float,
-    reach: Mapping[str, Reach] | None,
+    observed: Observed | None,
     widen: int,
     most: int,
 ) -> tuple[LIF, tuple[int, int | None]]:
     neuron, name = population.neuron, population.name
-    if reach is not None:
-        membrane = (1 + margin) * reach[name].membrane * scale
-        current = (1 + margin) * reach[name].current * scale
+    if observed is not None:
+        membrane = (1 + margin) * observed.membrane * scale
+        current = (1 + margin) * observed.current * scale
     else:
         drive = drive_of(incoming, population, most) * scale
         beta = np.rint(neuron.beta * 256) / 256
@@ -165,28 +215,13 @@ def _neuron(
         threshold=threshold,
         reset=neuron.reset,
         reset_delay=neuron.reset_delay,
-        bias=_bias(neuron, incoming, scale),
+        bias=bias,
         membrane_bits=membrane_bits,
         alpha=None if neuron.alpha is None else fraction(neuron.alpha),
         current_bits=current_bits or 16,
         adaptation=adaptation,
     )
     return lif, (membrane_bits, current_bits)
-
-
-def _bias(neuron: FloatNeuron, incoming: list[FloatProjection], scale: np.ndarray) -> np.ndarray:
-    """The bias, and what makes up for the floors after decays, which take half a unit off each, on average.
-
-    Where every number is whole as it is, nothing is made up for.
-    """
-    exact = neuron.bias * scale
-    weights = [stored_weights(p) * targets_of(p, scale) for p in incoming]
-    if all((np.rint(v) == v).all() for v in (exact, neuron.threshold * scale, *weights)):
-        return np.rint(exact).astype(np.int64)
-    lost = (1 - np.gcd(fraction(neuron.beta), 256) / 256) / 2
-    if neuron.alpha is not None:
-        lost = lost * (1 - neuron.alpha) + (1 - np.gcd(fraction(neuron.alpha), 256) / 256) / 2
-    return np.rint(exact + lost).astype(np.int64)
 
 
 def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:
@@ -206,7 +241,7 @@ def _threshold(population: FloatPopulation, scale: np.ndarray) -> np.ndarray:
             f"population '{population.name}' spikes from {neuron.threshold.min():g} on, and so at rest: "
             "the contract's neurons spike above 0: raise its threshold"
         )
-    return threshold.astype(np.int64)
+    return threshold.clip(-(2.0**62), 2.0**62).astype(np.int64)  # out of range is refused by the neuron
 
 
 def fraction(decay: np.ndarray) -> np.ndarray:
@@ -236,7 +271,7 @@ def _report(
     stored: list[tuple[np.ndarray, int]],
     bits: int,
     states: tuple[int, int | None],
-    reach: Mapping[str, Reach] | None,
+    observed: Observed | None,
 ) -> Quantised:
     neuron = population.neuron
     squares = errors = 0.0
@@ -257,5 +292,5 @@ def _report(
         weight_error=math.sqrt(errors / squares) if squares else 0.0,
         decay_error=decay_error,
         exact=errors == 0 and decay_error == 0 and whole,
-        observed=reach is not None,
+        observed=observed is not None,
     )  # fmt: skip

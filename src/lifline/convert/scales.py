@@ -31,14 +31,14 @@ class Choices:
     Parameters
     ----------
     scale : "population", "neuron" or float
-        Chosen for each population, for each neuron (of a convolution: channel), or given for all.
+        Chosen for each population, for each neuron (of a convolution: channel; of a readout never), or given for all.
     weight_bits : int, or mapping of population to int
         Of the weights that end in a population.
     margin : float
         States get room for (1 + margin) times the range that calibration shows.
     """
 
-    scale: Any = "population"
+    scale: Any = "neuron"
     weight_bits: Any = 8
     margin: float = 0.5
 
@@ -65,15 +65,28 @@ class Choices:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reach:
-    """The greatest |x| and |c| of each neuron on calibration data, float64 (size,)."""
+class Observed:
+    """What a population of the float network does on calibration data.
+
+    Parameters
+    ----------
+    membrane, current : float64 (size,)
+        The greatest |x| and |c| of each neuron.
+    squares : float64 (sources + 1, sources + 1), optional
+        By :func:`lifline.convert.rounding.moment`.
+    """
 
     membrane: np.ndarray
     current: np.ndarray
+    squares: np.ndarray | None = None
 
-    def joined(self, other: Reach) -> Reach:
+    def joined(self, other: Observed) -> Observed:
         """With that on other data."""
-        return Reach(np.maximum(self.membrane, other.membrane), np.maximum(self.current, other.current))
+        return Observed(
+            np.maximum(self.membrane, other.membrane),
+            np.maximum(self.current, other.current),
+            None if self.squares is None or other.squares is None else self.squares + other.squares,
+        )
 
 
 def stored_weights(projection: FloatProjection) -> np.ndarray:
@@ -100,14 +113,14 @@ def scale_of(
     population: FloatPopulation,
     incoming: list[FloatProjection],
     choices: Choices,
-    reach: Mapping[str, Reach] | None,
+    observed: Mapping[str, Observed] | None,
 ) -> np.ndarray:
     size = population.size
     if not isinstance(choices.scale, str):
         return np.full(size, float(choices.scale))
     limit = 2 ** (choices.bits(population.name) - 1) - 1
     neuron = population.neuron
-    highest = _highest_scale(population, incoming, reach)
+    highest = _highest_scale(population, incoming, observed)
     exact = _exact_scale(population, incoming, limit, highest)
     if exact is not None:
         return np.full(size, exact)
@@ -171,12 +184,12 @@ def _exact_scale(
 def _highest_scale(
     population: FloatPopulation,
     incoming: list[FloatProjection],
-    reach: Mapping[str, Reach] | None,
+    observed: Mapping[str, Observed] | None,
 ) -> float:
     """The scale with which states still fit 24 bits, a bit to spare."""
     most = [population.neuron.threshold] if not population.neuron.analog else []
-    if reach is not None:
-        most += [reach[population.name].membrane, reach[population.name].current]
+    if observed is not None:
+        most += [observed[population.name].membrane, observed[population.name].current]
     else:
         most.append(drive_of(incoming, population))
     greatest = max(float(values.max(initial=0.0)) for values in most)

@@ -64,7 +64,7 @@ def simplify(graph: Graph, output: str | None = None) -> tuple[FloatNetwork, dic
     sources = [name for name, node in graph.nodes.items() if isinstance(node, Source)]
     if len(sources) != 1:
         raise ConversionError(
-            f"the graph has {len(sources)} inputs ({', '.join(sources)}): lifline networks have one; "
+            f"the graph has {len(sources)} inputs ({', '.join(sorted(sources))}): lifline networks have one; "
             "concatenate them"
         )
     names = _names([name for name, node in graph.nodes.items() if isinstance(node, Cell)])

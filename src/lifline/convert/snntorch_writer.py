@@ -120,6 +120,10 @@ def _neurons(population: Population, own: Projection | None, approximate: bool) 
         raise ConversionError(
             f"population '{name}': snnTorch has no {type(neuron).__name__} neurons of its kind"
         )
+    if population.winners is not None:
+        raise ConversionError(
+            f"population '{name}': lifline's winners are not snnTorch's inhibition; leave them out"
+        )
     columns = np.argsort(_order(population.shape))
     shape = population.shape
     if len(shape) == 3:

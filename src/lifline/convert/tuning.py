@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from lifline import golden
-from lifline.errors import MissingExtra
-from lifline.synapses import Dense
+from lifline.errors import MissingExtra, NetworkError
 
 from .calibration import Calibration
 from .conversion import Conversion
@@ -32,7 +31,7 @@ def finetune(
     Parameters
     ----------
     conversion : Conversion
-        Its synapses are dense; its inputs spike or do not.
+        Its synapses are dense or convolutions; its inputs may be graded.
     values : integers (samples, ticks, *input_shape) or (samples, ticks, inputs)
     labels : int (samples,)
     epochs, seed
@@ -57,19 +56,20 @@ def finetune(
     except ImportError as error:
         raise MissingExtra((error.name or "torch").partition(".")[0], "train") from None
     network = conversion.network
-    if any(not isinstance(p.synapses, Dense) for p in network.projections) or network.input_bits > 1:
+    try:
+        model = SpikingNetwork.from_network(network)
+    except NetworkError as error:
         raise ConversionError(
-            "fine-tuning trains dense synapses and binary inputs: train in the producer's framework with fake "
-            "quantisation instead"
-        )
+            f"fine-tuning: {error}; or train in the producer's framework with fake quantisation"
+        ) from None
     calibration = Calibration(conversion.floats, values, labels, network.input_bits)
-    assert calibration.labels is not None
+    if calibration.labels is None:
+        raise ConversionError("fine-tuning learns from labels: give labels, one a sample")
 
     def accuracy(of: Any) -> float:
         recording = golden.simulate(of, calibration.spikes)
         return float((recording.classes == calibration.labels).mean())
 
-    model = SpikingNetwork.from_network(network)
     output = model.population(network.output)
     units = conversion.report.populations.get(network.output)
     if output.readout and units is not None:

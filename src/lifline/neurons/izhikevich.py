@@ -82,6 +82,8 @@ class Izhikevich(Neuron):
     membrane_bits: int = integer("width of the membrane", low=8, high=24, default=20)
     recovery_bits: int = integer("width of the recovery", low=8, high=24, default=20)
 
+    ranked = True
+
     @property
     def states(self) -> tuple[State, ...]:
         return (

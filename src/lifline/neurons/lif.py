@@ -175,6 +175,8 @@ class LIF(Neuron):
     adaptation: Any = part("an adaptive threshold", Adaptation)
     noise: Any = part("a random threshold", Noise)
 
+    ranked = True
+
     @property
     def states(self) -> tuple[State, ...]:
         states = [State("membrane", self.membrane_bits)]

@@ -38,6 +38,10 @@ class Neuron(Family):
     README, "How to add a neuron", shows all of them.
     """
 
+    #: Whether the witnesses can say how far a neuron is above its threshold, and hold its spike back, as
+    #: :class:`lifline.Population` needs it for `winners`.
+    ranked = False
+
     @property
     def states(self) -> tuple[State, ...]:
         """The states, the membrane first."""

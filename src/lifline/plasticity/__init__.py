@@ -3,8 +3,10 @@
 from lifline.discovery import import_all
 
 from .plasticity import Plasticity
-from .stdp import STDP, Pairing
+from .reward_stdp import RewardSTDP
+from .sdsp import SDSP
+from .stdp import STDP, Pairing, Rounding
 
-__all__ = ["STDP", "Pairing", "Plasticity"]
+__all__ = ["SDSP", "STDP", "Pairing", "Plasticity", "RewardSTDP", "Rounding"]
 
 import_all(__name__, __path__)  # a kind is a file here, and no edit

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from lifline.errors import NetworkError
-from lifline.fields import array, choice, flag, integer
-from lifline.synapses import Dense, Synapses
+from lifline.fields import choice, flag, integer
+from lifline.synapses import Synapses
 
-from .plasticity import Plasticity
+from .plasticity import (
+    Plasticity,
+    end_field,
+    fraction_bits_field,
+    fraction_field,
+    largest_trace,
+)
 
 #: The binary places of the factor by which weights are normalised.
 FACTOR_BITS = 16
@@ -25,9 +30,22 @@ class Pairing(enum.Enum):
     NEAREST = "nearest"  #: with the latest: a spike sets its trace
 
 
-def _largest_fraction(rule: STDP) -> int:
-    """2^fraction_bits − 1."""
-    return int(2**rule.fraction_bits) - 1
+class Rounding(enum.Enum):
+    """How x / 2^shift becomes an integer.
+
+    Stochastic: floor((x + r) / 2^shift) with r = h // 2^(32 − shift), which is uniform in 0 … 2^shift − 1, so
+    that the mean is exact.  h depends on the synapse j → i, the tick t of the sample and the rule's seed alone,
+    in 32 bits without sign, after Jenkins' "one at a time"::
+
+        h = 0;  for k in (seed, t, j, i):   h += k;        h += h << 10;  h ^= h >> 6
+                twice:                      h += h << 3;   h ^= h >> 11;  h += h << 15
+
+    Sources: S. Gupta, A. Agrawal, K. Gopalakrishnan and P. Narayanan, "Deep learning with limited numerical
+    precision", ICML 2015; B. Jenkins, "Algorithm Alley: Hash functions", Dr. Dobb's Journal, September 1997.
+    """
+
+    FLOOR = "floor"
+    STOCHASTIC = "stochastic"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +57,7 @@ class STDP(Plasticity):
 
         p ← floor(alpha_pre · p / 256);   q ← floor(alpha_post · q / 256)
         w ← clip( w + s_post · rise − s_pre · fall )                              clipped once
-            rise = eta_plus · p >> shift;   fall = eta_minus · q >> shift
+            rise = eta_plus · p >> shift;   fall = eta_minus · q >> shift         or rounded at random
         p ← p + amplitude (all) or amplitude (nearest) where s_pre;   q likewise where s_post
 
     With `coincident` the last line comes before the second: spikes of one tick are a pair, as in BindsNET
@@ -53,6 +71,9 @@ class STDP(Plasticity):
     the end of each sample the weights of each target whose sum S = Σ_j w[j, i] is above 0 are normalised::
 
         w ← clip( w · floor(total · 2^(fraction_bits + 16) / S) >> 16 )
+
+    With ``rounding="stochastic"`` both shifts by `shift` add a random number first (:class:`Rounding`); the shift
+    of soft bounds stays a floor.
 
     Sources: S. Song, K. D. Miller and L. F. Abbott, "Competitive Hebbian learning through spike-timing-
     dependent synaptic plasticity", Nature Neuroscience 3, 2000; A. Morrison, M. Diesmann and W. Gerstner,
@@ -75,13 +96,9 @@ class STDP(Plasticity):
     shift: int = integer("binary places of both", low=0, high=31)
     pairing: Pairing = choice("with which spikes a spike is paired", Pairing, Pairing.ALL)
     coincident: bool = flag("whether spikes of one tick are a pair", False)
-    fraction_bits: int = integer(
-        "binary places of w that a synapse does not deliver", low=0, high=12, default=8
-    )
-    low: Any = integer("the least weight", low=-(2**15), high=2**15 - 1, default=None, optional=True)
-    high: Any = integer(
-        "the greatest weight", low=-(2**15), high=2**15 - 1, default=None, optional=True
-    )
+    fraction_bits: int = fraction_bits_field()
+    low: Any = end_field("the least weight")
+    high: Any = end_field("the greatest weight")
     soft: bool = flag(
         "whether a weight changes less, the nearer it is to the end that it goes to", False
     )
@@ -92,61 +109,23 @@ class STDP(Plasticity):
         default=None,
         optional=True,
     )
-    fraction: Any = array(
-        "what w has beyond the weight before the first sample, in 1/2^fraction_bits",
-        per="synapse", axes=("source size", "target size"), low=0, high=_largest_fraction, default=0, storage="int16",
-    )  # fmt: skip
+    fraction: Any = fraction_field()
+    rounding: Rounding = choice("of what is shifted by `shift`", Rounding, Rounding.FLOOR)
+    seed: int = integer(
+        "of stochastic rounding; each sample counts it up", low=0, high=2**32 - 1, default=0
+    )
 
-    def range(self, weight_bits: int) -> tuple[int, int]:
-        """The least and the greatest w of synapses of so many bits."""
-        end = 1 << (weight_bits - 1 + self.fraction_bits)
-        low = -end if self.low is None else self.low << self.fraction_bits
-        high = end - 1 if self.high is None else self.high << self.fraction_bits
-        return low, high
+    traces = ("p", "q")
 
     @property
     def largest_trace(self) -> int:
         """No trace is ever greater: the fixed point of all spikes, 256 · amplitude at most."""
         if self.pairing is Pairing.NEAREST:
             return int(self.amplitude)
-        trace = 0
-        for alpha in (self.alpha_pre, self.alpha_post):
-            p = 0
-            while (following := (alpha * p >> 8) + self.amplitude) != p:
-                p = following
-            trace = max(trace, p)
-        return trace
+        return max(largest_trace(alpha, self.amplitude) for alpha in (self.alpha_pre, self.alpha_post))
 
-    def bound(self, synapses: Synapses) -> STDP:
-        super().bound(synapses)
-        for name in ("low", "high"):
-            value, end = getattr(self, name), 1 << (synapses.weight_bits - 1)
-            if value is not None and not -end <= value < end:
-                raise NetworkError(
-                    f"{self.label}: {name} must be in {-end} … {end - 1}, weights of {synapses.weight_bits} bits, "
-                    f"not {value}"
-                )
-        if self.fraction.shape not in ((), synapses.shape):
-            raise NetworkError(
-                f"{self.label}: fraction must be one integer or have the shape {synapses.shape}, "
-                f"not {self.fraction.shape}"
-            )
-        rule = dataclasses.replace(self, fraction=np.broadcast_to(self.fraction, synapses.shape))
-        low, high = self.range(synapses.weight_bits)
-        w = rule.start(synapses)
-        if low > high or w.min() < low or w.max() > high:
-            scale = 1 << self.fraction_bits
-            raise NetworkError(
-                f"{self.label}: weights must be within low … high = {low / scale:g} … {high / scale:g}; "
-                f"they are {w.min() / scale:g} … {w.max() / scale:g}"
-            )
-        return rule
-
-    def start(self, synapses: Synapses) -> np.ndarray:
-        weights, _ = synapses.dense()
-        return (weights << self.fraction_bits) + self.fraction
-
-    def taught(self, synapses: Synapses, w: np.ndarray) -> tuple[STDP, Synapses]:
-        assert isinstance(synapses, Dense)  # `bound` has seen to it
-        rule = dataclasses.replace(self, fraction=w & ((1 << self.fraction_bits) - 1))
-        return rule, dataclasses.replace(synapses, weights=w >> self.fraction_bits)
+    def taught(self, synapses: Synapses, w: np.ndarray, samples: int = 1) -> tuple[STDP, Synapses]:
+        rule, learned = super().taught(synapses, w, samples)
+        if self.rounding is Rounding.STOCHASTIC:
+            rule = dataclasses.replace(rule, seed=(self.seed + samples) % 2**32)
+        return rule, learned

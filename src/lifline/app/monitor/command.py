@@ -20,6 +20,9 @@ from .. import options, output
 from .feed import Feed
 from .web import Page, state
 
+#: Entries of the random spikes, which take nine bytes each while they are made.
+_MOST_RANDOM = 1 << 26
+
 
 @click.command()
 @options.network_argument
@@ -64,8 +67,7 @@ def monitor(
     """
     net = Network.load(network)
     if input_file is None:
-        rng = np.random.default_rng(0)
-        spikes, labels = (rng.random((100, 16, net.inputs)) < 0.1).astype(np.uint8), None
+        spikes, labels = _random_spikes(net.inputs), None
     else:
         spikes, labels = read_spikes(input_file, net.inputs, net.input_bits)
     with output.progress_bar(not as_json) as progress:
@@ -85,6 +87,15 @@ def monitor(
             error = feed.view().error
     if error is not None:
         raise LiflineError(error)
+
+
+def _random_spikes(inputs: int) -> np.ndarray:
+    """Samples of 16 ticks, of which every tenth entry is a spike: 100, or as many as `_MOST_RANDOM` allows."""
+    samples = min(100, _MOST_RANDOM // (16 * inputs))
+    if not samples:
+        raise InputError(f"random spikes of {inputs:,} inputs take too much memory: give --input")
+    rng = np.random.default_rng(0)
+    return (rng.random((samples, 16, inputs)) < 0.1).astype(np.uint8)
 
 
 def _lines(feed: Feed, seconds: float | None) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
+from lifline import files
 from lifline.errors import InputError, NetworkError
 from lifline.fields import Family
 from lifline.values import short
@@ -82,9 +84,17 @@ class Encoder(Family):
         Raises
         ------
         InputError
-            If `values` has another shape, type or range.
+            If `values` has another shape, type or range, or the spikes would take too much memory.
         """
         frames = self.frames(values)
+        samples, ticks, channels = frames.shape
+        ticks = self.frame_ticks or ticks
+        needed = 8 * samples * ticks * self.inputs(channels)
+        if needed > 4 * files.MAX_BYTES:
+            raise InputError(
+                f"values: {samples} samples of {ticks} ticks would take {needed / 2**30:,.0f} GiB of memory as spikes, "
+                f"more than the limit of {4 * files.MAX_BYTES / 2**30:g} GiB: give fewer samples"
+            )
         if self.frame_ticks is not None:
             frames = np.broadcast_to(frames, (len(frames), self.frame_ticks, frames.shape[2]))
         return self._spikes(frames)
@@ -111,7 +121,7 @@ class Encoder(Family):
                 f"scale them, or give {self.label} other value_bits"
             )
         values = values.astype(np.int64)
-        return values.reshape(len(values), 1, -1) if one else values
+        return values.reshape(len(values), 1, math.prod(values.shape[1:])) if one else values
 
     def per_channel(self, name: str, channels: int) -> np.ndarray:
         """A field of one integer for all channels, or one for each, as (channels,)."""

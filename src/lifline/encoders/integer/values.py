@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from lifline.errors import InputError
-from lifline.files import read_npz
+from lifline.files import check_labels, read_npz
 
 from .encoder import Encoder
 
@@ -35,7 +35,7 @@ def read_values(
     InputError
         If the file or what it holds cannot be used.
     """
-    arrays = read_npz(path)
+    arrays = read_npz(path, item_bytes=8)
     if "values" not in arrays:
         raise InputError(
             f"{path}: no array 'values', only {', '.join(map(repr, arrays)) or 'an empty file'}: an encoder takes raw "
@@ -53,8 +53,4 @@ def read_values(
         )
     if labels is None:
         return values, None
-    if labels.shape != values.shape[:1] or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{path}: labels: {labels.dtype}{labels.shape}, must be integers of shape {values.shape[:1]}"
-        )
-    return values, labels.astype(np.int64)
+    return values, check_labels(labels, len(values), f"{path}: labels")

@@ -1,0 +1,111 @@
+"""What every rule's circuit is: it hears the spikes that arrive and those of the targets, and changes weights.
+
+::
+
+    arrivals ──► traces of the sources ──┐
+                                         ├─► w read, changed, clipped, written ──► bank
+    spikes ────► traces of the targets ──┘
+
+A tick's update begins by itself, with the targets' last group; the synapse memory reads no row before it has ended.
+"""
+
+import functools
+from typing import Any, Protocol
+
+import numpy as np
+from amaranth.hdl import unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from lifline.errors import InputError
+from lifline.plasticity import Plasticity
+
+from ..layout import address_bits
+from ..memory import Rom
+from ..plan import ArrayPlan, Channel
+from ..port import LearnPort
+
+
+def spikes_layout(array: ArrayPlan) -> data.StructLayout:
+    """What a group of targets did: ``group``, and ``spikes``, a bit a lane."""
+    return data.StructLayout(
+        {"group": unsigned(address_bits(array.groups)), "spikes": unsigned(array.lanes)}
+    )
+
+
+class Learner(wiring.Component):
+    """The plasticity of one channel.
+
+    Parameters
+    ----------
+    array : ArrayPlan
+    channel : Channel
+    bank : Rom
+        Its weights.
+
+    Members
+    -------
+    learning : In(1)
+        This sample is learned from; constant from its first event on.  Else nothing changes.
+    arrival : In(stream of address, always ready)
+        A spike of a source arrives, at least two cycles before the tick's last group of `spikes`.
+    spikes : In(stream of spikes_layout(array), always ready)
+        Each group of each tick, in order.
+    running : Out(1)
+        From the cycle after a tick's last group on until all its changes have been written.
+    busy : Out(1)
+        After a reset, where there is something to do at the end of a sample: `arrival` and `spikes` must wait.
+    bank : Out(LearnPort)
+
+    All that outlives a sample is in `bank`.  What is said there of a reset is said of the end of a sample: that is one.
+    """
+
+    def __init__(self, array: ArrayPlan, channel: Channel, bank: Rom) -> None:
+        self.array = array
+        self.channel = channel
+        self.rows: Any = channel.rows
+        self.rule: Any = channel.rule
+        super().__init__(
+            {
+                "learning": In(1),
+                "arrival": In(
+                    stream.Signature(unsigned(address_bits(channel.source_size)), always_ready=True)
+                ),
+                "spikes": In(stream.Signature(spikes_layout(array), always_ready=True)),
+                "running": Out(1),
+                "busy": Out(1),
+                "bank": Out(LearnPort(bank)),
+            }
+        )
+
+
+class LearningCycles(Protocol):
+    """How long a rule's updates take, one tick after the other."""
+
+    def tick(self, arrived: np.ndarray, fired: np.ndarray) -> np.ndarray:
+        """Cycles from the targets' last group until rows are read again, int64 (samples,).
+
+        Parameters
+        ----------
+        arrived : bool (samples, sources)
+        fired : bool (samples, targets)
+        """
+        ...
+
+
+@functools.singledispatch
+def learner(rule: Plasticity) -> type[Learner]:
+    """The circuit of a rule.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    raise InputError(f"the gateware cannot learn by {type(rule).__name__}: learn in golden")
+
+
+@functools.singledispatch
+def learning_cycles(rule: Plasticity, channel: Channel, samples: int) -> LearningCycles:
+    """The cycles of a rule's updates in so many samples."""
+    raise InputError(f"the gateware cannot learn by {type(rule).__name__}: learn in golden")

@@ -1,0 +1,153 @@
+"""Gateware that learns against the golden model: spikes, states, weights after each sample, kept thresholds, cycles.
+
+Several random networks with the same inputs are one design, which costs one compilation.  Each has lanes of its own for
+each population.  In Icarus both ends stall at random; in Verilator nothing does, and the cycles are those of the model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lifline import (
+    LIF,
+    STDP,
+    Adaptation,
+    Dense,
+    InputError,
+    Network,
+    Population,
+    Projection,
+    golden,
+    rtl,
+)
+from lifline.sim import Simulator, simulate, verify
+
+from ..networks import random_spikes
+from ..plastic import random_plastic_network, side_by_side, with_one_delay
+from ..shaped_networks import random_shaped_network
+
+pytestmark = pytest.mark.slow
+
+TOGETHER = 6  #: networks of a design
+NETWORKS = {"verilator": 60, "icarus": 18}
+SAMPLES, TICKS = 3, 14
+
+
+def drawn(seed: int, together: int = TOGETHER) -> tuple[Network, np.ndarray, dict[str, int]]:
+    """A design's networks, spikes and lanes."""
+    rng = np.random.default_rng([13, seed])
+    inputs = int(rng.integers(1, 20))
+    networks = [
+        with_one_delay(random_plastic_network(rng, inputs=inputs, most=9, names=f"n{index}_"))
+        for index in range(together)
+    ]
+    network = side_by_side(networks)
+    spikes = (rng.random((SAMPLES, TICKS, inputs)) < rng.random()).astype(np.uint8)
+    lanes = {p.name: int(rng.integers(1, p.size + 1)) for p in network.populations}
+    return network, spikes, lanes
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("seed", range(NETWORKS["verilator"] // TOGETHER))
+def test_learns_as_golden_in_verilator(seed: int, tmp_path: Path) -> None:
+    network, spikes, lanes = drawn(seed)
+    expected = golden.simulate(network, spikes, learn=True)
+    simulator = Simulator(network, tmp_path, lanes=lanes, compiled=True, learn=True)
+    # the last run is not learned from: it has what was learned, and changes nothing
+    again = np.concatenate([spikes, spikes[:1]])
+    outcome = simulator.run(again, frozen=(SAMPLES,))
+    assert outcome.problem is None
+    learned, frozen = outcome.recording[:SAMPLES], outcome.recording[SAMPLES:]
+    assert expected.compare(learned, network) is None
+    assert not any(expected.differing(learned).values())
+    assert outcome.recording.network == expected.network
+    assert expected.network is not None
+    after = golden.simulate(expected.network, spikes[:1])
+    assert after.compare(frozen, network) is None
+    for index, w in frozen.weights.items():
+        assert (w[0] == expected.weights[index][-1]).all()
+
+    modelled = rtl.cycles(network, lanes, {"input": spikes, **expected.spikes}, learn=True)
+    assert learned.cycles.tolist() == modelled.tolist()
+    modelled = rtl.cycles(network, lanes, {"input": spikes[:1], **after.spikes})
+    assert frozen.cycles.tolist() == modelled.tolist()
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("seed", range(100, 100 + NETWORKS["icarus"] // TOGETHER))
+def test_learns_as_golden_in_icarus(seed: int, tmp_path: Path) -> None:
+    network, spikes, lanes = drawn(seed)
+    report = verify(network, backend="icarus", lanes=lanes, spikes=spikes, seed=seed, workdir=tmp_path)
+    assert report.passed, report.text
+    assert "weights" in report.text
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("seed", [1, 4, 7])
+def test_beside_synapses_of_any_structure(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng([3, seed])
+    network = random_shaped_network(rng, max_size=16, max_delay=4, weight_bits=(4, 8))
+    rule = STDP(200, 200, 64, 90, 80, 4)
+    network = with_one_delay(
+        dataclasses.replace(
+            network,
+            projections=[
+                dataclasses.replace(p, plasticity=rule)
+                if isinstance(p.synapses, Dense) and network.largest_value(p.source) == 1
+                else p
+                for p in network.projections
+            ],
+        )
+    )
+    assert any(p.plasticity for p in network.projections)
+    spikes = random_spikes(rng, network, 2, 9)
+    expected = golden.simulate(network, spikes, learn=True)
+    found = simulate(network, spikes, lanes=2, learn=True, workdir=tmp_path)
+    assert expected.compare(found, network) is None
+    assert not any(expected.differing(found).values())
+    lanes = rtl.lanes_of(network, 2)
+    modelled = rtl.cycles(network, lanes, {"input": spikes, **expected.spikes}, learn=True)
+    assert found.cycles is not None
+    assert found.cycles.tolist() == modelled.tolist()
+
+
+RULE = STDP(240, 230, 256, 16, 12, 4)
+
+
+def small(**changes: object) -> Network:
+    projection = Projection("input", "out", Dense([[1, 2], [3, 4]]), RULE)
+    return Network(
+        2, [Population("out", 2, LIF(200, 3))], [dataclasses.replace(projection, **changes)], "out"
+    )
+
+
+@pytest.mark.verilator
+def test_thresholds_are_kept_where_no_synapse_learns(tmp_path: Path) -> None:
+    adaptation = Adaptation([250, 256], [3, 2], initial=[5, 1], keep=True)
+    network = small(plasticity=None)
+    network = dataclasses.replace(
+        network, populations=[Population("out", 2, LIF(200, 3, adaptation=adaptation))]
+    )
+    spikes = np.ones((3, 6, 2), np.uint8)
+    expected = golden.simulate(network, spikes, learn=True)
+    found = simulate(network, spikes, learn=True, workdir=tmp_path)
+    assert expected.compare(found, network) is None
+    assert found.network == expected.network
+
+
+def test_what_cannot_learn_in_gateware_is_said() -> None:
+    with pytest.raises(
+        InputError, match="its delays are 0 … 1, and synapses that learn in gateware share one"
+    ):
+        rtl.plan(small(synapses=Dense([[1, 2], [3, 4]], [[0, 1], [0, 0]])), learn=True)
+    with pytest.raises(InputError, match="nothing in it learns"):
+        rtl.Accelerator(small(plasticity=None), learn=True)
+    with pytest.raises(InputError, match="give spikes, not their numbers"):
+        rtl.cycles(small(), 1, {"input": [1, 2], "out": [0, 1]}, learn=True)
+
+    with pytest.raises(InputError, match="the gateware cannot learn by Anti"):
+        rtl.rows.learned_rows.dispatch(object)(type("Anti", (), {})())

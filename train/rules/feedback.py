@@ -78,4 +78,5 @@ class Feedback(nn.Module):
         if self.kind == "adaptive":
             for i, name in enumerate(self.hidden):
                 gradient = self.direct[name].weights.grad
-                getattr(self, f"b{i}").grad = None if gradient is None else gradient.clone()
+                matrix = getattr(self, f"b{i}")
+                matrix.grad = None if gradient is None else gradient.to(matrix, copy=True)

@@ -130,7 +130,7 @@ class _SpikeTimes(torch.autograd.Function):
         value, by_time = potential(crossing[:, None, :] - times[:, :, None], *ctx.constants)
         slope = (by_time * weights).sum(1)
         slope = torch.where(fires, torch.maximum(slope, LEAST_SLOPE * threshold), threshold)
-        gradient = torch.where(fires, gradient, gradient.clamp(max=0)) / slope
+        gradient = torch.where(fires, gradient, gradient.clamp(min=0)) / slope
         by_times = by_weights = None
         if ctx.needs_input_grad[0]:
             by_times = torch.einsum("ni,nri->nr", gradient, weights * by_time)
@@ -194,37 +194,38 @@ class SpikeProp(Rule):
         ticks = run.inputs.shape[1]
         times = {INPUT: arrivals(run.passed[INPUT])}
         for neurons in run.prepared.neurons:
-            times[neurons.name] = self._times(run, neurons.name, times, ticks)[:, None]
+            times[neurons.name] = first_spikes(run, neurons.name, times, ticks)[:, None]
         scores = ticks - times[self.model.output][:, 0]
         loss = cross_entropy(scores, batch.labels, label_smoothing=self.settings.label_smoothing)
         torch.autograd.backward(loss * batch.share)
         return run.activity, loss.detach()
 
-    def _times(self, run: LocalRun, name: str, times: dict[str, Tensor], ticks: int) -> Tensor:
-        """The first spikes of a population, by the spikes of its sources, each at its delay."""
-        cell = run.neurons[name].cell
-        assert isinstance(cell, LIFCell)
-        assert cell.alpha is not None
-        arriving, weights = [], []
-        for kernel in run.kernels(name):
-            source = times[kernel.source]  # (samples, spikes, source size)
-            for delay, matrix in zip(kernel.delays, kernel.weights, strict=True):
-                arriving.append((source + delay).flatten(1))
-                weights.append(matrix.repeat(source.shape[1], 1))
-        samples = len(run.inputs)
-        # A constant current is a spike in every tick.
-        always = torch.arange(ticks, dtype=weights[0].dtype, device=weights[0].device)
-        arriving.append(always.expand(samples, ticks))
-        weights.append(cell.bias.expand(ticks, cell.size))
-        return spike_times(
-            torch.cat(arriving, dim=1),
-            torch.cat(weights),
-            cell.threshold,
-            alpha=float(cell.alpha),
-            beta=float(cell.beta),
-            ticks=ticks,
-            rounded=True,
-        )
+
+def first_spikes(run: LocalRun, name: str, times: dict[str, Tensor], ticks: int) -> Tensor:
+    """The first spikes of a population, by the spikes of its sources, each at its delay."""
+    cell = run.neurons[name].cell
+    assert isinstance(cell, LIFCell)
+    assert cell.alpha is not None
+    arriving, weights = [], []
+    for kernel in run.kernels(name):
+        source = times[kernel.source]  # (samples, spikes, source size)
+        for delay, matrix in zip(kernel.delays, kernel.weights, strict=True):
+            arriving.append((source + delay).flatten(1))
+            weights.append(matrix.repeat(source.shape[1], 1))
+    samples = len(run.inputs)
+    # A constant current is a spike in every tick.
+    always = torch.arange(ticks, dtype=weights[0].dtype, device=weights[0].device)
+    arriving.append(always.expand(samples, ticks))
+    weights.append(cell.bias.expand(ticks, cell.size))
+    return spike_times(
+        torch.cat(arriving, dim=1),
+        torch.cat(weights),
+        cell.threshold,
+        alpha=float(cell.alpha),
+        beta=float(cell.beta),
+        ticks=ticks,
+        rounded=True,
+    )
 
 
 def arrivals(spikes: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ from .digits import SIDE
 from .registry import Task, register
 from .settings import TaskSettings
 
+#: Of the weights into hidden and output neurons at first; their thresholds are 1.
+MEANS = (0.04, 0.02)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LatencySettings(TaskSettings):
@@ -52,7 +55,10 @@ def vary(values: np.ndarray, settings: LatencySettings, rng: np.random.Generator
 
 
 def build(settings: LatencySettings, data: Data) -> SpikingNetwork:
-    """An untrained 64-hidden-10 network, whose output has a synaptic current, too."""
+    """An untrained 64-hidden-10 network, whose output has a synaptic current, too.
+
+    Its weights start around means above 0, by which most neurons spike: one that never does has no spike time.
+    """
     hidden, classes = settings.hidden, 10
     output = LIF(
         classes,
@@ -63,13 +69,15 @@ def build(settings: LatencySettings, data: Data) -> SpikingNetwork:
         spike_grad=settings.spike_grad,
         reset_delay=False,
     )
+    into_hidden = settings.connect(SIDE * SIDE, hidden)
+    into_output = settings.connect(hidden, classes, delays="none")
+    with torch.no_grad():
+        into_hidden.weights += MEANS[0]
+        into_output.weights += MEANS[1]
     return SpikingNetwork(
         SIDE * SIDE,
         {"hidden1": settings.hidden_layer(hidden, settings.beta), "output": output},
-        [
-            ("input", "hidden1", settings.connect(SIDE * SIDE, hidden)),
-            ("hidden1", "output", settings.connect(hidden, classes, delays="none")),
-        ],
+        [("input", "hidden1", into_hidden), ("hidden1", "output", into_output)],
     )
 
 

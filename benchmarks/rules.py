@@ -1,0 +1,93 @@
+"""Learning rules beside surrogate gradients through time, on the same networks: the digits task, and digits in time.
+
+Accuracy is the exported integer network's, of the last epoch, on the test images.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lifline.files import read_npz
+from lifline.golden import simulate
+from lifline.network import Network
+from lifline.train.rules import find_rule
+from lifline.train.tasks import run_task
+
+from .measure import SEED, Options, Result
+
+EPOCHS = 10
+TIMED = {"neuron": "once", "loss": "first_spike", "learning_rate": 2e-3}
+
+#: (task, rule, settings besides)
+RUNS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("digits", "surrogate", {}),
+    ("digits", "eprop", {}),
+    ("digits", "eprop", {"feedback": "random"}),
+    ("digits", "superspike", {}),
+    ("digits", "decolle", {}),
+    ("digits", "resume", {}),
+    ("digits_latency", "surrogate", TIMED),
+    ("digits_latency", "spikeprop", TIMED),
+)
+
+
+def first_spikes_right(folder: Path) -> float:
+    """The fraction of test samples in which the label's neuron spikes before all others, in golden."""
+    network = Network.load(folder / "network.npz")
+    test = read_npz(folder / "test.npz")
+    fired = simulate(network, test["spikes"]).spikes[network.output]
+    ticks = fired.shape[1]
+    first = np.where(fired.any(1), fired.argmax(1), ticks)
+    mine = np.take_along_axis(first, test["labels"][:, None], axis=1)
+    earlier = (first <= mine).sum(1)  # the label's own among them
+    return float(((earlier == 1) & (mine[:, 0] < ticks)).mean())
+
+
+def run(options: Options) -> Result:
+    epochs = 1 if options.quick else EPOCHS
+    rows = []
+    for task, rule, settings in RUNS:
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.process_time()
+            record = run_task(
+                task,
+                Path(folder) / "out",
+                seed=SEED,
+                epochs=epochs,
+                warn=lambda line: None,
+                rule=rule,
+                **settings,
+            )
+            taken = time.process_time() - start
+            first = (
+                first_spikes_right(Path(folder) / "out")
+                if settings.get("loss") == "first_spike"
+                else None
+            )
+        feedback = f", {settings['feedback']} feedback" if "feedback" in settings else ""
+        rows.append(
+            {
+                "task": task,
+                "rule": find_rule(rule).title + feedback,
+                "accuracy": f"{record['test_accuracy']:.1%}",
+                "of the first spike": None if first is None else f"{first:.1%}",
+                "epochs": epochs,
+                "s": f"{taken:.1f}",
+            }
+        )
+    return Result(
+        f"Learning rules, 64-64-10, {epochs} epochs",
+        rows,
+        notes=[
+            "Accuracy: of the integer network, on 360 test images.  Time: of the processor, one thread.",
+            "The rules have the task's learning rate and the same optimiser and schedule; none was tuned.",
+            "Accuracy counts the output's spikes, as the contract does; of the first spike: by which neuron spikes alone "
+            "before all others, which digits_latency trains (one spike a pixel, hidden neurons that fire once).",
+        ],
+        settings={"epochs": epochs, **TIMED},
+    )

@@ -85,9 +85,10 @@ def run(options: Options) -> Result:
         rows,
         notes=[
             "Accuracy: of the integer network, on 360 test images.  Time: of the processor, one thread.",
-            "The rules have the task's learning rate and the same optimiser and schedule; none was tuned.",
-            "Accuracy counts the output's spikes, as the contract does; of the first spike: by which neuron spikes alone "
-            "before all others, which digits_latency trains (one spike a pixel, hidden neurons that fire once).",
+            "All rules have the same optimiser, schedule and learning rate on a task (digits: its own, digits_latency: "
+            f"{TIMED['learning_rate']:g}); no rule was tuned.",
+            "Accuracy counts the output's spikes, as the contract does; of the first spike: whether the label's neuron "
+            "spikes before all others.  digits_latency trains that: a spike a pixel, hidden neurons that fire once.",
         ],
         settings={"epochs": epochs, **TIMED},
     )

@@ -20,7 +20,7 @@ from lifline.train.tasks import run_task
 
 from .measure import SEED, Options, Result
 
-EPOCHS = 10
+EPOCHS = 5
 TIMED = {"neuron": "once", "loss": "first_spike", "learning_rate": 2e-3}
 
 #: (task, rule, settings besides)
@@ -48,38 +48,36 @@ def first_spikes_right(folder: Path) -> float:
     return float(((earlier == 1) & (mine[:, 0] < ticks)).mean())
 
 
+def row(task: str, rule: str, settings: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """Train, and say what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.process_time()
+        record = run_task(
+            task,
+            Path(folder) / "out",
+            seed=SEED,
+            epochs=epochs,
+            warn=lambda line: None,
+            rule=rule,
+            **settings,
+        )
+        taken = time.process_time() - start
+        timed = settings.get("loss") == "first_spike"
+        first = f"{first_spikes_right(Path(folder) / 'out'):.1%}" if timed else None
+    feedback = f", {settings['feedback']} feedback" if "feedback" in settings else ""
+    return {
+        "task": task,
+        "rule": find_rule(rule).title + feedback,
+        "accuracy": f"{record['test_accuracy']:.1%}",
+        "of the first spike": first,
+        "epochs": epochs,
+        "s": f"{taken:.1f}",
+    }
+
+
 def run(options: Options) -> Result:
     epochs = 1 if options.quick else EPOCHS
-    rows = []
-    for task, rule, settings in RUNS:
-        with tempfile.TemporaryDirectory() as folder:
-            start = time.process_time()
-            record = run_task(
-                task,
-                Path(folder) / "out",
-                seed=SEED,
-                epochs=epochs,
-                warn=lambda line: None,
-                rule=rule,
-                **settings,
-            )
-            taken = time.process_time() - start
-            first = (
-                first_spikes_right(Path(folder) / "out")
-                if settings.get("loss") == "first_spike"
-                else None
-            )
-        feedback = f", {settings['feedback']} feedback" if "feedback" in settings else ""
-        rows.append(
-            {
-                "task": task,
-                "rule": find_rule(rule).title + feedback,
-                "accuracy": f"{record['test_accuracy']:.1%}",
-                "of the first spike": None if first is None else f"{first:.1%}",
-                "epochs": epochs,
-                "s": f"{taken:.1f}",
-            }
-        )
+    rows = [row(task, rule, settings, epochs) for task, rule, settings in RUNS]
     return Result(
         f"Learning rules, 64-64-10, {epochs} epochs",
         rows,

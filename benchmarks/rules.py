@@ -20,7 +20,7 @@ from lifline.train.tasks import run_task
 
 from .measure import SEED, Options, Result
 
-EPOCHS = 5
+EPOCHS = 20
 TIMED = {"neuron": "once", "loss": "first_spike", "learning_rate": 2e-3}
 
 #: (task, rule, settings besides)

@@ -254,7 +254,7 @@ class LocalRun:
             gradients.append(by_rows[first].sum_to_size(bias.shape))
         pairs = [(t, g) for t, g in zip(tensors, gradients, strict=True) if t.requires_grad]
         if pairs:
-            torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
+            torch.autograd.backward([t for t, _ in pairs], [g for _, g in pairs])
 
 
 def output_signal(rule: Rule, activity: Activity, labels: Tensor) -> tuple[Signal, Tensor]:

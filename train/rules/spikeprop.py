@@ -180,9 +180,9 @@ class SpikeProp(Rule):
                     f"'{name}', whose membrane jumps when a spike arrives",
                     "give it alpha and beta above 0 (tasks: digits_latency)",
                 )
-            jump, limit = population.jump, ONCE * population.threshold
+            jump, rho, limit = population.jump, population.rho, ONCE * population.threshold
             if hidden and (
-                jump is None or float(population.rho) < 1 or not bool((jump >= limit).all())
+                jump is None or rho is None or float(rho) < 1 or not bool((jump >= limit).all())
             ):
                 raise self.refused(
                     f"'{name}', whose neurons may fire more than once a sample",

@@ -6,6 +6,7 @@ Read it from top to bottom: settings, encoding, model.  The images and their spl
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from ..neurons import LIF
 from ..samples import Data
 from ..settings import FRACTION, SIZE, Range, setting
 from . import digits
-from .digits import SIDE
+from .digits import SIDE, DigitsSettings
 from .registry import Task, register
 from .settings import TaskSettings
 
@@ -42,6 +43,11 @@ class LatencySettings(TaskSettings):
     shift: float = setting(
         0.4, "each epoch shifts each image by up to so many pixels both ways", FRACTION
     )
+
+
+def load(settings: LatencySettings, folder: Path | None = None) -> Data:
+    """Brightness 0 … 1, (samples, 64), and labels; those of the task ``digits``."""
+    return digits.load(DigitsSettings(validation=settings.validation), folder)
 
 
 def encode(values: np.ndarray, settings: LatencySettings) -> np.ndarray:
@@ -72,8 +78,8 @@ def build(settings: LatencySettings, data: Data) -> SpikingNetwork:
     into_hidden = settings.connect(SIDE * SIDE, hidden)
     into_output = settings.connect(hidden, classes, delays="none")
     with torch.no_grad():
-        into_hidden.weights += MEANS[0]
-        into_output.weights += MEANS[1]
+        into_hidden.weights.add_(MEANS[0])
+        into_output.weights.add_(MEANS[1])
     return SpikingNetwork(
         SIDE * SIDE,
         {"hidden1": settings.hidden_layer(hidden, settings.beta), "output": output},
@@ -86,7 +92,7 @@ register(
         "digits_latency",
         "scikit-learn's 8×8 handwritten digits, one spike a pixel",
         LatencySettings(),
-        digits.load,
+        load,
         build,
         encode,
         vary,

@@ -85,7 +85,8 @@ def run(options: Options) -> Result:
             "Accuracy: of the integer network, on 360 test images.  Time: of the processor, one thread.",
             "All rules have the same optimiser, schedule and learning rate on a task (digits: its own, digits_latency: "
             f"{TIMED['learning_rate']:g}), "
-            "which was not tuned; that of digits_latency, and its first weights, were chosen by SpikeProp's training loss.",
+            "which was not tuned; that of digits_latency, and its first weights, were chosen by SpikeProp's training "
+            "loss.",
             "Accuracy counts the output's spikes, as the contract does; of the first spike: whether the label's neuron "
             "spikes before all others.  digits_latency trains that: a spike a pixel, hidden neurons that fire once.",
         ],

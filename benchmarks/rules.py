@@ -105,8 +105,8 @@ def run(options: Options) -> Result:
             f"{TIMED['learning_rate']:g}); that of digits_latency, and its first weights, were chosen by SpikeProp's "
             "training loss.",
             "Accuracy counts the output's spikes, as the contract does; of the first spike: whether the label's neuron "
-            "spikes before all others, which is what networks of neurons that fire once are trained for.  The other row "
-            "of digits_latency has the task's own neurons (cuba) and loss (spike_count).",
+            "spikes before all others, which is what networks of neurons that fire once are trained for.  The other "
+            "row of digits_latency has the task's own neurons (cuba) and loss (spike_count).",
             f"Gateware: the first seed's network, {VERIFIED} test images in Verilator, every state of every tick and "
             "the cycles compared with the golden model's (lifline verify).",
         ],

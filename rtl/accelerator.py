@@ -301,6 +301,7 @@ class Accelerator(wiring.Component):
                     )
                     inside.d.comb += [seen.valid.eq(tap.valid), seen.payload.eq(tap.payload)]
         busy = Signal()
+        blocks: list[Any] = [*self.neurons.values(), *self._learning]
         i = getattr(self.router, f"i_{INPUT}")
         ready = i.ready & ~busy & ~self.clear & ~clearing
         valid = self.router.o.valid & ~clearing
@@ -308,7 +309,7 @@ class Accelerator(wiring.Component):
         if self.learners:  # what comes out meanwhile is dropped
             ready, valid, take = ready & ~closing, valid & ~closing, take | closing
         inside.d.comb += [
-            busy.eq(_any(block.busy for block in (*self.neurons.values(), *self._learning))),
+            busy.eq(_any(block.busy for block in blocks)),
             gate.event.eq(self.i.payload),
             gate.taken.eq(self.i.valid & self.i.ready),
             self.fault[:2].eq(gate.fault),

@@ -15,7 +15,7 @@ from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
 
 from .parameters import signed_bits
-from .rows import check_delays, learned_rows, rows
+from .rows import check_learning, learned_rows, rows
 from .shapes import REGISTER_GROUPS, TICKS, ArrayPlan, Channel, Memory, ring_slots
 
 __all__ = [
@@ -220,7 +220,7 @@ def _split_delays(
 
     for projection in incoming:
         if array.learn and projection.plasticity:
-            check_delays(projection)
+            check_learning(projection)
     spans = [p.synapses.delay_range for p in incoming if not (array.learn and p.plasticity)]
     shortest = max((most - least for least, most in spans), default=0)
     choices = {shortest} | {most - min(least, 1) for least, most in spans}

@@ -17,6 +17,7 @@ from ..arithmetic import delay
 from ..memory import Rom
 from ..plan import ArrayPlan, Channel
 from ..port import LearnPort
+from ..rows import STDPRows
 
 
 class Divider(wiring.Component):
@@ -109,8 +110,9 @@ class Normaliser(wiring.Component):
 
         m = Module()
         array, channel, bank = self.array, self.channel, self.bank
-        rule, rows = channel.rule, channel.rows
-        assert rule is not None
+        rows = channel.rows
+        assert isinstance(rows, STDPRows)
+        rule = rows.rule
         sources, bits = channel.source_size, rows.w_bits
         sum_bits = bits + (sources - 1).bit_length()
         low, high = rule.range(rows.synapses.weight_bits)

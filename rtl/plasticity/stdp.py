@@ -209,8 +209,8 @@ class STDPCycles:
         rest = traces if rule.pairing is Pairing.ALL else 0
         after = np.where(arrived, rest + rule.amplitude, traces)
         self.traces = after
-        lives = (after if rule.coincident else traces) > 0
-        visited = arrived | (lives & fired.any(axis=1)[:, None])
+        live = after if rule.coincident else traces
+        visited = arrived | ((live > 0) & fired.any(axis=1, keepdims=True))
         places = rows.sources_of_word
         padded = np.zeros((len(visited), rows.source_words * places), np.int64)
         padded[:, : visited.shape[1]] = visited

@@ -2,7 +2,7 @@
 
 from lifline.discovery import import_all
 
-from .learned import LearnedRows, STDPRows, check_delays, learned_rows
+from .learned import LearnedRows, STDPRows, check_learning, learned_rows
 from .rows import Content, Rows, rows
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "LearnedRows",
     "Rows",
     "STDPRows",
-    "check_delays",
+    "check_learning",
     "learned_rows",
     "rows",
 ]

@@ -14,7 +14,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from lifline.errors import InputError
-from lifline.plasticity import STDP, Plasticity
+from lifline.plasticity import STDP, Plasticity, Rounding
 
 from ..layout import Layout
 from .dense import DenseRows
@@ -115,13 +115,19 @@ def _(rule: STDP) -> type[LearnedRows]:
     return STDPRows
 
 
-def check_delays(projection: Projection) -> None:
-    """Refuse synapses that learn and have delays of their own.
+def check_learning(projection: Projection) -> None:
+    """Refuse synapses that learn and have delays of their own, or round at random.
 
     Raises
     ------
     InputError
     """
+    rounding = getattr(projection.plasticity, "rounding", Rounding.FLOOR)
+    if rounding is not Rounding.FLOOR:
+        raise InputError(
+            f"projection '{projection}': synapses that learn in gateware round down, not {rounding.value}: "
+            "give rounding='floor', or learn in golden"
+        )
     least, most = projection.synapses.delay_range
     if least != most:
         raise InputError(

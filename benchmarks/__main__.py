@@ -13,7 +13,7 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "convolution", "training", "convert", "graphs", "delays", "quantisation", "spiker", "growth",
+    "inference", "convolution", "training", "rules", "convert", "graphs", "delays", "quantisation", "spiker", "growth",
     "convolution_cycles", "mnist", "stdp", "reward", "unsupervised", "simulation", "encoders", "link", "boards",
     "clock", "resources", "area",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from .measure import Options
 
 #: In the order of the report; the last ones take the longest.
 NAMES = (
-    "inference", "convolution", "training", "convert", "graphs", "delays", "quantisation", "spiker", "growth",
+    "inference", "convolution", "training", "rules", "convert", "graphs", "delays", "quantisation", "spiker", "growth",
     "convolution_cycles", "mnist", "stdp", "reward", "unsupervised", "simulation", "encoders", "link", "boards",
     "clock", "resources", "area",
 )  # fmt: skip
@@ -39,6 +39,13 @@ def main() -> None:
     parser.add_argument(
         "--no-builds", action="store_true", help="estimates where a build is not there yet"
     )
+    parser.add_argument(
+        "--rtl",
+        type=int,
+        default=0,
+        metavar="N",
+        help="unsupervised: learn N images in simulated gateware and in golden, and nothing else",
+    )
     arguments = parser.parse_args()
     wrong = [name for name in arguments.names if name not in NAMES]
     if wrong:
@@ -48,6 +55,7 @@ def main() -> None:
         arguments.output,
         quick=arguments.quick,
         network=arguments.network,
+        rtl=arguments.rtl,
         builds=not (arguments.no_builds or arguments.quick),
     )
     failed = False

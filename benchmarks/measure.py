@@ -30,6 +30,7 @@ class Options:
     folder: Path  #: for results
     quick: bool = False  #: small sizes and few repeats: whether it runs, not how fast
     network: Path | None = None  #: what ``lifline train mnist -o`` wrote
+    rtl: int = 0  #: `unsupervised`: images that are learned in simulated gateware, instead of all else
     builds: bool = True  #: whether to make builds that are not in the folder yet
 
 

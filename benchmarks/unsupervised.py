@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lifline import encoders, golden
+from lifline import encoders, golden, rtl
 from lifline.network import (
     LIF,
     STDP,
@@ -27,6 +27,7 @@ from lifline.network import (
     Projection,
     Reset,
 )
+from lifline.sim import simulate
 
 from .measure import Options, Result
 
@@ -111,10 +112,50 @@ def accuracy(
     return float((np.concatenate(found) == labels).mean())
 
 
+def in_gateware(images: np.ndarray, options: Options) -> Result:
+    """A few of the images (samples, 784), 0 … 1, learned in Verilator and in golden: every weight after each.
+
+    Raises
+    ------
+    RuntimeError
+        If a weight, a threshold or a number of cycles differs.
+    """
+    neurons, lanes = (20, 4) if options.quick else (100, 10)
+    rng = np.random.default_rng([0, neurons])
+    network = untaught(784, neurons, 0)
+    chosen = rng.permutation(len(images))[: options.rtl]
+    spikes = encoders.rate(images[chosen], TICKS, rng, MAX_RATE)
+    expected = golden.simulate(network, spikes, learn=True)
+    start = time.perf_counter()
+    found = simulate(network, spikes, lanes=lanes, learn=True)
+    seconds = time.perf_counter() - start
+    assert found.cycles is not None
+    activity = {"input": spikes, **expected.spikes}
+    modelled = rtl.cycles(network, lanes, activity, learn=True)
+    if any(expected.differing(found).values()) or found.network != expected.network:
+        raise RuntimeError("the gateware has not learned what golden has")
+    if not np.array_equal(found.cycles, modelled):
+        raise RuntimeError(f"{found.cycles} cycles, the model says {modelled}")
+    row = {
+        "neurons": neurons,
+        "lanes": lanes,
+        "images": len(spikes),
+        "weights compared": sum(w.size for w in expected.weights.values()),
+        "weights that differ": 0,
+        "spikes": int(expected.spikes["excitatory"].sum()),
+        "cycles an image, mean": float(found.cycles.mean()),
+        "cycles, most": int(found.cycles.max()),
+        "seconds, with compilation": seconds,
+    }
+    return Result("Unsupervised MNIST in gateware", [row], cycles_as_modelled=len(spikes))
+
+
 def run(options: Options) -> Result:
     from lifline.train import datasets
 
     training, test = datasets.mnist()
+    if options.rtl:
+        return in_gateware(training.images.reshape(-1, 784) / 255, options)
     few = 200 if options.quick else None
     images = {
         name: (part.images[:few].reshape(-1, 784) / 255, part.labels[:few])

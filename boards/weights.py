@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lifline.errors import InputError
 from lifline.files import replaced
 from lifline.network import Network
 
 from .boot import ready_cycles
+from .finished import REPORT, report_of
 from .image import Images
 
 if TYPE_CHECKING:
@@ -44,10 +46,7 @@ def _measures(image: bytes, clock_mhz: float) -> dict[str, Any]:
 
 def has_weights(directory: Path) -> bool:
     """Whether a folder holds a finished build whose weights are in the board's flash."""
-    try:
-        return "weights" in json.loads((directory / "report.json").read_text())
-    except (OSError, ValueError):
-        return False
+    return "weights" in report_of(directory)
 
 
 def patch_weights(
@@ -77,11 +76,15 @@ def patch_weights(
     start = time.perf_counter()
     source = Path(directory)
     target = Path(output) if output is not None else source
-    report: dict[str, Any] = json.loads((source / "report.json").read_text())
+    report = report_of(source)
     built = Network.load(source / BUILT)
-    images = Images(built, report["lanes"], any_weights=report["weights"]["any_weights"])
+    try:
+        lanes, clock_mhz = report["lanes"], float(report["clock_mhz"])
+        images = Images(built, lanes, any_weights=report["weights"]["any_weights"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{source / REPORT} is not the report of a build: build it anew") from None
     image = images.image(network)
-    report["weights"] |= _measures(image, report["clock_mhz"])
+    report["weights"] |= _measures(image, clock_mhz)
     report["patched"] = {"bytes": len(image), "seconds": round(time.perf_counter() - start, 3)}
     kept = ["yosys.log", "nextpnr.log", report["bitstream"], BUILT]
     with replaced(target, "report.json") as scratch:

@@ -14,6 +14,10 @@ which the sums take rows again::
     start of the sweep   W[t] = max(E + 1, W[t−1] + interval, marker sent[t−4] + 1)
     its first event      F[t] = max(W[t] + sweep latency, marker sent[t−1] + 1, room in every queue)
     its marker           M[t] = F[t] + n[t]
+
+Where synapses of the array learn, the first of a tick's events, or else its last marker, passes the synapse memory's
+gate in max(S − p, V[t−1]) rather than in S − p, where V[t−1] is when the weights of the tick before have changed: a
+while after the last group of the sweep that the rule says (`learning_cycles`).
 """
 
 from __future__ import annotations
@@ -38,7 +42,12 @@ _NEVER = -(1 << 60)  # the time of what has always been
 
 
 def cycles(
-    network: Network, lanes: Lanes, activity: Mapping[str, Any], *, learn: bool = False
+    network: Network,
+    lanes: Lanes,
+    activity: Mapping[str, Any],
+    *,
+    learn: bool = False,
+    frozen: bool = False,
 ) -> int | np.ndarray:
     """Clock cycles that a sample takes in the gateware when nothing outside stalls.
 
@@ -56,8 +65,10 @@ def cycles(
         ticks).  All arrays are of one kind; two axes are read as spikes if every last axis is of its population's
         size.  Numbers will do where all events of a source take equally many rows, as those of dense synapses do.
     learn : bool
-        Whether the samples are learned from; spikes are then needed.  A sample that is not takes as long as in a design
-        that cannot.
+        In a design that learns.  Its delays are spent elsewhere than in one that does not, so even a sample that it
+        does not learn from may take other cycles.
+    frozen : bool
+        With `learn`: the samples are not learned from.  Of those that are, spikes are needed.
 
     Returns
     -------
@@ -73,7 +84,8 @@ def cycles(
         name: np.count_nonzero(array, axis=-1) if spikes else array for name, array in activity.items()
     }
     arrays = plan(network, lanes, learn=learn)
-    if learn and not spikes:
+    taught = learn and not frozen
+    if taught and not spikes:
         raise InputError(
             "activity: what is learned depends on who spikes: give spikes, not their numbers"
         )
@@ -85,7 +97,9 @@ def cycles(
 
     sources = {name: _Source(samples) for name in (INPUT, *arrays)}
     sinks = {name: _Array(array, rows[name], samples) for name, array in arrays.items()}
-    updates = {name: _updates(array, activity) for name, array in arrays.items() if array.plastic}
+    updates = {
+        name: _updates(array, activity) for name, array in arrays.items() if taught and array.plastic
+    }
     consumers = {
         name: [
             (sink, index)

@@ -282,8 +282,9 @@ class _Check:
     def _modelled(self, run: int, sample: int) -> int:
         """What the cycle model says of a run."""
         activity = {INPUT: self.spikes[sample], **self.expected[sample].spikes}
-        learn = self.simulator.learns and run not in self.frozen
-        return int(rtl.cycles(self.simulator.network, self.simulator.lanes, activity, learn=learn))
+        learn, frozen = self.simulator.learns, run in self.frozen
+        network, lanes = self.simulator.network, self.simulator.lanes
+        return int(rtl.cycles(network, lanes, activity, learn=learn, frozen=frozen))
 
     def summary(self, backend: str, silent: Sequence[str]) -> str:
         """What was checked, where all agrees."""

@@ -30,6 +30,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         "inference",
         "convolution",
         "training",
+        pytest.param("rules", marks=pytest.mark.verilator),
         "delays",
         "quantisation",
         "stdp",

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,6 +37,16 @@ class Neurons:
     cell: Cell
     normalise: Elementwise | None = None  #: of the current that comes from outside of its loop
     passes: Tensor | None = None  #: (samples, size): a factor for the spikes that are passed on
+
+
+class Prepared(NamedTuple):
+    """A model, ready to run."""
+
+    neurons: list[Neurons]  #: in the order of their evaluation within a tick
+    kernels: list[Kernel]
+    scales: dict[
+        str, Tensor
+    ]  #: for each population: what runs, in units of the model's, () or (channels,)
 
 
 def run(

@@ -28,9 +28,9 @@ from . import checkpoint as checkpoints
 from . import distributed, health, machine
 from .health import Problem, Switch
 from .learner import Learner
-from .losses import find_loss, rate_penalty, row_cost
 from .model import SpikingNetwork
 from .pruning import Pruning
+from .rules import Batch, find_rule
 from .samples import Data, Samples, split_off
 from .settings import Settings
 
@@ -142,6 +142,7 @@ class _Run:
         self.seed = seed
         self.encode = encode
         self.vary = vary or (lambda values, rng: encode(values))
+        self.rule = find_rule(settings.rule)(model, settings, seed).to(next(model.parameters()).device)
         self.steps = -(-len(data.training.labels) // settings.batch)
         #: The first quantised epoch, from 0.
         self.first = settings.epochs - round(settings.quantised * settings.epochs)
@@ -202,16 +203,17 @@ class _Run:
         model.quantize = False
         if first == 0 or done > first:
             _settle(model)
-        learner = Learner(model, settings, self.steps, parts[model.quantize])
+        learner = Learner(self.rule, settings, self.steps, parts[model.quantize])
         if state:
             model.load_state_dict(state["model"])
+            self.rule.load_state_dict(state["rule"])
             learner.load_state_dict(state["learner"])
         self.pruning.begin()
 
         for epoch in range(done, settings.epochs):
             if epoch == first and not model.quantize:
                 self.step_to_integers(epoch, warn)
-                learner = Learner(model, settings, self.steps, parts[1])
+                learner = Learner(self.rule, settings, self.steps, parts[1])
             if epoch < first:
                 for synapses in self.delays:
                     synapses.anneal(epoch / max(settings.annealing * settings.epochs, 1))
@@ -227,6 +229,7 @@ class _Run:
                         "problems": self.problems,
                         "switch": dataclasses.asdict(self.switch) if self.switch else None,
                         "model": model.state_dict(),
+                        "rule": self.rule.state_dict(),
                         "learner": learner.state_dict(),
                     },
                 )
@@ -259,7 +262,6 @@ class _Run:
         values, labels = self.data.training
         order = np.random.default_rng([self.seed, epoch]).permutation(len(labels))
         rng = np.random.default_rng([self.seed, epoch, 1 + distributed.rank()])
-        loss_of = find_loss(settings.loss)
         sums: dict[str, float] = dict.fromkeys(("loss", "train_accuracy"), 0.0)
         model.train()
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -272,19 +274,11 @@ class _Run:
                     share = batch[:1]
                 spikes = torch.from_numpy(self.vary(values[share], rng)).to(device)
                 answers = torch.from_numpy(labels[share]).to(device)
-                activity = model(spikes)
-                loss = loss_of(activity, answers, settings.label_smoothing) * weight
-                cost = loss / len(batch)
-                if settings.rate_cost:
-                    penalty = rate_penalty(activity, settings.rate_low, settings.rate_high)
-                    cost = cost + settings.rate_cost / distributed.world() * penalty
-                if settings.delay_cost:
-                    cost = cost + settings.delay_cost / distributed.world() * model.delay_cost()
-                if settings.row_cost:
-                    cost = cost + settings.row_cost / distributed.world() * row_cost(model, activity)
-                learner.step(cost)
+                learner.begin()
+                activity, loss = self.rule.gradients(Batch(spikes, answers, weight, len(batch)))
+                learner.step()
                 self.pruning.step(epoch * self.steps + start // settings.batch + 1)
-                sums["loss"] += loss.item()
+                sums["loss"] += (loss * weight).item()
                 sums["train_accuracy"] += int((activity.classes == answers)[:weight].sum())
                 for name, fired in activity.spikes.items():
                     key = f"rate.{name}"

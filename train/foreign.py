@@ -1,11 +1,13 @@
-"""Modules of other libraries, given where one of ours is meant: refused at once, by name, with what to give instead."""
+"""What a model cannot be made of, refused at once and by name: modules of other libraries, synapses of other sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lifline.errors import NetworkError
+from lifline.network import INPUT
 
 from .connection import Connection
 from .neurons import Trainable
@@ -56,6 +58,38 @@ def checked_projections(projections: Iterable[Any]) -> list[tuple[str, str, Conn
             f"give {instead}, or convert a trained module with lifline.convert"
         )
     return found
+
+
+def check_sizes(
+    source: str,
+    target: str,
+    synapses: Connection,
+    inputs: tuple[int, ...],
+    populations: Mapping[str, Trainable],
+) -> None:
+    """Refuse synapses between other sizes or shapes than their source and target have; names are checked elsewhere.
+
+    Raises
+    ------
+    NetworkError
+    """
+    shapes = [
+        inputs if name == INPUT else getattr(populations.get(name), "shape", None)
+        for name in (source, target)
+    ]
+    if None in shapes:
+        return
+    sizes = tuple(math.prod(shape) for shape in shapes if shape)
+    if synapses.shape != sizes:
+        raise NetworkError(
+            f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "
+            f"(source size, target size) = {sizes}"
+        )
+    for name, shape, wanted in zip((source, target), shapes, synapses.fits, strict=True):
+        if wanted not in (None, shape):
+            raise NetworkError(
+                f"projection {source} -> {target}: '{name}' has the shape {shape}, its convolution is for {wanted}"
+            )
 
 
 def _named(given: Any) -> str:

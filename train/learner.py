@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from . import distributed
-from .model import SpikingNetwork
+from .rules import Rule
 from .settings import Settings
 
 
 class Learner:
-    """Optimiser and schedule for the epochs `span`."""
+    """Optimiser and schedule for the epochs `span`, of a rule's model and of what the rule learns besides."""
 
-    def __init__(
-        self, model: SpikingNetwork, settings: Settings, steps: int, span: tuple[int, int]
-    ) -> None:
+    def __init__(self, rule: Rule, settings: Settings, steps: int, span: tuple[int, int]) -> None:
         begin, end = span
+        model = rule.model
         rate = settings.learning_rate * (settings.quantised_rate if begin else 1)
         positions = [
             synapses.positions for synapses in model.delayed if synapses.positions.requires_grad
         ]
         others = [
-            p for p in model.parameters() if not any(p is q for q in positions) and p.requires_grad
+            p
+            for p in [*model.parameters(), *rule.parameters()]
+            if not any(p is q for q in positions) and p.requires_grad
         ]
         groups = [{"params": others, "weight_decay": settings.weight_decay}]
         rates = [rate]
@@ -39,9 +39,12 @@ class Learner:
             pct_start=0.1 if begin else 0.3,
         )
 
-    def step(self, loss: Tensor) -> None:
+    def begin(self) -> None:
+        """Before a step's gradients are computed: there are none yet."""
         self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
+
+    def step(self) -> None:
+        """Change the parameters by their gradients, those of all processes together."""
         for group in self.optimizer.param_groups:
             distributed.add_gradients(group["params"])
         self.optimizer.step()

@@ -29,10 +29,10 @@ from lifline.network import INPUT, Network, Population, Projection
 from lifline.values import check_integer
 
 from .activity import Activity
-from .arithmetic import Neurons, loops, run
+from .arithmetic import Neurons, Prepared, loops, run
 from .connection import Connection, Delayed, connection
 from .delays import Kernel
-from .foreign import check_populations, checked_projections
+from .foreign import check_populations, check_sizes, checked_projections
 from .integer import check_exact, evaluate
 from .neurons import States, Trainable, trainable_of
 from .neurons.trainable import integers
@@ -97,13 +97,13 @@ class SpikingNetwork(nn.Module):
         self.output = output if output is not None else next(reversed(list(populations)), "")
         self.quantize = quantize
         for source, target, synapses in projections:
-            self._check_sizes(source, target, synapses, populations)
+            check_sizes(source, target, synapses, self.shape, populations)
         # Lists, since torch's ModuleDict refuses some names that the contract allows.
         self.names = tuple(populations)
         self.routes = tuple((source, target) for source, target, _ in projections)
         self.neurons = nn.ModuleList(populations.values())
         self.synapses = nn.ModuleList(synapses for _, _, synapses in projections)
-        self._loops = loops(self.names, self.routes)
+        self.loops = loops(self.names, self.routes)
         self._order = tuple(population.name for population in to_network(self).order)
         last = self.population(self.output)
         if last.scale == "per_neuron" and last.readout:
@@ -117,28 +117,6 @@ class SpikingNetwork(nn.Module):
                 raise NetworkError(
                     f"projections that may learn a delay of 0 form a cycle: {' -> '.join([*loop, loop[0]])}; "
                     "give one of them min_delay=1"
-                )
-
-    def _check_sizes(
-        self, source: str, target: str, synapses: Connection, populations: Mapping[str, Trainable]
-    ) -> None:
-        """Refuse synapses between other sizes or shapes than their source and target have; names are checked later."""
-        shapes = [
-            self.shape if name == INPUT else getattr(populations.get(name), "shape", None)
-            for name in (source, target)
-        ]
-        if None in shapes:
-            return
-        sizes = tuple(math.prod(shape) for shape in shapes if shape)
-        if synapses.shape != sizes:
-            raise NetworkError(
-                f"projection {source} -> {target}: weights have the shape {synapses.shape}, must have "
-                f"(source size, target size) = {sizes}"
-            )
-        for name, shape, wanted in zip((source, target), shapes, synapses.fits, strict=True):
-            if wanted not in (None, shape):
-                raise NetworkError(
-                    f"projection {source} -> {target}: '{name}' has the shape {shape}, its convolution is for {wanted}"
                 )
 
     @classmethod
@@ -234,23 +212,21 @@ class SpikingNetwork(nn.Module):
         NetworkError
             If, in evaluation mode, the parameters do not fit the contract.
         """
+        inputs = self.checked(spikes)
+        if self.training:
+            return self.ran(inputs, self.prepared(len(inputs)))
+        scales = {name: self._scale(name) for name in self.names}
+        return self._activity(*evaluate(to_network(self), inputs), scales)
+
+    def checked(self, spikes: Tensor | np.ndarray) -> Tensor:
+        """`spikes` as a tensor on the model's device; others than the model takes are refused."""
         inputs = torch.as_tensor(spikes, device=next(self.parameters()).device)
         if inputs.ndim != 3 or inputs.shape[-1] != self.inputs:
             raise InputError(
                 f"spikes: shape is {tuple(inputs.shape)}, must be (samples, ticks, {self.inputs})"
             )
         self._check_values(inputs)
-        if not self.training:
-            scales = {name: self._scale(name) for name in self.names}
-            spiked, states = evaluate(to_network(self), inputs)
-        elif self._quantizes:
-            scales = {name: self._scale(name) for name in self.names}
-            spiked, states = self._train_forward(inputs, scales)
-        else:
-            scales = dict.fromkeys(self.names, next(self.parameters()).new_ones(()))
-            spiked, states = self._train_forward(inputs, scales)
-        scales = {name: self.population(name).spread(scale) for name, scale in scales.items()}
-        return Activity(spiked, states, scales, self.output, self.population(self.output).readout)
+        return inputs
 
     def _check_values(self, inputs: Tensor) -> None:
         if not inputs.numel():
@@ -269,10 +245,11 @@ class SpikingNetwork(nn.Module):
         """Whether training is quantised: not before batch normalisation is folded."""
         return self.quantize and all(self.population(name).norm is None for name in self.names)
 
-    def _train_forward(
-        self, inputs: Tensor, scales: dict[str, Tensor]
-    ) -> tuple[dict[str, Tensor], dict[str, States]]:
+    def prepared(self, samples: int) -> Prepared:
+        """Populations and kernels as they are trained now, their parameters with gradients; dropout is drawn anew."""
         quantised = self._quantizes
+        one = next(self.parameters()).new_ones(())
+        scales = {name: self._scale(name) if quantised else one for name in self.names}
         cells = {
             name: (p := self.population(name)).cell(p.spread(scales[name]), quantised=quantised)
             for name in self._order
@@ -281,7 +258,7 @@ class SpikingNetwork(nn.Module):
         def neurons(name: str) -> Neurons:
             population = self.population(name)
             normalise = None if population.norm is None else population.normalise
-            return Neurons(name, cells[name], normalise, population.kept(len(inputs)))
+            return Neurons(name, cells[name], normalise, population.kept(samples))
 
         def kernel(source: str, target: str, synapses: Connection) -> Kernel:
             unit = self._unit(source)
@@ -293,11 +270,21 @@ class SpikingNetwork(nn.Module):
                 weights = weights * cells[target].gain
             return synapses.kernel(weights, source, target, quantised=quantised)
 
-        return run(
-            inputs,
+        return Prepared(
             [neurons(name) for name in self._order],
             [kernel(*projection) for projection in self.projections],
+            scales,
         )
+
+    def ran(self, inputs: Tensor, prepared: Prepared) -> Activity:
+        """What the model did when it ran, in training mode, on :meth:`checked` inputs."""
+        return self._activity(*run(inputs, prepared.neurons, prepared.kernels), prepared.scales)
+
+    def _activity(
+        self, spiked: dict[str, Tensor], states: dict[str, States], scales: dict[str, Tensor]
+    ) -> Activity:
+        scales = {name: self.population(name).spread(scale) for name, scale in scales.items()}
+        return Activity(spiked, states, scales, self.output, self.population(self.output).readout)
 
     def _unit(self, source: str) -> float:
         """What a spike's value of 1 counts: the greatest value of a graded input counts as much as a spike."""
@@ -306,7 +293,7 @@ class SpikingNetwork(nn.Module):
     def _gain(self, source: str, target: str) -> Tensor:
         """What batch normalisation multiplies a projection's weights by, () or (channels of the target,)."""
         gain, _ = self.population(target).gain_and_offset()
-        inner = any({source, target} <= set(loop) for loop in self._loops)
+        inner = any({source, target} <= set(loop) for loop in self.loops)
         return torch.ones_like(gain) if inner else gain
 
     @torch.no_grad()

@@ -15,13 +15,15 @@ import contextlib
 import dataclasses
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple, TypeVar
 
 from lifline.errors import InputError
 from lifline.values import brief
 
 from .losses import LOSSES
+from .rules import RULES
+from .rules.feedback import FEEDBACK
 
 T = TypeVar("T")
 
@@ -61,7 +63,7 @@ COUNT = Range(1, 10**9)
 SIZE = Range(1, 1 << 14)  #: of a population, and other numbers that memory grows with
 
 
-def setting(default: T, meaning: str, allowed: Range | Sequence[str] | None = None) -> T:
+def setting(default: T, meaning: str, allowed: Range | Collection[str] | None = None) -> T:
     """A field of settings.
 
     Parameters
@@ -70,7 +72,7 @@ def setting(default: T, meaning: str, allowed: Range | Sequence[str] | None = No
         Its type is the setting's.
     meaning : str
         In one line.
-    allowed : Range, or list of str; optional
+    allowed : Range, or a list or other collection of str; optional
         What it may be: numbers, or one of a few words.  By default anything of its type.
     """
     field: T = dataclasses.field(default=default, metadata={"meaning": meaning, "allowed": allowed})
@@ -108,6 +110,16 @@ class Settings:
     batch: int = setting(128, "samples in a step", COUNT)
     learning_rate: float = setting(3e-3, "peak of the one-cycle schedule", POSITIVE)
     weight_decay: float = setting(0.0, "of all parameters but delays", NOT_NEGATIVE)
+    rule: str = setting("surrogate", "what computes the gradients, see docs/rules.md", RULES)
+    feedback: str = setting(
+        "symmetric", "how errors reach hidden populations (superspike, eprop)", FEEDBACK
+    )
+    trace: float = setting(
+        0.75, "what a trace keeps of itself each tick (superspike, resume)", BELOW_ONE
+    )
+    target_rate: float = setting(
+        0.5, "spikes a tick that the label's neuron should fire (superspike, resume)", FRACTION
+    )
     loss: str = setting("spike_count", "what training minimises", list(LOSSES))
     label_smoothing: float = setting(0.0, "share of a label that is spread over all", BELOW_ONE)
     delay_rate: float = setting(

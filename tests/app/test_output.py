@@ -78,9 +78,12 @@ def refusal(command: str) -> str:
 
 @pytest.mark.parametrize("arguments", ["--help", "doctor", "doctor --json"])
 def test_a_reader_that_stops_reading(arguments: str) -> None:
-    command = f"{sys.executable} -m lifline {arguments} | head -c 0"
-    done = subprocess.run(command, shell=True, capture_output=True, check=False)
-    assert done.stderr == b""
+    command = [sys.executable, "-m", "lifline", *arguments.split()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, error = process.communicate()
+    assert (process.returncode, error) == (0, b"")
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,8 @@ def test_train(folder: Path, part: Callable[..., None], capsys: pytest.CaptureFi
     )
     shown = json.loads(capsys.readouterr().out)
     assert (shown["batch"], shown["delays"]) == ("32", "none")
+    assert main(["train", "digits", "-o", "out", "--rule", "eprop", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rule"] == "eprop"
     assert main(["train", "digits", "-o", "out", "--set", "batch"]) == 2
     assert "--set batch must be NAME=VALUE" in capsys.readouterr().err
     assert main(["train", "digits", "-o", "out"]) == 0
@@ -60,6 +62,26 @@ def test_help_lists_the_settings_of_a_task(
     assert "quantised" not in capsys.readouterr().out
 
 
+def test_help_lists_all_tasks_and_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    from lifline.train.rules import RULES
+    from lifline.train.tasks import find, names
+
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    listed = text[text.index("\nTasks:") :].splitlines()[2:]
+    assert [line.split(maxsplit=1) for line in listed] == [[name, find(name).title] for name in names()]
+    assert all(rule in text for rule in RULES)
+
+
+def test_rules_that_cannot_be_used_are_refused(folder: Path, fails: Callable[..., str]) -> None:
+    message = fails("train", "digits", "-o", "out", "--rule", "stdp")
+    assert message.startswith("setting 'rule' must be ")
+    message = fails("train", "digits", "-o", "out", "--rule", "eprop", "--set", "rate_cost=1")
+    assert message.startswith("rule 'eprop' cannot train with rate_cost, whose gradient goes back")
+    assert "\n" not in message.strip()
+    assert not (folder / "out").exists()
+
+
 def test_help_without_torch(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,3 +94,5 @@ def test_help_without_torch(
         "The settings of digits cannot be listed: Python package 'torch' is not installed: "
         "run  pip install 'lifline[train]'\n"
     )
+    assert main(["train", "--help"]) == 0
+    assert "\nThe tasks cannot be listed: " in capsys.readouterr().out

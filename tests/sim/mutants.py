@@ -12,6 +12,7 @@ from lifline.network import Network
 from lifline.neurons import LIF, Izhikevich
 
 from ..networks import network_at_ends, random_network
+from ..plastic import random_plastic_network, with_one_delay
 from ..rtl.structures import mixed_network
 
 
@@ -39,6 +40,12 @@ def _maps(**limits: Any) -> Callable[[np.random.Generator], Network]:
     )
 
 
+def _learning(rng: np.random.Generator) -> Network:
+    """The first of those that are drawn in which a synapse learns."""
+    network = with_one_delay(random_plastic_network(rng))
+    return network if any(p.plasticity for p in network.projections) else _learning(rng)
+
+
 #: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.
 NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "any": (_random(), "any"),
@@ -53,6 +60,7 @@ NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "graded": (_maps(input_bits=3), "any"),
     "graded with delays": (_maps(longest=3, input_bits=3), "any"),
     "wide": (_random(max_populations=1, max_size=40, max_delay=0), "all"),
+    "learning": (_learning, "any"),
 }
 
 MUTANTS: dict[str, Mutant] = {
@@ -325,6 +333,55 @@ MUTANTS: dict[str, Mutant] = {
         'delay(m, self.parameter("c"), latency - 1, "c")',
         "Izhikevich", 5
     ),
+    # Learning
+    "learning: the next group of a source": Mutant(
+        "rtl/plasticity/stdp.py", "address + rows.synapses.shape[0]", "address + 1", "learning", 1
+    ),
+    "learning: rounding": Mutant(
+        "rtl/plasticity/stdp.py", "rule.eta_plus)) >>", "rule.eta_plus)) + (1 << rule.shift >> 1) >>", "learning", 4
+    ),
+    "learning: a source that has not spiked": Mutant(
+        "rtl/plasticity/stdp.py", "Mux(arrived, down, 0)", "down", "learning"
+    ),
+    "learning: a target that has not spiked": Mutant(
+        "rtl/plasticity/stdp.py", "Mux(spiked[lane], up, 0)", "up", "learning"
+    ),
+    "learning: what is left to the lower end": Mutant(
+        "rtl/plasticity/stdp.py", '("down", w - low, fall)', '("down", high - w, fall)', "learning", 1
+    ),
+    "learning: the lower end": Mutant(
+        "rtl/plasticity/stdp.py", "Const(low, signed(bits))", "Const(low + 1, signed(bits))", "learning", 1
+    ),
+    "learning: pairs of the nearest spikes": Mutant(
+        "rtl/plasticity/traces.py", "Const(rule.amplitude, len(trace))", "trace + rule.amplitude", "learning"
+    ),
+    "learning: traces of sources after their spikes": Mutant(
+        "rtl/plasticity/traces.py", "by = after if rule.coincident else", "by = after if True else", "learning", 1
+    ),
+    "learning: traces of sources from the sample before": Mutant(
+        "rtl/plasticity/traces.py", "fresh | arrived | self.clean", "fresh | arrived", "learning"
+    ),
+    "learning: traces of targets from the sample before": Mutant(
+        "rtl/plasticity/traces.py", "raw.eq(Mux(first, 0, ram.data))", "raw.eq(ram.data)", "learning", 1
+    ),
+    "learning: two arrivals of a word": Mutant(
+        "rtl/plasticity/traces.py", "Mux(again, before, read.spiked) | bit", "read.spiked | bit", "learning"
+    ),
+    "learning: spikes of a group before the last": Mutant(
+        "rtl/plasticity/traces.py", " | (fired & (come.group != 0))", "", "learning", 1
+    ),
+    "learning: rows of the next tick are read too early": Mutant(
+        "rtl/plasticity/memory.py", "m.d.sync += closed.eq(1)", "m.d.sync += closed.eq(0)", "learning"
+    ),
+    "learning: a sample ends before its last tick is learned": Mutant(
+        "rtl/plasticity/sample.py", " & ~(self.learning & Cat(left).any())", "", "learning", 4
+    ),
+    "normalisation: weights that sum to nothing": Mutant(
+        "rtl/plasticity/normaliser.py", "Mux(total > 0, ", "Mux(1, ", "learning", 1
+    ),
+    "normalisation: the next group": Mutant(
+        "rtl/plasticity/normaliser.py", "first.eq(address)]", "first.eq(0)]", "learning", 1
+    ),
     # The cycle model
     "cycles: the interval of sweeps": Mutant(
         "rtl/cycles.py", "NeuronArray.interval(array)", "array.groups"
@@ -335,6 +392,9 @@ MUTANTS: dict[str, Mutant] = {
     "cycles: ticks on their way": Mutant("rtl/cycles.py", "t - TICKS, 1", "t - TICKS + 2, 1", seed=1),
     "cycles: when the markers of a delay come": Mutant(
         "rtl/cycles.py", "first[0] + 1 + self.stages", "first[0] + self.stages", seed=95
+    ),
+    "cycles: a sample that is not learned from": Mutant(
+        "rtl/cycles.py", "learn=learn)", "learn=learn and not frozen)", "learning", 2
     ),
     "cycles: the room of a queue": Mutant("rtl/cycles.py", "[t - 2] + 1", "[t - 2] + 2", seed=2),
 }  # fmt: skip

@@ -73,7 +73,8 @@ def test_learns_as_golden_in_verilator(seed: int, tmp_path: Path) -> None:
 
     modelled = rtl.cycles(network, lanes, {"input": spikes, **expected.spikes}, learn=True)
     assert learned.cycles.tolist() == modelled.tolist()
-    modelled = rtl.cycles(network, lanes, {"input": spikes[:1], **after.spikes})
+    activity = {"input": spikes[:1], **after.spikes}
+    modelled = rtl.cycles(network, lanes, activity, learn=True, frozen=True)
     assert frozen.cycles.tolist() == modelled.tolist()
 
 

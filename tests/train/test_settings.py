@@ -88,7 +88,7 @@ def test_what_is_out_of_range_is_refused(values: dict[str, Any], message: str) -
             "setting 'delays' must be one of learned, random, none, not 'some'",
         ),
         ("fsdd", {"quantised": 1.0}, "setting 'quantised' must be less than 1 with learned delays"),
-        ("fsdd", {"neuron": "hh"}, "setting 'neuron' must be one of lif, cuba, alif, not 'hh'"),
+        ("fsdd", {"neuron": "hh"}, "setting 'neuron' must be one of lif, cuba, alif, once, not 'hh'"),
         ("fsdd", {"speaker": 3}, "setting 'speaker' must be text, not 3"),
         ("arrays", {"max_delay": 256}, "setting 'max_delay' must be an integer in 0 … 255, not 256"),
         ("arrays", {"weight_bits": 1}, "setting 'weight_bits' must be an integer in 2 … 16, not 1"),

@@ -110,7 +110,7 @@ def test_digits_accuracy(tmp_path: Path) -> None:
     [
         (
             {"name": "letters"},
-            "no task 'letters'; the tasks are arrays, digits, events, fsdd, fsdd_conv, mnist, mnist_conv, nmnist",
+            "no task 'letters'; the tasks are arrays, digits, digits_latency, events, fsdd, fsdd_conv, mnist, ",
         ),
         ({"data": "here"}, "task 'digits' brings its own data; leave out the data folder 'here'"),
         ({"seed": -1}, "seed must be in 0 … 2"),

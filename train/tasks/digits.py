@@ -61,14 +61,18 @@ def encode(values: np.ndarray, settings: DigitsSettings) -> np.ndarray:
 
 def vary(values: np.ndarray, settings: DigitsSettings, rng: np.random.Generator) -> np.ndarray:
     """Spikes of the images, each shifted by its own fraction of a pixel, some spikes left out."""
+    spikes = encode(shifted(values, settings.shift, rng), settings)
+    return spikes * (rng.random(spikes.shape) >= settings.drop)
+
+
+def shifted(values: np.ndarray, by_up_to: float, rng: np.random.Generator) -> np.ndarray:
+    """Images (samples, 64), each shifted by its own fraction of a pixel both ways."""
     images = np.pad(values.reshape(-1, SIDE, SIDE), ((0, 0), (1, 1), (1, 1)))
     for axis in (1, 2):
-        by = rng.uniform(-settings.shift, settings.shift, size=(len(images), 1, 1))
+        by = rng.uniform(-by_up_to, by_up_to, size=(len(images), 1, 1))
         neighbour = np.where(by > 0, np.roll(images, 1, axis), np.roll(images, -1, axis))
         images = (1 - np.abs(by)) * images + np.abs(by) * neighbour
-    shifted = images[:, 1:-1, 1:-1].reshape(-1, SIDE * SIDE)
-    spikes = encode(shifted.clip(0, 1), settings)
-    return spikes * (rng.random(spikes.shape) >= settings.drop)
+    return images[:, 1:-1, 1:-1].reshape(-1, SIDE * SIDE).clip(0, 1)
 
 
 def build(settings: DigitsSettings, data: Data) -> SpikingNetwork:

@@ -21,6 +21,9 @@ from ..synapses import DelayedLinear, Synapses
 #: Of a population that sets a width of its own.
 MEMBRANE_BITS = Range(8, MAX_BITS)
 
+#: Of the threshold of a neuron that fires once: no current reaches it again.
+ONCE_JUMP = 1000.0
+
 #: Up to so many bits of a weight, scale="auto" gives each neuron a scale of its own; see docs/training.md.
 FEW_BITS = 3
 
@@ -46,8 +49,8 @@ class TaskSettings(Settings):
     max_delay: int = setting(25, "the longest delay, in ticks", Range(0, MAX_DELAY))
     neuron: str = setting(
         "lif",
-        "hidden neurons: cuba has a synaptic current, alif an adaptive threshold",
-        ["lif", "cuba", "alif"],
+        "hidden neurons: cuba has a synaptic current, alif an adaptive threshold, once is a cuba that fires once",
+        ["lif", "cuba", "alif", "once"],
     )
     alpha: float = setting(0.5, "cuba: share of the current kept each tick", FRACTION)
     rho: float = setting(0.95, "alif: share of the adaptation kept each tick", FRACTION)
@@ -90,6 +93,8 @@ class TaskSettings(Settings):
         def start(value: float, learn: bool) -> float | Tensor:
             return torch.full((size,), value) if learn else value
 
+        if self.neuron == "once":
+            return {"alpha": self.alpha, "rho": 1.0, "jump": ONCE_JUMP}
         if self.neuron == "cuba":
             return {"alpha": start(self.alpha, self.learn_alpha), "learn_alpha": self.learn_alpha}
         if self.neuron == "alif":

@@ -15,7 +15,7 @@ from .parts import part
 
 
 class _TaskHelp(click.Command):
-    """A command whose help, given a TASK, goes on with the settings of that task."""
+    """A command whose help lists the tasks or, given a TASK, goes on with the settings of that task."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with contextlib.suppress(click.UsageError):  # which is reported below
@@ -24,10 +24,20 @@ class _TaskHelp(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         task = ctx.meta.get("task")
-        settings = _settings(task) if isinstance(task, str) else None
+        more = _settings(task) if isinstance(task, str) else _tasks()
         super().format_help(ctx, formatter)
-        if settings is not None:
-            formatter.write(f"\n{settings}\n")
+        formatter.write(f"\n{more}\n")
+
+
+def _tasks() -> str:
+    """Every task with its title; or why they cannot be listed."""
+    try:
+        tasks = part("train.tasks")
+    except MissingExtra as error:
+        return f"The tasks cannot be listed: {error}"
+    titles = {name: tasks.find(name).title for name in tasks.names()}
+    width = max(map(len, titles))
+    return "\n".join(["Tasks:", *(f"  {name.ljust(width)}  {title}" for name, title in titles.items())])
 
 
 def _settings(task: str) -> str:
@@ -51,6 +61,13 @@ def _settings(task: str) -> str:
     help="Passes over the data.  [default: the task's]",
 )
 @options.data_option
+@click.option(
+    "--rule",
+    metavar="NAME",
+    default=None,
+    help="Learning rule: surrogate, superspike, eprop, decolle, resume or spikeprop, see docs/rules.md.  "
+    "[default: surrogate]",
+)
 @click.option("--weight-bits", type=click.IntRange(2, 16), default=None, help="Width of the weights.")
 @click.option("--delays", type=click.Choice(["learned", "random", "none"]), default=None)
 @click.option("--max-delay", type=click.IntRange(0, 255), default=None, help="Longest delay, in ticks.")
@@ -75,9 +92,9 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train TASK (digits, mnist, fsdd, nmnist, arrays); write network.npz, test.npz and train.json.
+    """Train TASK; write network.npz, test.npz and train.json.
 
-    With a TASK before --help, its settings are listed.  Under torchrun all processes train one network
+    Without a TASK --help lists the tasks, with one its settings.  Under torchrun all processes train one network
     together.
     """
     settings = {name: value for name, value in settings.items() if value is not None}

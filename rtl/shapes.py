@@ -229,13 +229,17 @@ class ArrayPlan:
 
     @functools.cached_property
     def recurring(self) -> frozenset[str]:
-        """Those of `stored` that are the same at every position of a map: they have the words of one position."""
+        """Those of `stored` that are the same at every position of a map: they have the words of one position.
+
+        What is kept is not among them: it is the same at the start only.
+        """
         if self.like is not None:
             return self.like.recurring
+        own = self.shared | {f"initial.{self.kept}"}
         return frozenset(
             name
             for name, parameter in self.stored.items()
-            if name not in self.shared and self.recurs(parameter.values)
+            if name not in own and self.recurs(parameter.values)
         )
 
     def recurs(self, values: np.ndarray) -> bool:

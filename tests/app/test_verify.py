@@ -37,7 +37,7 @@ def test_verify(
     seen.pop("progress")
     assert seen == {
         "backend": "verilator", "lanes": {"p0": 2, "p1": 1}, "spikes": None,
-        "samples": 8, "ticks": None, "seed": 7, "block_bits": None,
+        "samples": 8, "ticks": None, "seed": 7, "learn": None, "block_bits": None,
     }  # fmt: skip
     shown = json.loads(capsys.readouterr().out)
     assert shown == {

@@ -138,7 +138,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "synapses: rows held back": Mutant("rtl/synapses/ordered.py", "rom.en.eq(issue)", "rom.en.eq(1)"),
     "synapses: which projection": Mutant(
-        "rtl/synapses/ordered.py", "channel.eq(event.channel),\n", "channel.eq(0),\n", seed=1
+        "rtl/synapses/ordered.py", "channel.eq(event.channel),", "channel.eq(0),", seed=1
     ),
     # Rows of maps and lists
     "convolution: the step to the next line": Mutant(

@@ -43,6 +43,8 @@ class Faultless:
     counts: Any = None  #: changes the counts of words
     ends_after: int | None = None  #: runs
 
+    learns = False
+
     def __init__(self, network: Network, directory: Path, **options: Any) -> None:
         self.network = network
         self.lanes = rtl.lanes_of(network, options["lanes"])

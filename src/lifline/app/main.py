@@ -123,7 +123,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     output.prepare()
     try:
         status = cli.main(arguments, prog_name="lifline", standalone_mode=False)
-    except SystemExit:  # click's answer to a reader that has gone, with the status of a check that has failed
+    except (
+        SystemExit
+    ):  # click's answer to a reader that has gone, with the status of a check that has failed
         raise BrokenPipeError from None
     except click.exceptions.NoArgsIsHelpError as error:  # `lifline` alone
         output.say(error.format_message())

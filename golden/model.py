@@ -183,7 +183,7 @@ def _stages(network: Network) -> list[list[Population]]:
         p.name: {p.name} | {projection.source for projection in network.incoming(p.name)} - {INPUT}
         for p in network.populations
     }
-    for _ in before:  # until it holds those that feed a population through others, too
+    for _ in range(len(before).bit_length()):  # each time through paths of twice the length
         before = {name: set[str]().union(*(before[b] for b in names)) for name, names in before.items()}
     stages: dict[frozenset[str], list[Population]] = {}
     for p in network.order:

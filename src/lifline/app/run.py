@@ -12,8 +12,9 @@ import numpy as np
 from lifline.encoders import Encoder, read_values
 from lifline.errors import InputError
 from lifline.files import read_spikes
-from lifline.network import INPUT, Network
+from lifline.network import INPUT, Network, Projection
 from lifline.progress import Progress
+from lifline.teaching import learns
 
 from . import options, output
 from .parts import part
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--check",
     is_flag=True,
-    help="Compare classes, output spikes and cycles with golden's and the cycle model's.",
+    help="Compare classes, output spikes, cycles and, with --learn, all weights with golden's and the cycle model's.",
 )
 @click.option(
     "--load",
@@ -45,6 +46,19 @@ if TYPE_CHECKING:
     type=options.file(),
     default=None,
     help="OTHER.npz: first load the weights of this network, of NETWORK's shape, into the board built of NETWORK.",
+)
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="Let what can learn on the board do so, from sample to sample.  A board's bitstream is then one of  "
+    "lifline build --learn.",
+)
+@click.option(
+    "--learned",
+    "learned_file",
+    type=options.file(),
+    default=None,
+    help="With --learn: where to write the network after the last sample, as the board's memories hold it.",
 )
 @options.virtual_options
 @options.force_option
@@ -56,6 +70,8 @@ def run(
     output_file: Path | None,
     check: bool,
     weights: Path | None,
+    learn: bool,
+    learned_file: Path | None,
     force: bool,
     as_json: bool,
     **line: Any,
@@ -64,26 +80,45 @@ def run(
 
     The board must have been built of NETWORK.
     """
+    if learned_file is not None and not learn:
+        raise click.UsageError("--learned needs --learn: without it the network stays as it is")
     net = Network.load(network)
+    if learn and not learns(net):
+        raise InputError(
+            f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
+        )
     other = None if weights is None else Network.load(weights)
+    inputs = {"NETWORK": network, "--input": input_file}
+    if weights is not None:
+        inputs["--load"] = weights
     if output_file is not None:
-        options.check_output(output_file, **{"NETWORK": network, "--input": input_file})
+        options.check_output(output_file, **inputs)
         options.check_finished(output_file, force)
+        inputs["--output"] = output_file
+    if learned_file is not None:
+        options.check_output(learned_file, **inputs)
+        options.check_finished(learned_file, force)
     samples = _Samples(net, input_file, line["encoder"]) if port == "virtual" else None
     with (
         output.progress_bar(not as_json) as progress,
-        options.connected(port, net, progress, {**line, "load": other is not None}) as device,
+        options.connected(
+            port, net, progress, {**line, "load": other is not None, "learn": learn}
+        ) as device,
     ):
         if other is not None:
             device.load(other, progress)
             net = other
         samples = samples or _Samples(net, input_file, device.encoder)
         started = time.monotonic()
-        recording = samples.run(device, progress)
+        recording = samples.run(device, learn, progress)
         seconds = time.monotonic() - started
         counters = device.counters()
-    if output_file is not None:
-        recording.save(output_file)
+    with options.all_or_none(output_file, learned_file):
+        if output_file is not None:
+            recording.save(output_file)
+        if learned_file is not None:
+            assert recording.network is not None
+            recording.network.save(learned_file)
     values, text = _summary(recording, samples.labels, seconds, device, port)
     values["line"] = {
         "frames": counters.host.frames,
@@ -98,12 +133,22 @@ def run(
     if output_file is not None:
         values["output"] = str(output_file)
         text.append(f"wrote {output_file}")
+    if learn:
+        values["loaded_again"] = device.rounds
+        if device.rounds:
+            text.append(
+                f"learning: after what the line lost, weights were loaded again {device.rounds} times"
+            )
+    if learned_file is not None:
+        values["learned"] = str(learned_file)
+        text.append(f"the network after the last sample: {learned_file}")
     passed = True
     if check:
         values["check"] = found = _compare(net, samples.spikes, recording, device)
         passed = not any(found.values())
         text.append(
-            "check: classes, output spikes and cycles are golden's"
+            "check: classes, output spikes"
+            + (", cycles and all weights are golden's" if learn else " and cycles are golden's")
             if passed
             else "check FAILED: "
             + ", ".join(f"{count} {name} differ" for name, count in found.items() if count)
@@ -124,11 +169,11 @@ class _Samples:
             self._values, self.labels = read_values(file, encoder, net.inputs)
             self.spikes = encoder.encode(self._values)
 
-    def run(self, device: Device, progress: Progress) -> BoardRecording:
-        """Run them."""
+    def run(self, device: Device, learn: bool, progress: Progress) -> BoardRecording:
+        """Run them, or learn from them."""
         if self._values is None:
-            return device.run(self.spikes, progress=progress)
-        return device.run_values(self._values, progress=progress)
+            return device.run(self.spikes, learn=learn, progress=progress)
+        return device.run_values(self._values, learn=learn, progress=progress)
 
 
 def _summary(
@@ -171,17 +216,40 @@ def _summary(
 def _compare(
     net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device
 ) -> dict[str, int]:
-    """How many classes, output spikes and cycles are not golden's, or the cycle model's where nothing stalled."""
+    """How many classes, output spikes and cycles are not golden's, or the cycle model's where nothing stalled.
+
+    Of samples that were learned from also how many weights, and whether anything else of the network after them.
+    """
     if device.identity.populations and len(device.identity.populations) < len(net.populations):
         raise InputError("--check: the board does not tell the lanes of all its populations")
-    golden = part("golden").simulate(net, spikes)
+    learn = recording.network is not None
+    golden = part("golden").simulate(net, spikes, learn)
     lanes = {
         p.name: lanes
         for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)
     }
-    cycles = part("rtl").cycles(net, lanes, {INPUT: spikes, **golden.spikes})
-    return {
+    board_learns = device.identity.learns
+    cycles = part("rtl").cycles(
+        net, lanes, {INPUT: spikes, **golden.spikes},
+        learn=board_learns, frozen=board_learns and not learn,
+    )  # fmt: skip
+    found = {
         "classes": int((recording.classes != golden.classes).sum()),
         "spikes": int((recording.spikes[net.output] != golden.spikes[net.output]).sum()),
         "cycles": int(((recording.cycles != cycles) & ~recording.stalled).sum()),
     }
+    if recording.network is None:
+        return found
+    pairs = zip(recording.network.projections, golden.network.projections, strict=True)
+    differing = [_w(ours) != _w(theirs) for ours, theirs in pairs if ours.plasticity is not None]
+    same = recording.network == golden.network
+    return found | {
+        "weights": sum(int(w.sum()) for w in differing),
+        "networks": int(not same),
+    }
+
+
+def _w(projection: Projection) -> np.ndarray:
+    """Weights that learn, with their fractions."""
+    assert projection.plasticity is not None
+    return projection.plasticity.start(projection.synapses)

@@ -15,6 +15,7 @@ from lifline.boards.link import LinkOptions
 from lifline.boards.protocol import Command, Kind, Part, Status
 from lifline.boards.top import System, identity_of
 from lifline.golden import simulate
+from lifline.recording import Recording
 from lifline.rtl import Accelerator, cycles, plan
 
 _PERIOD = 1e-6
@@ -206,7 +207,7 @@ class ModelBoard:
     def _answer(self) -> None:
         network = self.network
         ticks = protocol.decode(self._sample, network.inputs, network.input_bits)
-        recording = simulate(network, ticks)
+        recording = self.recorded(ticks)
         spikes = recording.spikes[network.output]
         chunks = 0
         if Part.SPIKES in self._wanted:
@@ -223,6 +224,10 @@ class ModelBoard:
         cycles = self.cycles(ticks).to_bytes(3, "little")
         head = bytes([Status(0), chunks]) + cycles
         self._tell(Kind.RESULT, head + table + int(recording.classes).to_bytes(2, "little"))
+
+    def recorded(self, ticks: np.ndarray) -> Recording:
+        """What its network does."""
+        return simulate(self.network, ticks)
 
     @staticmethod
     def cycles(ticks: np.ndarray) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from lifline.errors import MissingExtra
 
 from .fit import check_same_shape
-from .plan import ArrayPlan, Memory, check_size, lanes_of, memory_bits, plan
+from .plan import ArrayPlan, Memory, check_learns, check_size, lanes_of, memory_bits, plan
 
 try:
     import amaranth  # noqa: F401
@@ -32,6 +32,7 @@ __all__ = [
     "ArrayPlan",
     "Memory",
     "Vectors",
+    "check_learns",
     "check_same_shape",
     "check_size",
     "cycles",

@@ -92,21 +92,33 @@ def teach(
 ) -> None:
     """Give a bank that learns to the design at `address`, where `en`, and to what it learns by, which goes first.
 
-    The loader's `port`, where there is one, has it as in `share`, when nothing is learned.
+    The loader's `port`, where there is one, has it as in `share`, when nothing is learned.  What is learned is written
+    from registers, a cycle after it was given, since the way to all block RAMs is long.
     """
     m.d.comb += learner.data.eq(bank.data)
     address = Mux(learner.take, learner.address, address)
     en = Mux(learner.take, learner.en, en)
-    written = [learner.write_address, learner.write_data]
+    write, write_address, write_data = (
+        Signal.like(value, name=f"{member or 'bank'}_{name}", reset_less=True)  # for a sample's end, too
+        for name, value in (
+            ("write", learner.write),
+            ("write_address", learner.write_address),
+            ("write_data", learner.write_data),
+        )
+    )
+    m.d.sync += [
+        write.eq(learner.write),
+        write_address.eq(learner.write_address),
+        write_data.eq(learner.write_data),
+    ]
     if port is None:
-        m.d.comb += [bank.address.eq(address), bank.en.eq(en), bank.write.eq(learner.write)]
+        m.d.comb += [bank.address.eq(address), bank.en.eq(en), bank.write.eq(write)]
+        written = [write_address, write_data]
     else:
-        free = free & ~learner.take & ~learner.write
-        share(m, bank, port, member, address=address, en=en, free=free, write=learner.write)
-        written = [
-            Mux(learner.write, mine, theirs)
-            for mine, theirs in zip(written, (port.address, port.data), strict=True)
-        ]
+        free = free & ~learner.take & ~write
+        share(m, bank, port, member, address=address, en=en, free=free, write=write)
+        theirs = (port.address, port.data)
+        written = [Mux(write, *pair) for pair in zip((write_address, write_data), theirs, strict=True)]
     m.d.comb += [bank.write_address.eq(written[0]), bank.write_data.eq(written[1])]
 
 

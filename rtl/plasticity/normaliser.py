@@ -97,7 +97,10 @@ class Normaliser(wiring.Component):
     """
 
     #: Cycles from the reading of a word to its being summed, and written.
-    SUM, SCALE = 2, 3
+    SUM, SCALE = 2, 4
+
+    #: Bits of the lower part of a factor: two products, each of which fits a DSP block, and then their sum.
+    LOW = 17
 
     def __init__(self, array: ArrayPlan, channel: Channel, bank: Rom) -> None:
         self.array = array
@@ -196,11 +199,18 @@ class Normaliser(wiring.Component):
             with m.Elif(summing):
                 m.d.sync += total.eq(total + w)
             m.d.comb += [divider.start.eq(load), divider.step.eq(step), divider.divisor.eq(total)]
+            factor = Signal(len(divider.quotient), name=f"factor_{lane}", reset_less=True)
+            # S ≤ 0: nothing changes
+            m.d.sync += factor.eq(Mux(total > 0, divider.quotient, 1 << FACTOR_BITS))
+            parts = []
+            for name, part in (("low", factor[: self.LOW]), ("high", factor[self.LOW :])):
+                product = w * part
+                parts.append(Signal(product.shape(), name=f"{name}_{lane}", reset_less=True))
+                m.d.sync += parts[-1].eq(product)
             scaled = Signal(
                 signed(bits + len(divider.quotient) + 1), name=f"scaled_{lane}", reset_less=True
             )
-            # S ≤ 0: nothing changes
-            m.d.sync += scaled.eq(Mux(total > 0, w * divider.quotient, w << FACTOR_BITS))
+            m.d.sync += scaled.eq(parts[0] + (parts[1] << self.LOW))
             written.append(clipped(scaled >> FACTOR_BITS, low, high, bits))
         m.d.comb += bank.write_data.eq(Cat(written))
         return m

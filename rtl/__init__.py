@@ -21,7 +21,7 @@ except ImportError:
 
 else:
     from .accelerator import Accelerator
-    from .cycles import cycles, mean_rows
+    from .cycles import cycles, mean_rows, settling
     from .events import event_layout, trace_layout
     from .export import export
     from .kit import Vectors
@@ -42,5 +42,6 @@ __all__ = [
     "mean_rows",
     "memory_bits",
     "plan",
+    "settling",
     "trace_layout",
 ]

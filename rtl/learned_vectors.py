@@ -62,9 +62,13 @@ def learned_text(accelerator: Accelerator, after: Network | None, folder: str) -
         connect += f",\n    .{tap}__payload({tap}), .{tap}__valid({tap}_valid)"
         body.append(
             _BODY.format(
-                tap=tap, payload=32 + rom.width, width=rom.width, depth=len(rom.words),
-                address=address_bits(len(rom.words)), folder=folder,
-            )  # fmt: skip
+                tap=tap,
+                payload=32 + rom.width,
+                width=rom.width,
+                depth=len(rom.words),
+                address=address_bits(len(rom.words)),
+                folder=folder,
+            )
         )
         compare.append(_COMPARE.format(tap=tap, depth=len(rom.words)))
         for what, values in (("start", rom.words), ("end", taught[name])):

@@ -99,7 +99,9 @@ def teach(
     address = Mux(learner.take, learner.address, address)
     en = Mux(learner.take, learner.en, en)
     write, write_address, write_data = (
-        Signal.like(value, name=f"{member or 'bank'}_{name}", reset_less=True)  # for a sample's end, too
+        Signal.like(
+            value, name=f"{member or 'bank'}_{name}", reset_less=True
+        )  # for a sample's end, too
         for name, value in (
             ("write", learner.write),
             ("write_address", learner.write_address),

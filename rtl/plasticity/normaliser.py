@@ -93,7 +93,7 @@ class Normaliser(wiring.Component):
         In the last cycle.
     bank : Out(LearnPort)
 
-    Latency: for each group of targets twice the number of sources, the bits of total · 2^(fraction_bits + 16), and 10.
+    Latency: for each group of targets twice the number of sources, the bits of total · 2^(fraction_bits + 16), and 8.
     """
 
     #: Cycles from the reading of a word to its being summed, and written.
@@ -106,6 +106,18 @@ class Normaliser(wiring.Component):
         self.array = array
         self.channel = channel
         super().__init__({"go": In(1), "done": Out(1), "bank": Out(LearnPort(bank))})
+
+    @classmethod
+    def cycles(cls, channel: Channel) -> int:
+        """Cycles from `go` to `done`, the first and the last not included."""
+        rows = channel.rows
+        assert isinstance(rows, STDPRows)
+        steps = cls._numerator(rows).bit_length()
+        return rows.layout.groups * (2 * channel.source_size + steps + cls.SUM + cls.SCALE + 2)
+
+    @staticmethod
+    def _numerator(rows: STDPRows) -> int:
+        return rows.rule.total << (rows.rule.fraction_bits + FACTOR_BITS)
 
     def elaborate(self, platform):
         """All of one machine: its states, and beside them what every lane does."""
@@ -122,7 +134,7 @@ class Normaliser(wiring.Component):
         # A factor of more bits moves every weight but 0 to an end, as one of all ones does.
         divide = [
             Divider(
-                numerator=rule.total << (rule.fraction_bits + FACTOR_BITS),
+                numerator=self._numerator(rows),
                 divisor_bits=sum_bits,
                 quotient_bits=FACTOR_BITS + bits,
             )

@@ -199,9 +199,15 @@ class STDPCycles:
 
     def __init__(self, channel: Channel, samples: int) -> None:
         assert isinstance(channel.rows, STDPRows)
+        self.channel = channel
         self.rows = channel.rows
         self.rule = channel.rows.rule
         self.traces = np.zeros((samples, channel.source_size), np.int64)
+
+    @property
+    def settling(self) -> int:
+        normalised = Normaliser.cycles(self.channel) if self.rule.total is not None else 0
+        return max(normalised + 1, self.rows.source_words)
 
     def tick(self, arrived: np.ndarray, fired: np.ndarray) -> np.ndarray:
         rule, rows = self.rule, self.rows

@@ -26,7 +26,9 @@ TICKS, MOST_EVENTS = 16, 8192
 @click.option("--load", is_flag=True, help="With a port that loads weights, delays and parameters.")
 @click.option("--any-weights", is_flag=True, help="With --load: sums hold any weights of as many bits.")
 @click.option(
-    "--learn", is_flag=True, help="What can learn does, in samples that begin with the port `learn` at 1."
+    "--learn",
+    is_flag=True,
+    help="What can learn does, in samples that begin with the port `learn` at 1.",
 )
 @options.force_option
 @options.json_option

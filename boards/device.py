@@ -15,10 +15,11 @@ from lifline.network import Network
 from lifline.progress import Progress, silent
 from lifline.storage import digest
 
-from .banks import Banks
+from .banks import Banks, read, write
 from .host import Host, Lost, Request, Statistics
-from .image import NO_IMAGE, UNFINISHED
+from .learning import Learning
 from .line import BoardError, Line
+from .matching import check_digest, check_shape
 from .protocol import (
     DIGEST_BYTES,
     MAX_TICKS,
@@ -35,16 +36,6 @@ from .results import Answer, BoardRecording, recording_of
 
 #: Of boards, unless they say another.
 BAUD = 3_000_000
-
-
-#: What boards say in the place of a digest while they hold no network's weights.
-_EMPTY = {
-    bytes(DIGEST_BYTES): "the board holds no weights yet: load them with  lifline run --load NETWORK",
-    NO_IMAGE: "the board has found no weights of its build in its flash: write them with  lifline flash BUILD, or load "
-    "them with  lifline run --load NETWORK",
-    UNFINISHED: "the weights in the board's flash are damaged, and were not used: write them anew with  lifline flash "
-    "BUILD, or load them with  lifline run --load NETWORK",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +79,14 @@ class Device:
         self._line = line
         self._closing = closing
         self._built = network
+        #: How often the board's weights had to be loaded again, since what it had learned was not known.
+        self.rounds = 0
         try:
             self._host = Host(line, timeout)
             self.identity = self.identify()
             self._host.room = self.identity.buffer - len(self.identity.data) - 3
             if network is not None:
-                (self._check_shape if load else self._check)(network)
+                (check_shape if load else check_digest)(self.identity, network)
         except BaseException:
             self.close()
             raise
@@ -150,6 +143,7 @@ class Device:
         self,
         spikes: np.ndarray,
         *,
+        learn: bool = False,
         scores: bool = True,
         output_spikes: bool = True,
         progress: Progress = silent,
@@ -160,6 +154,9 @@ class Device:
         ----------
         spikes : (samples, ticks, inputs) or (ticks, inputs)
             As for :func:`lifline.golden.simulate`; at most 4,095 ticks.
+        learn : bool
+            Whether what can learn does, from sample to sample, on a board that can.  The network after the last one is
+            then the recording's, and this device's.
         scores, output_spikes : bool
             Whether the board is to tell them; each takes time on the line.
         progress : callable, optional
@@ -168,25 +165,26 @@ class Device:
         Raises
         ------
         InputError
-            If `spikes` has another shape, type or value, or too many ticks.
+            If `spikes` has another shape, type or value, or too many ticks; with `learn`, if the board does not learn.
         BoardError
             If the board does not answer, or refuses.
         """
         spikes = self._checked(spikes)
         batch = spikes if spikes.ndim == 3 else spikes[None]
-        found = {}
-        for number, answer in self.stream(batch, scores=scores, output_spikes=output_spikes):
-            found[number] = answer
-            progress(len(found), len(batch), "samples run")
-        recording = recording_of(
-            [found[n] for n in range(len(batch))], self.output, self.identity.outputs, batch.shape[1]
-        )
+        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes | Part.LEARN * learn)
+        ticks = batch.shape[1]
+
+        def request(number: int) -> Request:
+            return self._request(number, encode(batch[number], self.identity.input_bits), ticks, wanted)
+
+        recording = self._recorded(request, len(batch), ticks, learn, progress)
         return recording if spikes.ndim == 3 else recording[0]
 
     def run_values(
         self,
         values: np.ndarray,
         *,
+        learn: bool = False,
         scores: bool = True,
         output_spikes: bool = True,
         progress: Progress = silent,
@@ -197,7 +195,7 @@ class Device:
         ----------
         values : integers
             As for :meth:`lifline.encoders.Encoder.encode` of the board's encoder.
-        scores, output_spikes, progress
+        learn, scores, output_spikes, progress
             As for :meth:`run`.
 
         Raises
@@ -220,17 +218,55 @@ class Device:
                 f"values: {frames.shape[2]} channels and {ticks} ticks, the board takes {channels} channels and at "
                 f"most {MAX_TICKS} ticks"
             )
-        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes)
-        requests = (
-            self._request(number, encode_values(sample, encoder.value_bits), ticks, wanted)
-            for number, sample in enumerate(frames)
-        )
-        found = {}
-        for request, answer in self._host.ask(requests):
-            found[request.key] = answer
-            progress(len(found), len(frames), "samples run")
-        answers = [found[n] for n in range(len(frames))]
-        return recording_of(answers, self.output, self.identity.outputs, ticks)
+        wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes | Part.LEARN * learn)
+        bits = encoder.value_bits
+
+        def request(number: int) -> Request:
+            return self._request(number, encode_values(frames[number], bits), ticks, wanted)
+
+        return self._recorded(request, len(frames), ticks, learn, progress)
+
+    def _recorded(
+        self,
+        request: Callable[[int], Request],
+        count: int,
+        ticks: int,
+        learn: bool,
+        progress: Progress,
+    ) -> BoardRecording:
+        """What the board does with samples, of which `request` makes the one of a number."""
+        if learn:
+            found, after = self._learn(request, count, progress)
+        else:
+            after = None
+            requests = [request(number) for number in range(count)]
+            found = self._host.ask_all(requests, progress, "samples run")
+        answers = [found[number] for number in range(count)]
+        recording = recording_of(answers, self.output, self.identity.outputs, ticks)
+        return dataclasses.replace(recording, network=after)
+
+    def _learn(
+        self, request: Callable[[int], Request], count: int, progress: Progress
+    ) -> tuple[dict[int, Answer], Network]:
+        """The answers to samples that are learned from, and what becomes of the network.
+
+        Until that is known the board's digest is that of no network.
+        """
+        if not self.identity.learns:
+            raise InputError(
+                "the board does not learn: build its bitstream of a network with a plasticity, and with  --learn"
+            )
+        banks, network = self._banks(), self.network
+        assert network is not None  # else there were no banks
+        learning = Learning(self._host, banks, network)
+        self._name(bytes(DIGEST_BYTES))
+        answers = learning.run(request, count, progress)
+        self.rounds += learning.rounds
+        after = learning.network
+        self._name(digest(after)[:DIGEST_BYTES])
+        self.network = after
+        self.identity = self.identify()
+        return answers, after
 
     @property
     def encoder(self) -> Encoder | None:
@@ -269,17 +305,10 @@ class Device:
             If the board has no load port, or its memories do not hold what was written.
         """
         banks = self._banks()
-        self._check_shape(network)
+        check_shape(self.identity, network)
         wanted = banks.words(network)
         self._name(bytes(DIGEST_BYTES))
-        for attempt in range(2):
-            self._ask_all(banks.writes(wanted), progress, "frames of memories written")
-            if self._read(banks, progress) == wanted:
-                break
-            if attempt:
-                raise BoardError(
-                    "the board's memories do not hold what was written: write its bitstream anew"
-                )
+        write(self._host, banks, wanted, progress)
         self._name(digest(network)[:DIGEST_BYTES])
         self.network = network
         self.identity = self.identify()
@@ -294,11 +323,7 @@ class Device:
         InputError
             If the network was not given, by which the memories are known.
         """
-        return self._read(self._banks(), progress)
-
-    def _read(self, banks: Banks, progress: Progress) -> list[tuple[int, list[int]]]:
-        parts = self._ask_all(banks.reads(), progress, "frames of memories read")
-        return banks.joined(parts)
+        return read(self._host, self._banks(), None, progress)
 
     def _banks(self) -> Banks:
         identity = self.identity
@@ -316,18 +341,11 @@ class Device:
                 self._built.populations, identity.populations, strict=True
             )
         }
-        return Banks(self._built, lanes, any_weights=identity.any_weights)
+        return Banks(self._built, lanes, any_weights=identity.any_weights, learn=identity.learns)
 
     def _name(self, digest: bytes) -> None:
         """Give the board a digest; it says of whom it is by the identity, and not at all to this."""
         list(self._host.ask([Request([(Command.NAME, digest)], None, lambda data, events: None)]))
-
-    def _ask_all(self, requests: list[Request], progress: Progress, text: str) -> dict[int, Any]:
-        found = {}
-        for request, answer in self._host.ask(requests):
-            found[request.key] = answer
-            progress(len(found), len(requests), text)
-        return found
 
     @property
     def output(self) -> str:
@@ -356,31 +374,3 @@ class Device:
     ) -> Any:
         ((_, answer),) = self._host.ask([Request([(command, payload)], kind, read)])
         return answer
-
-    def _check_shape(self, network: Network) -> None:
-        """Refuse a network of another shape."""
-        identity = self.identity
-        sizes = tuple(population.size for population in network.populations)
-        theirs = tuple(size for size, _ in identity.populations)
-        if (identity.inputs, identity.input_bits, theirs) != (
-            network.inputs,
-            network.input_bits,
-            sizes[: len(theirs)],
-        ):
-            raise BoardError(
-                f"the board runs a network of {identity.inputs} inputs and populations of "
-                f"{', '.join(map(str, theirs))} neurons, not {network.inputs} and {', '.join(map(str, sizes))}: "
-                "write the bitstream of this network"
-            )
-
-    def _check(self, network: Network) -> None:
-        """Refuse a board that runs something else."""
-        self._check_shape(network)
-        identity = self.identity
-        if identity.digest != digest(network)[:DIGEST_BYTES]:
-            if identity.digest in _EMPTY:
-                raise BoardError(_EMPTY[identity.digest])
-            raise BoardError(
-                f"the board runs a network of the same shape with the digest {identity.digest.hex()[:12]}…, this one's "
-                f"is {digest(network).hex()[:12]}…: write its bitstream, or load its weights"
-            )

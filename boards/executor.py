@@ -21,6 +21,8 @@ class Executor(wiring.Component):
     ----------
     loads : bool
         Whether LOAD, READ and NAME are among them.
+    learns : bool
+        Whether samples can be learned from.
 
     Members
     -------
@@ -55,10 +57,19 @@ class Executor(wiring.Component):
         It is a READ.
     words, name : Out(stream)
         What follows a LOAD or READ, or a NAME.
+    learn : Out(1)
+        With `learns`: the sample is learned from, until it is answered.
+    closes : Out(1)
+        With `learns`: for one cycle, a sample that was learned from has been answered.
+    settled : In(1)
+        With `learns`: the core has done all that is to be done after a sample.  No command is taken before, from a
+        reset on and after each sample that was learned from: else one could find, or write, weights that still change.
     """
 
-    def __init__(self, *, loads: bool = False) -> None:
+    def __init__(self, *, loads: bool = False, learns: bool = False) -> None:
         self.loads = bool(loads)
+        self.learns = bool(learns)
+        learning = {"learn": Out(1), "closes": Out(1), "settled": In(1)}
         more = {
             "opened": Out(1),
             "reads": Out(1),
@@ -67,6 +78,7 @@ class Executor(wiring.Component):
         }
         super().__init__(
             (more if loads else {})
+            | (learning if learns else {})
             | {
                 "i": In(stream.Signature(FRAME)),
                 "sample": Out(stream.Signature(8)),
@@ -97,7 +109,10 @@ class Executor(wiring.Component):
             self.sample.payload.eq(self.i.payload.byte),
             ended.eq(self.i.valid & self.i.ready & self.i.payload.last),
         ]
-        with m.FSM():
+        with m.FSM(init="settle" if self.learns else "idle"):
+            if self.learns:
+                with m.State("settle"), m.If(self.settled):
+                    m.next = "idle"
             with m.State("idle"):
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [command.eq(self.i.payload.byte), alone.eq(self.i.payload.last)]
@@ -133,6 +148,8 @@ class Executor(wiring.Component):
                             self.scores.eq(_bit(command, Part.SCORES)),
                             self.spikes.eq(_bit(command, Part.SPIKES)),
                         ]
+                        if self.learns:
+                            m.d.sync += self.learn.eq(_bit(command, Part.LEARN))
                     m.next = "sample"
                     with m.If(alone):
                         m.next = "taken"
@@ -172,4 +189,9 @@ class Executor(wiring.Component):
                 with m.If(self.answered):
                     m.d.sync += [self.taken.eq(self.taken + 1), self.sampling.eq(0)]
                     m.next = "idle"
+                    if self.learns:
+                        m.d.comb += self.closes.eq(self.learn)
+                        m.d.sync += self.learn.eq(0)
+                        with m.If(self.learn):
+                            m.next = "settle"
         return m

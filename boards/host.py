@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from lifline.progress import Progress
+
 from .line import BoardError, Line
 from .protocol import (
     ANSWERS,
@@ -44,6 +46,10 @@ _MOST = 100
 
 class Lost(Exception):
     """An answer is not whole: it is to be asked for again."""
+
+
+class Interrupted(Exception):
+    """A session has ended, and what the board has done of what was under way is not known."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -100,19 +106,29 @@ class Host:
         self._deframer = Deframer()
         self._session = 0
         self._restarts = 0  # since the last answer
+        self._once = False
         self._begin()
         self._stale = False
 
-    def ask(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
+    def ask(self, requests: Iterable[Request], *, once: bool = False) -> Iterator[tuple[Request, Any]]:
         """The answers to requests, in any order, as they come; some requests are under way at a time.
+
+        Parameters
+        ----------
+        requests : iterable of Request
+        once : bool
+            None is executed twice: one whose answer is lost has been executed, and is not answered.
 
         Raises
         ------
         BoardError
             If the board does not answer, or refuses.
+        Interrupted
+            With `once`, if the board has given up the session: those that are not answered were executed, or not.
         """
         if self._stale:
             self._begin()
+        self._once = once
         self._stale = True  # unless all is answered: nothing of it shall be taken for a later answer
         source = iter(requests)
         waiting: deque[Request] = deque()
@@ -122,6 +138,14 @@ class Host:
                 self._stale = False
                 return
             yield from self._receive(waiting)
+
+    def ask_all(self, requests: list[Request], progress: Progress, text: str) -> dict[int, Any]:
+        """All answers, by the keys of the requests."""
+        found = {}
+        for request, answer in self.ask(requests):
+            found[request.key] = answer
+            progress(len(found), len(requests), text)
+        return found
 
     def _begin(self) -> None:
         """Begin a session: the board forgets what it was doing, and says so."""
@@ -283,6 +307,8 @@ class Host:
             self._again(request, waiting)
 
     def _again(self, request: Request, waiting: deque[Request]) -> None:
+        if self._once:
+            return
         request.attempts += 1
         if request.attempts > ATTEMPTS:
             raise BoardError(
@@ -293,6 +319,8 @@ class Host:
 
     def _restart(self, waiting: deque[Request]) -> None:
         """The board knows nothing of this session: begin another, with all that is not answered."""
+        if self._once:
+            raise Interrupted
         self._restarts += 1
         if self._restarts > RESTARTS:
             raise BoardError(

@@ -103,6 +103,8 @@ class HostLink(wiring.Component):
     options : LinkOptions
     load : StructLayout, optional
         Of the core's load port, where it has one.
+    learns : bool
+        Whether the core can learn from a sample.
 
     Members
     -------
@@ -126,6 +128,8 @@ class HostLink(wiring.Component):
         A sample has begun, and is not answered yet.
     load : Out(stream of layout), loaded : In(stream)
         With `load`: for the core's load port.
+    learn : Out(1)
+        With `learns`: for the core's input of that name.
 
     Raises
     ------
@@ -141,6 +145,7 @@ class HostLink(wiring.Component):
         identity: bytes,
         options: LinkOptions,
         load: data.StructLayout | None = None,
+        learns: bool = False,
     ) -> None:
         self.network = network
         self.options = options
@@ -154,7 +159,10 @@ class HostLink(wiring.Component):
             raise ValueError(f"outputs must be at most {MAX_OUTPUTS}, not {self.outputs!r}")
         self.score_shape = classifier.shape
         self.load_layout = load
+        self.learns = bool(learns)
         more = {} if load is None else load_members(load)
+        if learns:
+            more["learn"] = Out(1)
         super().__init__(
             more
             | {
@@ -181,7 +189,7 @@ class HostLink(wiring.Component):
         receiver, sequence, watchdog = FrameReceiver(), Sequence(), Watchdog(options.watchdog)
         loads = self.load_layout is not None
         buffer = FrameBuffer(size=options.buffer, identity=self.identity, writable=loads)
-        executor, sender = Executor(loads=loads), FrameSender()
+        executor, sender = Executor(loads=loads, learns=self.learns), FrameSender()
         answers = Answers(
             outputs=self.outputs, score=self.score_shape, depth=options.answers, loads=loads
         )
@@ -225,6 +233,10 @@ class HostLink(wiring.Component):
         m.d.sync += [reset.eq(sequence.reset | watchdog.bark), announce.eq(reset)]
         if loads:
             self._load(m, buffer, executor, answers)
+        if self.learns:  # a core that is at work after a sample takes no event
+            m.d.comb += [self.learn.eq(executor.learn), executor.settled.eq(self.events.ready)]
+            with m.If(executor.closes):
+                m.d.comb += self.clear.eq(1)
         with m.If(self.scored):
             m.d.sync += self.result.eq(self.winner)
         return m

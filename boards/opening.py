@@ -23,6 +23,7 @@ def connect(
     board: str | None = None,
     lanes: Lanes | None = None,
     load: bool = False,
+    learn: bool = False,
     encoder: Encoder | None = None,
     flash: bytes | None = None,
     faults: Faults | None = None,
@@ -46,6 +47,8 @@ def connect(
     load : bool
         Accept a board that runs another network of this shape, to be loaded by :meth:`Device.load`; a virtual board is
         given a load port.
+    learn : bool
+        Make a virtual board that learns; whether another does, its bitstream says.
     faults : Faults, optional
         Damage to be done on the line.
     progress : callable, optional
@@ -71,6 +74,7 @@ def connect(
             lanes=lanes,
             encoder=encoder,
             load=load,
+            learn=learn,
             flash=flash,
             progress=progress,
         )

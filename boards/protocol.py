@@ -16,7 +16,8 @@ modulo 32, is `asked`.
 
 A frame that is damaged, that comes in another order or finds the buffer full is dropped, and the board answers with
 NAK: the host then sends again from `expected` on.  Nothing else is repeated: an answer that was lost is asked for
-again, by the same command in a new frame.  Every command can be repeated: each sample starts from rest.
+again, by the same command in a new frame.  Every command can be repeated, for each sample starts from rest; but not a
+sample that is learned from: what the board held before is then loaded first (:mod:`lifline.boards.learning`).
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Part(enum.IntFlag):
     LAST = 2  #: answer with RESULT
     SCORES = 4  #: with each neuron's score
     SPIKES = 8  #: every output spike, in SPIKES before it
+    LEARN = 16  #: in the first: the sample is learned from, by a board that can
 
 
 class Kind(enum.IntEnum):
@@ -274,6 +276,7 @@ class Identity:
     version: tuple[int, int, int] = (0, 0, 0)  #: of lifline that built it
     protocol: int = VERSION
     encoder: str = ""  #: that its samples are raw values for, as ``lifline.encoders.parse`` reads it
+    learns: bool = False  #: whether samples can be learned from
 
     _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
 
@@ -282,13 +285,17 @@ class Identity:
         """What the board holds."""
         head = self._FIXED.pack(
             self.digest, self.protocol, *self.version, self.inputs, self.input_bits, self.outputs,
-            self.score_bytes, self.buffer, self.clock_khz, self.loads + 2 * self.any_weights, self.board.encode()[:12],
+            self.score_bytes, self.buffer, self.clock_khz, self._abilities, self.board.encode()[:12],
             min(len(self.populations), MOST_POPULATIONS),
         )  # fmt: skip
         listed = self.populations[:MOST_POPULATIONS]
         sizes = b"".join(struct.pack("<IH", size, lanes) for size, lanes in listed)
         text = self.encoder.encode()
         return head + sizes + (bytes([len(text)]) + text if text else b"")
+
+    @property
+    def _abilities(self) -> int:
+        return self.loads + 2 * self.any_weights + 4 * self.learns
 
     @classmethod
     def of(cls, data: bytes) -> Identity:
@@ -323,6 +330,7 @@ class Identity:
             clock_khz=clock,
             loads=bool(loads & 1),
             any_weights=bool(loads & 2),
+            learns=bool(loads & 4),
             populations=tuple(struct.iter_unpack("<IH", rest)),
             board=board.rstrip(b"\0").decode("ascii", "replace"),
             version=(major, minor, patch),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lifline.files import write_npz
+from lifline.network import Network
 
 from .host import Lost
 from .line import BoardError
@@ -32,6 +33,8 @@ class BoardRecording:
         Of the gateware, as :class:`lifline.Recording` counts them.
     stalled : bool (samples,)
         The sample did not fit into the board's queues, and the gateware waited for the line: `cycles` hold that, too.
+    network : Network or None
+        Of samples that were learned from: what the board made of its network.
     """
 
     spikes: dict[str, np.ndarray]
@@ -39,6 +42,7 @@ class BoardRecording:
     classes: np.ndarray
     cycles: np.ndarray
     stalled: np.ndarray
+    network: Network | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write ``OUT.npz``: ``NAME.spikes``, ``scores``, ``classes``, ``cycles`` and ``stalled``."""
@@ -56,6 +60,7 @@ class BoardRecording:
             self.classes[samples],
             self.cycles[samples],
             self.stalled[samples],
+            self.network,
         )
 
 
@@ -68,6 +73,16 @@ class Answer:
     stalled: bool
     scores: np.ndarray | None  #: int64 (size,)
     spikes: np.ndarray | None  #: uint8 (ticks, size)
+
+    def agrees(self, other: Answer) -> bool:
+        """Whether it says the same of a sample, but for the time that one of them has waited."""
+        timed = self.stalled or other.stalled or self.cycles == other.cycles
+        return (
+            timed
+            and self.winner == other.winner
+            and np.array_equal(self.scores, other.scores)  # type: ignore[arg-type]
+            and np.array_equal(self.spikes, other.spikes)  # type: ignore[arg-type]
+        )
 
     @classmethod
     def read(cls, data: bytes, events: bytes, ticks: int, wanted: Part, identity: Identity) -> Answer:

@@ -58,18 +58,20 @@ class ExportedCore(wiring.Component):
 
     Members
     -------
-    i, o, clear, fault, load, loaded, trace_<output>
-        As of :class:`lifline.rtl.Accelerator`, `load` and `loaded` where the arrays can be loaded; traces of
-        other populations are left open.
+    i, o, clear, fault, load, loaded, learn, trace_<output>
+        As of :class:`lifline.rtl.Accelerator`, `load` and `loaded` where the arrays can be loaded, `learn` where one of
+        them learns; traces of other populations, and of what is learned, are left open.
     """
 
     def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
         self.top = top
         banks = [bank for array in arrays.values() if array.load for bank in loadable(array)]
-        load = {"fault": Out(3 if banks else 2)}
+        more = {"fault": Out(3 if banks else 2)}
         if banks:
-            load["load"] = In(stream.Signature(load_layout(banks)))
-            load["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
+            more["load"] = In(stream.Signature(load_layout(banks)))
+            more["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
+        if learns(arrays):
+            more["learn"] = In(1)
         output = arrays[network.output]
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
@@ -79,7 +81,7 @@ class ExportedCore(wiring.Component):
                 "clear": In(1),
                 f"trace_{network.output}": Out(trace),
             }
-            | load
+            | more
         )
 
     def elaborate(self, platform):
@@ -91,6 +93,11 @@ class ExportedCore(wiring.Component):
                 ports[f"{'i' if member.flow is In else 'o'}_{'__'.join(path)}"] = signal
         m.submodules.core = Instance(self.top, **ports)
         return m
+
+
+def learns(arrays: Mapping[str, ArrayPlan]) -> bool:
+    """Whether the gateware of one of a network's populations learns."""
+    return any(array.learns for array in arrays.values())
 
 
 class System(wiring.Component):
@@ -142,8 +149,9 @@ class System(wiring.Component):
         self.transmitter = UARTTransmitter(divisor=divisor)
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
         self.link = HostLink(
-            network, self.classifier, identity=identity.data, options=options, load=layout
-        )
+            network, self.classifier, identity=identity.data, options=options, load=layout,
+            learns=identity.learns,
+        )  # fmt: skip
         self.reader = None
         if images is not None:
             self.reader = ImageReader(offset=offset, start=images.start, most=images.most)
@@ -193,6 +201,8 @@ class System(wiring.Component):
         if link.load_layout is not None:
             wiring.connect(m, link.load, core.load)
             wiring.connect(m, core.loaded, link.loaded)
+        if link.learns:
+            m.d.comb += core.learn.eq(link.learn)
         # The classifier reads the trace, which tells membranes as well.
         wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
         m.d.comb += [
@@ -238,6 +248,7 @@ def identity_of(
         buffer=options.buffer,
         clock_khz=round(clock_mhz * 1000),
         loads=any(array.load for array in arrays.values()),
+        learns=learns(arrays),
         any_weights=any_weights,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,

@@ -55,6 +55,8 @@ class VirtualBoard:
         Samples are raw values for it.
     load : bool
         Whether its memories can be loaded over the line.
+    learn : bool
+        Whether what can learn does, when it is asked to; its memories can be loaded, too.
     flash : bytes, optional
         What is in its flash, from where it looks for an image of weights (:mod:`lifline.boards.image`); its memories
         can be loaded over the line, too.
@@ -80,13 +82,14 @@ class VirtualBoard:
         lanes: Lanes | None = None,
         encoder: Encoder | None = None,
         load: bool = False,
+        learn: bool = False,
         flash: bytes | None = None,
         progress: Progress = silent,
     ) -> None:
         pty, tty = _terminals()
-        load = load or flash is not None
+        load = load or learn or flash is not None
         self.cycles_per_bit, program, folder = _make(
-            network, board, lanes, encoder, load, flash is not None, progress
+            network, board, lanes, encoder, load, learn, flash is not None, progress
         )
         master, self._slave = pty.openpty()
         try:
@@ -149,6 +152,7 @@ def _make(
     lanes: Lanes | None,
     encoder: Encoder | None,
     load: bool,
+    learn: bool,
     flash: bool,
     progress: Progress,
 ) -> tuple[float, Path, Path]:
@@ -173,13 +177,20 @@ def _make(
             if lanes is None
             else rtl.lanes_of(network, lanes)
         )
-    arrays = rtl.plan(network, chosen, load=load)
+    arrays = rtl.plan(network, chosen, load=load, learn=learn)
     kept = choose_memories(arrays, found) if load and found is not None else {}
-    arrays = rtl.plan(network, chosen, load=load, spram=kept)
+    arrays = rtl.plan(network, chosen, load=load, learn=learn, spram=kept)
 
     def export(folder: Path) -> list[str]:
         manifest = rtl.export(
-            network, folder, chosen, trace=True, block_bits=block_bits, load=load, memories=kept
+            network,
+            folder,
+            chosen,
+            trace=True,
+            block_bits=block_bits,
+            load=load,
+            memories=kept,
+            learn=learn,
         )
         return manifest["sources"]
 
@@ -198,7 +209,7 @@ def _make(
                 network, arrays, options, clock_mhz=clock, board=board or "virtual", flash=flash
             ),
             options=options,
-            images=Images(network, chosen) if flash else None,
+            images=Images(network, chosen, learn=learn) if flash else None,
             offset=WEIGHTS_OFFSET,
         )
         memories = system.memory_files()

@@ -11,7 +11,9 @@ from .protocol import DIGEST_BYTES, Identity
 
 #: What boards say in the place of a digest while they hold no network's weights.
 _EMPTY = {
-    bytes(DIGEST_BYTES): "the board holds no known weights: none were loaded yet, or learning was cut off: load them with  lifline run "
+    bytes(
+        DIGEST_BYTES
+    ): "the board holds no known weights: none were loaded yet, or learning was cut off: load them with  lifline run "
     "--load NETWORK",
     NO_IMAGE: "the board has found no weights of its build in its flash: write them with  lifline flash BUILD, or load "
     "them with  lifline run --load NETWORK",

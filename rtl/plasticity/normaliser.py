@@ -93,11 +93,11 @@ class Normaliser(wiring.Component):
         In the last cycle.
     bank : Out(LearnPort)
 
-    Latency: for each group of targets twice the number of sources, the bits of total · 2^(fraction_bits + 16), and 8.
+    Latency: for each group of targets twice the number of sources, the bits of total · 2^(fraction_bits + 16), and 10.
     """
 
     #: Cycles from the reading of a word to its being summed, and written.
-    SUM, SCALE = 2, 4
+    SUM, SCALE = LearnPort.LATENCY + 1, LearnPort.LATENCY + 3
 
     #: Bits of the lower part of a factor: two products, each of which fits a DSP block, and then their sum.
     LOW = 17

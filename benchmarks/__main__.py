@@ -15,7 +15,7 @@ from .measure import Options
 NAMES = (
     "inference", "convolution", "training", "rules", "convert", "graphs", "delays", "quantisation", "spiker", "growth",
     "convolution_cycles", "mnist", "stdp", "reward", "unsupervised", "simulation", "encoders", "link", "boards",
-    "clock", "resources", "area",
+    "clock", "resources", "learning_area", "area",
 )  # fmt: skip
 
 

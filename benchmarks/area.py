@@ -118,7 +118,7 @@ def run(options: Options) -> Result:
             for shape, logic, used in zip(shapes, needs, packed, strict=True)
             if used and shape.kind == "LIF"
         ]
-        fitted = _fit(built) if len(built) > len(COEFFICIENTS) else None
+        fitted = _fit(built, board.family.area) if len(built) > len(COEFFICIENTS) else None
         if fitted is not None:
             notes.append(f"{board.family.name}: `{_text(fitted)}`")
         for shape, logic, used in zip(shapes, needs, packed, strict=True):
@@ -165,14 +165,15 @@ def _packed(options: Options, board: Board, shape: Shape) -> dict[str, int] | No
     return content
 
 
-def _fit(built: list[tuple[Logic, dict[str, int]]]) -> Area:
+def _fit(built: list[tuple[Logic, dict[str, int]]], area: Area) -> Area:
+    """The coefficients that these builds have, with those of `area` for what they have none of."""
     luts = np.array([used["luts"] for _, used in built], float)
     factors = np.array([[getattr(logic, name) for name in COEFFICIENTS] for logic, _ in built])
     rest = luts - [logic.scores for logic, _ in built]
     solution, _ = nnls(factors / luts[:, None], rest / luts)  # none is less than 0
     ffs = np.array([used["ffs"] for _, used in built], float)
     values = dict(zip(COEFFICIENTS, solution.tolist(), strict=True))
-    return Area(**values, ffs=float((ffs / luts).mean()))
+    return dataclasses.replace(area, **values, ffs=float((ffs / luts).mean()))
 
 
 def _text(area: Area) -> str:

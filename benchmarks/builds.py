@@ -36,6 +36,8 @@ class Job:
     board: str
     lanes: Mapping[str, int]
     clock_mhz: float | None = None  #: the board's own, or another
+    load: bool = False
+    learn: bool = False
 
 
 def reports(options: Options, jobs: Sequence[Job]) -> list[dict[str, Any] | None]:
@@ -56,14 +58,17 @@ def reports(options: Options, jobs: Sequence[Job]) -> list[dict[str, Any] | None
 
 def _may_fit(job: Job) -> bool:
     board = find_board(job.board)
-    need = estimate(job.network, board, dict(job.lanes))
+    need = estimate(job.network, board, dict(job.lanes), job.load, learn=job.learn)
     return all(need[kind] <= MARGIN * total for kind, total in board.totals.items())
 
 
 def _build(job: Job, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        build(job.network, job.board, folder, lanes=dict(job.lanes), clock_mhz=job.clock_mhz, seed=SEED)
+        build(
+            job.network, job.board, folder, lanes=dict(job.lanes), clock_mhz=job.clock_mhz, seed=SEED,
+            load=job.load, learn=job.learn,
+        )  # fmt: skip
     except ToolError as error:
         (folder / "report.json").write_text(json.dumps({"error": str(error)}))
 

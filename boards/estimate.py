@@ -20,13 +20,15 @@ from lifline.errors import ToolError
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron
 from lifline.neurons.izhikevich import QUADRATIC
+from lifline.plasticity import STDP, Plasticity
+from lifline.plasticity.stdp import FACTOR_BITS
 from lifline.rtl.encoders import EncoderCircuit
-from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Lanes
-from lifline.rtl.rows import Rows
+from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Channel, Lanes
+from lifline.rtl.rows import Rows, STDPRows
 from lifline.rtl.rows.convolution import ConvolutionRows
 
 from .board import Board
-from .families import Area
+from .families import Area, Family
 from .memories import SPRAM_BITS, SPRAM_WORDS, choose_memories
 from .protocol import LINK_BLOCKS, score_bits
 
@@ -57,6 +59,7 @@ class Logic:
     multiplier: float = 0.0  #: multipliers
     scores: float = 0.0  #: bits of the classifier's scores, a look-up table each
     rows: float = 0.0  #: look-up tables of address generators, and of banks of sums
+    learning: float = 0.0  #: bits of the adders, choices and registers of what learns
 
     def __add__(self, other: Self) -> Logic:
         names = [field.name for field in dataclasses.fields(self)]
@@ -71,6 +74,7 @@ class Logic:
             + area.sums * self.sums
             + area.choices * self.choices
             + area.adders * self.adders
+            + area.learning * self.learning
             + (0 if dsps else area.multiplier * self.multiplier)
         )
 
@@ -92,19 +96,22 @@ def estimate(
     lanes: Lanes,
     load: bool = False,
     encoder: Encoder | None = None,
+    *,
+    learn: bool = False,
 ) -> dict[str, int]:
     """What a build will take: luts, ffs, brams, dsps; with `load`, one whose memories can be loaded.
 
-    With `encoder`, one that takes raw values.
+    With `encoder`, one that takes raw values; with `learn`, one that learns, which can be loaded, too.
 
     Raises
     ------
     InputError
-        If `lanes` is not possible.
+        If `lanes` is not possible, or what learns has no gateware.
     """
-    arrays = rtl.plan(network, lanes, load=load)
+    load = load or learn
+    arrays = rtl.plan(network, lanes, load=load, learn=learn)
     if load and (chosen := choose_memories(arrays, board)):
-        arrays = rtl.plan(network, lanes, load=load, spram=chosen)
+        arrays = rtl.plan(network, lanes, load=load, learn=learn, spram=chosen)
     need = design_need(board, arrays, network.output) + encoder_need(board, network, encoder)
     return total(board, need)
 
@@ -136,7 +143,7 @@ def array_need(board: Board, array: ArrayPlan) -> Need:
     logic = Logic(
         sums=sums, choices=sums * (array.groups - 1 if array.groups <= REGISTER_GROUPS else 0)
     )
-    logic += _rows(array)
+    logic += _rows(array) + _learning(board.family, array)
     memories = array.memories(board.family.block_bits)
     blocks = sum(board.family.blocks(memory.kind, memory.width, memory.depth) for memory in memories)
     return Need(logic + lane_logic(array.population.neuron, array), blocks)
@@ -150,6 +157,46 @@ def _rows(array: ArrayPlan) -> Logic:
     elif array.ring_ticks == 1 and array.groups > 1:
         luts += SUM_LUTS * array.lanes * array.accumulator_bits
     return Logic(rows=luts, multiplier=array.lanes if array.value_bits > 1 else 0)
+
+
+def _learning(family: Family, array: ArrayPlan) -> Logic:
+    """What the circuits take that change the weights of an array."""
+    learners = (
+        learner_logic(channel.rule, family, array, channel)
+        for channel in array.channels
+        if channel.rule is not None
+    )
+    return sum(learners, start=Logic())
+
+
+@functools.singledispatch
+def learner_logic(rule: Plasticity, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
+    """What the circuit of a rule takes; of one that registers nothing, ten adders of w in each lane."""
+    return Logic(learning=10 * array.lanes * (channel.weight_bits + channel.fraction_bits))
+
+
+@learner_logic.register
+def _(rule: STDP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
+    """Traces that fall and rise, of a word of sources and of each lane; in each lane two changes of w, and its ends."""
+    rows = channel.rows
+    assert isinstance(rows, STDPRows)
+    w, trace = rows.w_bits, rows.trace_bits
+    word = rows.sources_of_word * trace * (_digits(rule.alpha_pre) + 3)
+    lane = 6 * w + trace * (_digits(rule.alpha_post) + _digits(rule.eta_minus) + 2)
+    blocks = 0
+    if rule.soft:
+        lane += 4 * w
+        blocks += 2 * _blocks(w, trace + abs(rule.eta_plus).bit_length(), family)
+    if rule.total is not None:
+        total, factor = w + (channel.source_size - 1).bit_length(), FACTOR_BITS + w
+        lane += 4 * total + 3 * factor + 5 * w
+        blocks += _blocks(w, factor, family)
+    return Logic(learning=word + array.lanes * lane, multiplier=array.lanes * blocks)
+
+
+def _blocks(one: int, other: int, family: Family) -> int:
+    """DSP blocks of a product of numbers of so many bits."""
+    return -(-one // family.multiplier_bits) * -(-other // (family.multiplier_bits - 1))
 
 
 @functools.singledispatch
@@ -228,7 +275,9 @@ def total(board: Board, need: Need) -> dict[str, int]:
 def uses_dsps(board: Board, arrays: Mapping[str, ArrayPlan]) -> bool:
     """Whether a build's multipliers go into DSP blocks: there are some, and the board has as many."""
     multipliers = sum(
-        (lane_logic(array.population.neuron, array) + _rows(array)).multiplier
+        (
+            lane_logic(array.population.neuron, array) + _rows(array) + _learning(board.family, array)
+        ).multiplier
         for array in arrays.values()
     )
     return 0 < multipliers <= board.dsps
@@ -253,7 +302,12 @@ def check_size(network: Network, board: Board, load: bool = False) -> None:
 
 
 def choose_lanes(
-    network: Network, board: Board, load: bool = False, encoder: Encoder | None = None
+    network: Network,
+    board: Board,
+    load: bool = False,
+    encoder: Encoder | None = None,
+    *,
+    learn: bool = False,
 ) -> dict[str, int]:
     """The most lanes, a power of two for all populations and at most `MOST_LANES`, that should fit.
 
@@ -265,7 +319,7 @@ def choose_lanes(
     lanes = MOST_LANES
     while True:
         chosen = rtl.lanes_of(network, lanes)
-        need = estimate(network, board, chosen, load, encoder)
+        need = estimate(network, board, chosen, load, encoder, learn=learn)
         need["luts"] = int(need["luts"] / _USABLE)
         short = board.shortage(need, fewer_lanes=False)
         if short is None:

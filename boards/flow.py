@@ -23,7 +23,7 @@ from lifline.temporary import temporary_folder
 
 from .board import Board, check_flash, find_board, solve_pll
 from .protocol import MAX_OUTPUTS
-from .report import Tools, fmax_mhz, report_of, too_slow
+from .report import Tools, fmax_mhz, learning_of, report_of, too_slow
 from .toolchain import Found, find, find_simulator
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from .netlist import Reference
     from .synthesis import Design
+
+_UNCHECKED = "a netlist whose memories are loaded over the line is not checked: leave check or load out"
 
 #: Of the clock: a design that reaches less will not reach it with another seed, which moves it by some percent.
 CLOSE = 0.9
@@ -52,6 +54,8 @@ def build(
     any_weights: bool = False,
     encoder: Encoder | None = None,
     flash_weights: bool = False,
+    learn: bool = False,
+    learned: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build the bitstream of `network` for a board; ``docs/boards.md`` says what it then does.
@@ -89,6 +93,10 @@ def build(
         The board takes raw values in place of spikes, and has the encoder's circuit in front of the network.
     flash_weights : bool
         As `load`, and when it starts the board reads the weights from its flash: ``weights.bin``, in the folder too.
+    learn : bool
+        As `load`, and what can learn does, in samples of which the host says so; see :class:`lifline.rtl.Accelerator`.
+    learned : mapping, optional
+        With `learn`: as `activity`, of samples that are learned from, one after the other.
     progress : callable, optional
         Called as ``progress(done, total, text)``.
 
@@ -113,16 +121,17 @@ def build(
     if encoder is not None:
         _check_encoder(encoder, network, check is not None)
     seeds = range(seed, seed + tries)
-    load = load or any_weights or flash_weights
+    if learn:
+        _check_learning(network, flash_weights)
     if flash_weights:
         check_flash(find_board(board))
-    if load and check is not None:
-        raise InputError(
-            "a netlist whose memories are loaded over the line is not checked: leave check or load out"
-        )
+    if (load or any_weights or flash_weights) and check is not None:
+        raise InputError(_UNCHECKED)
+    load = load or any_weights or flash_weights or learn
     plan = _plan(
-        network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load, encoder
-    )
+        network, find_board(board), clock_mhz, lanes, activity, seeds, check is not None, load, encoder,
+        learn=learn, learned=learned,
+    )  # fmt: skip
     plan = dataclasses.replace(
         plan, patchable=patchable, any_weights=any_weights, flash_weights=flash_weights
     )
@@ -149,6 +158,8 @@ class _Plan:
     patchable: bool = False
     encoder: Encoder | None = None
     flash_weights: bool = False
+    learn: bool = False
+    learned_cycles: float | None = None  #: of a sample that is learned from, until the next can come
 
 
 def _plan(
@@ -161,6 +172,9 @@ def _plan(
     checks: bool,
     load: bool,
     encoder: Encoder | None,
+    *,
+    learn: bool,
+    learned: Mapping[str, Any] | None,
 ) -> _Plan:
     try:
         from lifline import rtl
@@ -188,15 +202,19 @@ def _plan(
         )
     simulator = find_simulator() if checks else None
     if lanes is None:
-        lanes = choose_lanes(network, board, load, encoder)
+        lanes = choose_lanes(network, board, load, encoder, learn=learn)
     chosen = rtl.lanes_of(network, lanes)
-    cycles = samples = None
+    cycles = samples = learned_cycles = None
     if activity is not None:
-        cycles = float(np.mean(rtl.cycles(network, chosen, activity)))
+        cycles = float(np.mean(rtl.cycles(network, chosen, activity, learn=learn, frozen=learn)))
         samples = np.asarray(activity[INPUT])
+    if learn and learned is not None:
+        learned_cycles = float(np.mean(rtl.cycles(network, chosen, learned, learn=True)))
+        learned_cycles += rtl.settling(network, chosen)
     return _Plan(
-        board, clock, chosen, cycles, seeds, tools, simulator, samples, load=load, encoder=encoder
-    )
+        board, clock, chosen, cycles, seeds, tools, simulator, samples, load=load, encoder=encoder,
+        learn=learn, learned_cycles=learned_cycles,
+    )  # fmt: skip
 
 
 def _make(
@@ -223,7 +241,10 @@ def _make(
         any_weights=plan.any_weights,
         encoder=plan.encoder,
         flash_weights=plan.flash_weights,
+        learn=plan.learn,
     )
+    if checked and design.options["memories"]:
+        raise InputError(_UNCHECKED)
     encoded = {} if plan.encoder is None else {"encoder": plan.encoder.text}
     steps.begin(f"yosys {tools.yosys.version}: synthesis", tools.yosys)
     timed = _Stopwatch()
@@ -239,6 +260,7 @@ def _make(
             placed, seed = _place(design, tools.nextpnr, plan.seeds, steps)
     report: dict[str, Any] = {
         **report_of(design, placed, plan.cycles, tools, seed),
+        **(learning_of(plan.learned_cycles, plan.clock_mhz) if plan.learn else {}),
         **encoded,
         **found,
         "seconds": timed.seconds,
@@ -306,6 +328,17 @@ def _check_options(network: Network, target: Path, seed: int, tries: int) -> Non
     existing = next(path for path in (target, *target.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"{target}: cannot be written; give a folder for the bitstream")
+
+
+def _check_learning(network: Network, flash_weights: bool) -> None:
+    """Refuse what does not learn, before anything is made."""
+    from lifline.rtl import check_learns
+
+    check_learns(network)
+    if flash_weights:
+        raise InputError(
+            "a board that learns does not read its weights from its flash: leave flash_weights or learn out"
+        )
 
 
 def _check_encoder(encoder: Encoder, network: Network, checked: bool) -> None:

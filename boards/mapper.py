@@ -83,6 +83,7 @@ def map_lanes(
     clock_mhz: float | None = None,
     target_us: float | None = None,
     encoder: Encoder | None = None,
+    learn: bool = False,
 ) -> tuple[Design, list[Design]]:
     """Choose lanes for a board; the choice, and the Pareto front that it is from.
 
@@ -99,6 +100,8 @@ def map_lanes(
         As for `choose`.
     encoder : Encoder, optional
         In front of the network.
+    learn : bool
+        As for `pareto`.
 
     Raises
     ------
@@ -113,7 +116,9 @@ def map_lanes(
     check_size(network, chosen_board)
     if target_us is not None and not target_us > 0:
         raise InputError(f"the target must be a time above 0 µs, not {target_us!r}")
-    front = pareto(network, chosen_board, activity or assumed_activity(network), clock, encoder)
+    front = pareto(
+        network, chosen_board, activity or assumed_activity(network), clock, encoder, learn=learn
+    )
     return choose(front, chosen_board, clock, target_us), front
 
 
@@ -123,6 +128,8 @@ def pareto(
     activity: Mapping[str, np.ndarray],
     clock_mhz: float,
     encoder: Encoder | None = None,
+    *,
+    learn: bool = False,
 ) -> list[Design]:
     """The designs that no other beats in time, look-up tables and block RAMs at once, fastest first.
 
@@ -137,6 +144,8 @@ def pareto(
         The clock for which times are stated.
     encoder : Encoder, optional
         In front of the network: for its area.
+    learn : bool
+        Of designs that learn: the time is that of a sample that is learned from, and of what follows it.
     """
     activity = {
         name: array[:: -(-len(array) // _SAMPLES)] if array.ndim == 3 else array
@@ -146,7 +155,7 @@ def pareto(
     before = encoder_need(board, network, encoder)
 
     def design(lanes: dict[str, int]) -> Design:
-        arrays = rtl.plan(network, lanes)
+        arrays = rtl.plan(network, lanes, load=learn, learn=learn)
         for name, array in arrays.items():
             if (name, array.lanes) not in needs:
                 needs[name, array.lanes] = array_need(board, array)
@@ -154,7 +163,8 @@ def pareto(
         need = total(
             board, sum((needs[name, array.lanes] for name, array in arrays.items()), start=fixed)
         )
-        cycles = float(np.mean(rtl.cycles(network, lanes, activity)))
+        cycles = float(np.mean(rtl.cycles(network, lanes, activity, learn=learn)))
+        cycles += rtl.settling(network, lanes) if learn else 0
         return Design(lanes, cycles, cycles / clock_mhz, need)
 
     front: list[Design] = []

@@ -71,6 +71,12 @@ def report_of(
     }
 
 
+def learning_of(cycles: float | None, clock_mhz: float) -> dict[str, Any]:
+    """What the report of a build that learns has more; `cycles`: of a learned sample, and of what follows it."""
+    rate = round(clock_mhz * 1e6 / cycles, 1) if cycles else None
+    return {"learn": True, "learning": {"cycles_per_sample": cycles, "samples_per_second": rate}}
+
+
 def too_slow(board: Board, clock: float, fmax: float, seeds: range) -> str:
     slower = [mhz for mhz in board.clocks_mhz if mhz <= fmax]
     remedy = f"a clock of {max(slower):g} MHz" if slower else "fewer lanes"

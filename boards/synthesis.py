@@ -57,7 +57,9 @@ class Design:
     arguments: dict[str, list[str]]  #: of each tool
     identity: bytes  #: what the board tells of itself, the network's digest first
     buffer: int  #: bytes of the memory that ends with it
-    options: Mapping[str, Any]  #: of :class:`lifline.rtl.Accelerator`: load, any_weights, memories
+    options: Mapping[
+        str, Any
+    ]  #: of :class:`lifline.rtl.Accelerator`: load, any_weights, memories, learn
     images: Images | None = None  #: of weights in the board's flash
     project: tuple[str, ...] = ()  #: the files of a project for a vendor's tools
 
@@ -149,6 +151,7 @@ def write_design(
     any_weights: bool = False,
     encoder: Encoder | None = None,
     flash_weights: bool = False,
+    learn: bool = False,
 ) -> Design:
     """Write the design of `network` for a board to a folder.
 
@@ -168,15 +171,17 @@ def write_design(
         Samples are raw values for it.
     flash_weights : bool
         With `load`: an image of weights is read from the board's flash when it starts.
+    learn : bool
+        With `load`: what can learn does.
     """
     family = board.family
-    arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights)
+    planned = {"load": load, "any_weights": any_weights, "learn": learn}
+    arrays = rtl.plan(network, lanes, **planned)
     memories = choose_memories(arrays, board) if load else None
     if memories:
-        arrays = rtl.plan(network, lanes, load=load, any_weights=any_weights, spram=memories)
+        arrays = rtl.plan(network, lanes, spram=memories, **planned)
     manifest = rtl.export(
-        network, folder, lanes, trace=True, block_bits=family.block_bits,
-        load=load, any_weights=any_weights, memories=memories,
+        network, folder, lanes, trace=True, block_bits=family.block_bits, memories=memories, **planned,
     )  # fmt: skip
     platform = board.make_platform()
     for source in manifest["sources"]:
@@ -196,7 +201,8 @@ def write_design(
     known: dict[str, Any] = {
         "identity": link.identity,
         "buffer": link.options.buffer,
-        "options": {"load": load, "any_weights": any_weights, "memories": memories},
+        "options": {"load": load, "any_weights": any_weights, "memories": memories}
+        | ({"learn": True} if learn else {}),
         "images": images,
     }
     if not family.nextpnr:

@@ -8,7 +8,7 @@ from typing import Any
 from lifline.errors import MissingExtra
 
 from .fit import check_same_shape
-from .plan import ArrayPlan, Memory, check_size, lanes_of, memory_bits, plan
+from .plan import ArrayPlan, Memory, check_learns, check_size, lanes_of, memory_bits, plan
 
 try:
     import amaranth  # noqa: F401
@@ -21,7 +21,7 @@ except ImportError:
 
 else:
     from .accelerator import Accelerator
-    from .cycles import cycles, mean_rows
+    from .cycles import cycles, mean_rows, settling
     from .events import event_layout, trace_layout
     from .export import export
     from .kit import Vectors
@@ -32,6 +32,7 @@ __all__ = [
     "ArrayPlan",
     "Memory",
     "Vectors",
+    "check_learns",
     "check_same_shape",
     "check_size",
     "cycles",
@@ -41,5 +42,6 @@ __all__ = [
     "mean_rows",
     "memory_bits",
     "plan",
+    "settling",
     "trace_layout",
 ]

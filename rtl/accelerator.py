@@ -22,7 +22,7 @@ from .array import NeuronArray
 from .events import event_layout, trace_layout
 from .load import Loader, load_layout
 from .memory import Rom
-from .plan import ArrayPlan, Lanes, plan
+from .plan import ArrayPlan, Lanes, check_learns, plan
 from .plasticity.memory import LearningMemory
 from .plasticity.sample import LearnedSample
 from .plasticity.tap import learned_layout
@@ -172,8 +172,8 @@ class Accelerator(wiring.Component):
         )
         #: Of these populations something survives a sample.
         self.learners = [name for name, array in self.arrays.items() if array.learns]
-        if learn and not self.learners:
-            raise InputError("network: nothing in it learns, so it needs no gateware to learn")
+        if learn:
+            check_learns(network)
         self.router = SpikeRouter(network, self.arrays)
         self.synapses: dict[str, OrderedMemory | RowMemory | LearningMemory] = {
             name: (LearningMemory if array.plastic else read_memory)(array, block_bits)
@@ -304,17 +304,19 @@ class Accelerator(wiring.Component):
         blocks: list[Any] = [*self.neurons.values(), *self._learning]
         i = getattr(self.router, f"i_{INPUT}")
         ready = i.ready & ~busy & ~self.clear & ~clearing
+        offered = self.i.valid & ~busy
         valid = self.router.o.valid & ~clearing
         take = self.o.ready
-        if self.learners:  # what comes out meanwhile is dropped
-            ready, valid, take = ready & ~closing, valid & ~closing, take | closing
+        if self.learners:  # the next sample waits, and what comes out meanwhile is dropped
+            ready, offered = ready & ~closing, offered & ~closing
+            valid, take = valid & ~closing, take | closing
         inside.d.comb += [
             busy.eq(_any(block.busy for block in blocks)),
             gate.event.eq(self.i.payload),
             gate.taken.eq(self.i.valid & self.i.ready),
             self.fault[:2].eq(gate.fault),
             i.payload.eq(self.i.payload),
-            i.valid.eq(self.i.valid & ~busy & gate.good),
+            i.valid.eq(offered & gate.good),
             self.i.ready.eq(ready),
             self.o.payload.eq(self.router.o.payload),
             self.o.valid.eq(valid),

@@ -124,6 +124,27 @@ def cycles(
     return total if batched else int(total[0])
 
 
+def settling(network: Network, lanes: Lanes) -> int:
+    """Cycles that `clear` takes when a sample has been learned from, until the next one's first event can come.
+
+    That is from the cycle of `clear`, if the sample's last tick has been learned by then, to the first one in which `i`
+    is ready: traces are cleared, and weights normalised.
+
+    Parameters
+    ----------
+    network, lanes
+        As for :func:`cycles`.
+    """
+    arrays = plan(network, lanes, learn=True).values()
+    longest = 0
+    for array in arrays:
+        for index in array.plastic:
+            channel = array.channels[index]
+            assert channel.rule is not None
+            longest = max(longest, learning_cycles(channel.rule, channel, 1).settling)
+    return 2 + longest
+
+
 def mean_rows(array: ArrayPlan, activity: Mapping[str, np.ndarray]) -> float:
     """Rows that an array takes in a tick, on average.
 

@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from lifline.network import Network
+
 from .accelerator import Accelerator
 from .layout import address_bits
+from .learned_vectors import LearnedText, learned_text
 from .port import parts_of
 
 #: Where the vectors are, beside the Verilog.
@@ -30,6 +33,7 @@ class Vectors:
     spikes: np.ndarray  #: (samples, ticks, inputs)
     outputs: np.ndarray  #: spikes of the output population, (samples, ticks, size)
     cycles: np.ndarray  #: of each sample, (samples,)
+    after: Network | None = None  #: what they make of the network, where they are learned from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +51,13 @@ def kit_files(
 ) -> dict[str, str]:
     """All files: path to text."""
     prefix = names.prefix
+    learned = learned_text(accelerator, vectors.after, f"{FOLDER}/{prefix}")
     return {
-        f"{prefix}testbench.v": _testbench(accelerator, vectors, names.top, prefix),
+        f"{prefix}testbench.v": _testbench(accelerator, vectors, names.top, prefix, learned),
         f"{prefix}axis.v": _wrapper(accelerator, ports, names.top, prefix),
         f"{prefix[:-1] or 'design'}.f": "".join(f"{source}\n" for source in names.sources),
-        f"{prefix[:-1] or 'design'}.core": _fusesoc(names, prefix),
-        **_vector_files(accelerator, vectors, prefix),
+        f"{prefix[:-1] or 'design'}.core": _fusesoc(names, prefix, learned),
+        **_vector_files(accelerator, vectors, prefix, learned),
     }
 
 
@@ -86,7 +91,9 @@ def _load_requests(accelerator: Accelerator) -> list[int]:
     ]
 
 
-def _vector_files(accelerator: Accelerator, vectors: Vectors, prefix: str) -> dict[str, str]:
+def _vector_files(
+    accelerator: Accelerator, vectors: Vectors, prefix: str, learned: LearnedText
+) -> dict[str, str]:
     network = accelerator.network
     counts = [len(_events(1, sample[None])) for sample in vectors.outputs]
     contents = {
@@ -97,13 +104,13 @@ def _vector_files(accelerator: Accelerator, vectors: Vectors, prefix: str) -> di
     }
     if requests := _load_requests(accelerator):
         contents["load"] = requests
-    return {
-        f"{FOLDER}/{prefix}{name}.mem": "".join(f"{value:x}\n" for value in values)
-        for name, values in contents.items()
-    }
+    texts = {name: "".join(f"{value:x}\n" for value in values) for name, values in contents.items()}
+    return {f"{FOLDER}/{prefix}{name}.mem": text for name, text in (texts | learned.files).items()}
 
 
-def _testbench(accelerator: Accelerator, vectors: Vectors, top: str, prefix: str) -> str:
+def _testbench(
+    accelerator: Accelerator, vectors: Vectors, top: str, prefix: str, learned: LearnedText
+) -> str:
     network = accelerator.network
     requests = _load_requests(accelerator)
     inputs = _events(network.input_bits, vectors.spikes)
@@ -133,9 +140,13 @@ def _testbench(accelerator: Accelerator, vectors: Vectors, top: str, prefix: str
         out_bits=len(accelerator.o.payload.as_value()),
         marker=address_bits(network.size(network.output)),
         fault_bits=len(accelerator.fault),
-        patience=20 * int(vectors.cycles.max()) + 10_000,
-        connect=connect,
-        load=load or "  wire loading = 1'b0;\n",
+        patience=20 * int(vectors.cycles.max()) + 10_000 + learned.patience,
+        connect=connect + learned.connect,
+        load=(load or "  wire loading = 1'b0;\n") + learned.body,
+        last=learned.last,
+        compare=learned.compare,
+        more=learned.passed[0],
+        values=learned.passed[1],
     )
 
 
@@ -230,7 +241,7 @@ module {prefix}testbench;
         sample <= sample + 1;
         clear <= 1;
         wait_clear <= 4;
-        if (sample + 1 == {samples}) finish;
+        if (sample + 1 == {samples}) {last}
       end
     end
     if (fault !== 0 && !rst && cycle > 8) begin
@@ -247,7 +258,7 @@ module {prefix}testbench;
 
   task finish;
     begin
-      if (errors == 0) $display("PASS: %0d samples, %0d events", {samples}, {answers});
+{compare}      if (errors == 0) $display("PASS: %0d samples, %0d events{more}", {samples}, {answers}{values});
       else $display("FAIL: %0d errors", errors);
       $finish;
     end
@@ -261,6 +272,9 @@ def _wrapper(accelerator: Accelerator, ports: list[dict[str, Any]], top: str, pr
     declared = ["input wire aclk", "input wire aresetn", "input wire clear"]
     declared.append(f"output wire [{len(accelerator.fault) - 1}:0] fault")
     inner = [".clk(aclk)", ".rst(!aresetn)", ".clear(clear)", ".fault(fault)"]
+    if accelerator.learners:
+        declared.append("input wire learn")
+        inner.append(".learn(learn)")
     body = []
     streams = [("i", "s_axis", True), ("o", "m_axis", True)]
     if accelerator.load_port:
@@ -297,7 +311,7 @@ def _wrapper(accelerator: Accelerator, ports: list[dict[str, Any]], top: str, pr
             body.append(f"assign {axis}_tdata[{width - 1}:{data_bits}] = {width - data_bits}'d0;")
     if accelerator.trace:
         for port in ports:
-            if port["name"].startswith("trace_"):
+            if port["name"].startswith(("trace_", "learned_")):
                 inner.append(f".{port['name']}()")
     text = ",\n    ".join(declared)
     return (
@@ -311,12 +325,12 @@ def _wrapper(accelerator: Accelerator, ports: list[dict[str, Any]], top: str, pr
     )
 
 
-def _fusesoc(names: Names, prefix: str) -> str:
+def _fusesoc(names: Names, prefix: str, learned: LearnedText) -> str:
     name = prefix[:-1] or "design"
     memories = "".join(
         f"      - {path}: {{file_type: user, copyto: {path}}}\n" for path in names.memories
     )
-    vectors = ["input", "expected", "ends", "cycles"]
+    vectors = ["input", "expected", "ends", "cycles", *learned.files]
     bench = "".join(
         f"      - {FOLDER}/{prefix}{v}.mem: {{file_type: user, copyto: {FOLDER}/{prefix}{v}.mem}}\n"
         for v in vectors

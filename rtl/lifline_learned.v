@@ -1,5 +1,6 @@
 
 // Block RAM whose contents come from a $readmemh file and change as the design learns: a cycle reads a word, and writes one.
+// A word that is read in the cycle that writes it is undefined: what a block RAM does by itself, without logic around it.
 module lifline_learned #(
     parameter WIDTH = 8,
     parameter DEPTH = 2,
@@ -19,7 +20,10 @@ module lifline_learned #(
         if (FILE != "") initial $readmemh(FILE, words);
     endgenerate
     always @(posedge clk) begin
-        if (en) data <= words[address];
+        if (en) begin
+            data <= words[address];
+            if (write && write_address == address) data <= {WIDTH{1'bx}};
+        end
         if (write) words[write_address] <= write_data;
     end
 endmodule

@@ -13,6 +13,7 @@ import numpy as np
 
 from lifline.errors import InputError
 from lifline.network import INPUT, Network, Population, Projection
+from lifline.teaching import learns
 
 from .parameters import signed_bits
 from .rows import check_learning, learned_rows, rows
@@ -27,6 +28,7 @@ __all__ = [
     "Lanes",
     "Memory",
     "block_of",
+    "check_learns",
     "check_size",
     "lanes_of",
     "memory_bits",
@@ -115,6 +117,20 @@ def plan(
         )
         for p in network.order
     }
+
+
+def check_learns(network: Network) -> None:
+    """Refuse to let a network learn in which nothing can.
+
+    Raises
+    ------
+    InputError
+    """
+    if not learns(network):
+        raise InputError(
+            "network: nothing in it learns, so it needs no gateware to learn: no projection has a plasticity, and no "
+            "threshold is kept"
+        )
 
 
 def check_winners(network: Network) -> None:

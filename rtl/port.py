@@ -67,10 +67,13 @@ class LearnPort(wiring.Signature):
     take : Out(1)
         The port to read is not the design's now.
     en, address : Out, data : In
-        Where `take`: read a word, and the word, a cycle later.
+        Where `take`: read a word, and the word, `LATENCY` cycles later.
     write, write_address, write_data : Out
         Write a word, at any time.
     """
+
+    #: Cycles from the address to its word: one to the bank, and one in it.
+    LATENCY = 2
 
     def __init__(self, bank: Rom) -> None:
         address = len(bank.address)
@@ -92,21 +95,28 @@ def teach(
 ) -> None:
     """Give a bank that learns to the design at `address`, where `en`, and to what it learns by, which goes first.
 
-    The loader's `port`, where there is one, has it as in `share`, when nothing is learned.
+    The loader's `port`, where there is one, has it as in `share`, when nothing is learned.  What is learned is read and
+    written from registers, a cycle after it was asked for, since the way to all block RAMs is long.
     """
+    held = {
+        name: Signal.like(  # for a sample's end, too
+            getattr(learner, name), name=f"{member or 'bank'}_{name}", reset_less=True
+        )
+        for name in ("take", "en", "address", "write", "write_address", "write_data")
+    }
+    m.d.sync += [value.eq(getattr(learner, name)) for name, value in held.items()]
     m.d.comb += learner.data.eq(bank.data)
-    address = Mux(learner.take, learner.address, address)
-    en = Mux(learner.take, learner.en, en)
-    written = [learner.write_address, learner.write_data]
+    address = Mux(held["take"], held["address"], address)
+    en = Mux(held["take"], held["en"], en)
+    write = held["write"]
+    written = [held["write_address"], held["write_data"]]
     if port is None:
-        m.d.comb += [bank.address.eq(address), bank.en.eq(en), bank.write.eq(learner.write)]
+        m.d.comb += [bank.address.eq(address), bank.en.eq(en), bank.write.eq(write)]
     else:
-        free = free & ~learner.take & ~learner.write
-        share(m, bank, port, member, address=address, en=en, free=free, write=learner.write)
-        written = [
-            Mux(learner.write, mine, theirs)
-            for mine, theirs in zip(written, (port.address, port.data), strict=True)
-        ]
+        free = free & ~held["take"] & ~write
+        share(m, bank, port, member, address=address, en=en, free=free, write=write)
+        theirs = (port.address, port.data)
+        written = [Mux(write, *pair) for pair in zip(written, theirs, strict=True)]
     m.d.comb += [bank.write_address.eq(written[0]), bank.write_data.eq(written[1])]
 
 

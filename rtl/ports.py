@@ -18,7 +18,7 @@ _MEANING = {
     "load": "requests to write or read one part of one word of a memory bank",
     "loaded": "the answer to each request to read",
     "fault": "what has been dropped since the last clear",
-    "learn": "1: the sample that begins is learned from",
+    "learn": "1: the sample that begins is learned from; what counts is its value when the first event is taken",
 }
 _FIELD = {
     ("i", "address"): "the input that spikes; void in a marker",
@@ -32,6 +32,8 @@ _FIELD = {
     ("load", "write"): "1: write, the word with its last part; 0: read",
     "group": "lane l of the group is its neuron l",
     "spikes": "a bit a lane, lane 0 the lowest",
+    ("learned", "word"): "its address in its bank",
+    ("learned", "data"): "what is written there",
 }
 _FAULTS = (
     "an address that no input has",
@@ -51,7 +53,7 @@ def ports_of(accelerator: Accelerator) -> list[dict[str, Any]]:
         if not isinstance(signal, Signal):  # the constant `ready` of a trace
             continue
         stream, part = str(path[0]), str(path[-1])
-        meaning = _MEANING.get(stream, "every spike and state of a group of neurons, group by group")
+        meaning = _MEANING.get(stream, _shown(stream))
         if part in ("valid", "ready"):
             meaning = f"handshake of `{stream}`: a payload is taken where valid and ready are both 1"
         ports.append(
@@ -64,6 +66,13 @@ def ports_of(accelerator: Accelerator) -> list[dict[str, Any]]:
             }
         )
     return ports
+
+
+def _shown(stream: str) -> str:
+    """What the streams show that each population or projection has."""
+    if stream.startswith("learned_"):
+        return "each word of weights that is written, of what learns"
+    return "every spike and state of a group of neurons, group by group"
 
 
 def _faults(stream: str, signal: Signal) -> list[dict[str, Any]]:
@@ -80,7 +89,8 @@ def _fields(stream: str, value: Any) -> list[dict[str, Any]]:
         return [{"name": "data", "low": 0, "bits": len(value), "meaning": "the part that was read"}]
     fields = []
     for name, field in value.shape():
-        meaning = _FIELD.get((stream, name), _FIELD.get(name, ""))
+        known = "learned" if stream.startswith("learned_") else stream
+        meaning = _FIELD.get((known, name), _FIELD.get(name, ""))
         entry = {"name": name, "low": field.offset, "bits": field.width, "meaning": meaning}
         if isinstance(field.shape, data.ArrayLayout):
             shape = Shape.cast(field.shape.elem_shape)

@@ -114,6 +114,8 @@ class Store(Rom):
 class Learned(Rom):
     """Block RAM with a port to read and one to write: what learns.  A read sees the writes of earlier cycles.
 
+    A word that is read in the cycle that writes it is undefined.
+
     Parameters
     ----------
     name, width, words, block_bits

@@ -117,6 +117,7 @@ class Area:
     adders: float  #: … of each adder of a lane's leak, for each bit of the membrane
     multiplier: float  #: … of a multiplier that is not in a DSP block
     ffs: float  #: flip-flops for each look-up table
+    learning: float  #: … for each bit of the adders, choices and registers of what learns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Family:
     defines: tuple[str, ...] = ()  #: macros for those models
     unread: tuple[str, ...] = ()  #: those of yosys that no netlist has and Icarus cannot read
     block_rams: BlockRAMs | None = None  #: None: `lifline patch` cannot change them
+    multiplier_bits: int = 18  #: of a DSP block's product, signed
     synth: str = ""  #: yosys's synth command, where Amaranth's platform runs none
 
     def blocks(self, kind: str, width: int, depth: int) -> int:

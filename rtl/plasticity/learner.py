@@ -80,7 +80,16 @@ class Learner(wiring.Component):
 
 
 class LearningCycles(Protocol):
-    """How long a rule's updates take, one tick after the other."""
+    """How long a rule's updates take, one tick after the other.
+
+    Members
+    -------
+    settling : int
+        Cycles in which a learner is busy when a sample has ended that was learned from.
+    """
+
+    @property
+    def settling(self) -> int: ...
 
     def tick(self, arrived: np.ndarray, fired: np.ndarray) -> np.ndarray:
         """Cycles from the targets' last group until rows are read again, int64 (samples,).

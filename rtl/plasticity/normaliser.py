@@ -97,12 +97,27 @@ class Normaliser(wiring.Component):
     """
 
     #: Cycles from the reading of a word to its being summed, and written.
-    SUM, SCALE = 2, 3
+    SUM, SCALE = LearnPort.LATENCY + 1, LearnPort.LATENCY + 3
+
+    #: Bits of the lower part of a factor: two products, each of which fits a DSP block, and then their sum.
+    LOW = 17
 
     def __init__(self, array: ArrayPlan, channel: Channel, bank: Rom) -> None:
         self.array = array
         self.channel = channel
         super().__init__({"go": In(1), "done": Out(1), "bank": Out(LearnPort(bank))})
+
+    @classmethod
+    def cycles(cls, channel: Channel) -> int:
+        """Cycles from `go` to `done`, the first and the last not included."""
+        rows = channel.rows
+        assert isinstance(rows, STDPRows)
+        steps = cls._numerator(rows).bit_length()
+        return rows.layout.groups * (2 * channel.source_size + steps + cls.SUM + cls.SCALE + 2)
+
+    @staticmethod
+    def _numerator(rows: STDPRows) -> int:
+        return rows.rule.total << (rows.rule.fraction_bits + FACTOR_BITS)
 
     def elaborate(self, platform):
         """All of one machine: its states, and beside them what every lane does."""
@@ -119,7 +134,7 @@ class Normaliser(wiring.Component):
         # A factor of more bits moves every weight but 0 to an end, as one of all ones does.
         divide = [
             Divider(
-                numerator=rule.total << (rule.fraction_bits + FACTOR_BITS),
+                numerator=self._numerator(rows),
                 divisor_bits=sum_bits,
                 quotient_bits=FACTOR_BITS + bits,
             )
@@ -196,11 +211,18 @@ class Normaliser(wiring.Component):
             with m.Elif(summing):
                 m.d.sync += total.eq(total + w)
             m.d.comb += [divider.start.eq(load), divider.step.eq(step), divider.divisor.eq(total)]
+            factor = Signal(len(divider.quotient), name=f"factor_{lane}", reset_less=True)
+            # S ≤ 0: nothing changes
+            m.d.sync += factor.eq(Mux(total > 0, divider.quotient, 1 << FACTOR_BITS))
+            parts = []
+            for name, part in (("low", factor[: self.LOW]), ("high", factor[self.LOW :])):
+                product = w * part
+                parts.append(Signal(product.shape(), name=f"{name}_{lane}", reset_less=True))
+                m.d.sync += parts[-1].eq(product)
             scaled = Signal(
                 signed(bits + len(divider.quotient) + 1), name=f"scaled_{lane}", reset_less=True
             )
-            # S ≤ 0: nothing changes
-            m.d.sync += scaled.eq(Mux(total > 0, w * divider.quotient, w << FACTOR_BITS))
+            m.d.sync += scaled.eq(parts[0] + (parts[1] << self.LOW))
             written.append(clipped(scaled >> FACTOR_BITS, low, high, bits))
         m.d.comb += bank.write_data.eq(Cat(written))
         return m

@@ -18,6 +18,7 @@ from ..arithmetic import delay, times
 from ..memory import Rom
 from ..parameters import signed_bits
 from ..plan import ArrayPlan, Channel
+from ..port import LearnPort
 from ..rows import STDPRows
 from .learner import Learner, LearningCycles, learner, learning_cycles
 from .normaliser import Normaliser
@@ -36,9 +37,12 @@ class STDPLearner(Learner):
         self.targets = TargetTraces(self.rule, array, self.rows.trace_bits)
         self.normaliser = Normaliser(array, channel, bank) if self.rule.total is not None else None
 
+    #: Cycles from a visit to the reading of its words.
+    READ = LearnPort.LATENCY - 1
+
     @staticmethod
     def walk_latency(rule: STDP) -> int:
-        """Cycles from the reading of a word to its being written."""
+        """Cycles from the reading of a word to its being given to be written."""
         return 5 if rule.soft else 4
 
     def elaborate(self, platform):
@@ -67,15 +71,18 @@ class STDPLearner(Learner):
         m.d.comb += [
             visit.ready.eq(visit.valid & (group == last_group)),
             address.eq(Mux(group == 0, visit.payload.source, following)),
-            targets.group.eq(group),
         ]
         with m.If(visit.valid):
             m.d.sync += [
                 group.eq(Mux(group == last_group, 0, group + 1)),
                 following.eq(address + rows.synapses.shape[0]),
             ]
-        latency = self.walk_latency(rule)
-        changed = self._changed(m, visit.payload)
+        # Its word is read when it has come to the bank.
+        reading = Signal(visit.payload.shape(), reset_less=True)
+        m.d.sync += reading.eq(visit.payload)
+        m.d.comb += targets.group.eq(delay(m, group, self.READ, "group"))
+        latency = self.READ + self.walk_latency(rule)
+        changed = self._changed(m, reading)
         write = delay(m, visit.valid, latency, "changing", reset_less=False)
         write_address = delay(m, address, latency, "changed")
 
@@ -199,9 +206,15 @@ class STDPCycles:
 
     def __init__(self, channel: Channel, samples: int) -> None:
         assert isinstance(channel.rows, STDPRows)
+        self.channel = channel
         self.rows = channel.rows
         self.rule = channel.rows.rule
         self.traces = np.zeros((samples, channel.source_size), np.int64)
+
+    @property
+    def settling(self) -> int:
+        normalised = Normaliser.cycles(self.channel) if self.rule.total is not None else 0
+        return max(normalised + 1, self.rows.source_words)
 
     def tick(self, arrived: np.ndarray, fired: np.ndarray) -> np.ndarray:
         rule, rows = self.rule, self.rows
@@ -216,7 +229,7 @@ class STDPCycles:
         padded[:, : visited.shape[1]] = visited
         of_word = padded.reshape(len(visited), rows.source_words, places).sum(axis=2)
         words = np.maximum(of_word * rows.layout.groups, 1).sum(axis=1)
-        return words + SourceTraces.LATENCY + STDPLearner.walk_latency(rule) + 1
+        return words + SourceTraces.LATENCY + STDPLearner.READ + STDPLearner.walk_latency(rule) + 1
 
 
 @learner.register

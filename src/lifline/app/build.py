@@ -12,6 +12,7 @@ from lifline.errors import MissingExtra
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
 from lifline.progress import Progress, silent
+from lifline.teaching import read_reward
 
 from . import options, output
 from .builds import build_all
@@ -81,6 +82,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Likewise, and the board reads the weights from its flash when it starts; `lifline flash` writes them there.",
 )
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="As --load, and what can learn does, in samples of which the host says so.",
+)
 @options.encoder_option
 @options.force_option
 @options.json_option
@@ -99,6 +105,7 @@ def build(
     load: bool,
     any_weights: bool,
     flash_weights: bool,
+    learn: bool,
     encoder: Encoder | None,
     force: bool,
     as_json: bool,
@@ -113,22 +120,33 @@ def build(
         raise click.UsageError(
             "--board all takes neither --lanes auto nor --clock: boards differ in both"
         )
+    if learn and flash_weights:
+        raise click.UsageError(
+            "--learn and --flash-weights: a board that learns starts with the bitstream's weights; leave one out"
+        )
     net = Network.load(network)
+    if learn:
+        part("rtl").check_learns(net)
     boards = part("boards")
     every = board == "all"
     found = None if every else boards.find_board(board)
     if not every:
         options.check_finished(directory / "report.json", force)
-    activity = spikes = None
+    activity = learned = spikes = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
         activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
+        if learn:
+            reward = read_reward(input_file, net, len(spikes), needed=False)
+            recording = part("golden").simulate(net, spikes, learn=True, reward=reward)
+            learned = {INPUT: spikes, **recording.spikes}
 
     def make(name: str, folder: Path, progress: Progress = silent) -> dict[str, Any]:
         report: dict[str, Any] = boards.build(
             net, name, folder, lanes=lanes, progress=progress, clock_mhz=clock, seed=seed, tries=tries,
             activity=activity, check=part("golden").simulate if check else None, patchable=patchable,
-            load=load, any_weights=any_weights, flash_weights=flash_weights, encoder=encoder,
+            load=load, any_weights=any_weights, flash_weights=flash_weights, encoder=encoder, learn=learn,
+            learned=learned,
         )  # fmt: skip
         return report
 
@@ -138,8 +156,9 @@ def build(
     if lanes == "auto":
         mapper = part("boards.mapper")
         chosen, front = mapper.map_lanes(
-            net, board, activity=activity, clock_mhz=clock, target_us=target_us, encoder=encoder
-        )
+            net, board, activity=learned or activity, clock_mhz=clock, target_us=target_us,
+            encoder=encoder, learn=learn,
+        )  # fmt: skip
         lanes = chosen.lanes
         known = mapper.ASSUMPTION if activity is None else "of --input"
         mapping = _mapping(found, chosen, front, known)

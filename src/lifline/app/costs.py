@@ -138,6 +138,7 @@ def on_board(
     clock_mhz: float | None = None,
     activity: Mapping[str, np.ndarray] | None = None,
     encoder: Encoder | None = None,
+    learn: bool = False,
 ) -> dict[str, Any]:
     """What a build for a board would take, and how fast it would be, by lifline's estimate.
 
@@ -154,6 +155,9 @@ def on_board(
         Spikes of the input and every population; by default what the mapper assumes.
     encoder : Encoder, optional
         In front of the network, on the board: for its area.
+    learn : bool
+        Of a board that learns: `activity` is that of samples that are learned from, and so are the cycles, to which
+        those until the next sample are added.
 
     Returns
     -------
@@ -177,32 +181,37 @@ def on_board(
         estimate.check_size(network, board)
         if lanes == "auto":
             chosen, _ = mapper.map_lanes(
-                network, name, activity=activity, clock_mhz=clock, encoder=encoder
+                network, name, activity=activity, clock_mhz=clock, encoder=encoder, learn=learn
             )
             lanes = chosen.lanes
         elif lanes is None:
-            lanes = estimate.choose_lanes(network, board, encoder=encoder)
+            lanes = estimate.choose_lanes(network, board, encoder=encoder, learn=learn)
     except ToolError as error:
         return row | {"reason": str(error)}
     lanes = rtl.lanes_of(network, lanes)
-    need = estimate.estimate(network, board, lanes, encoder=encoder)
+    need = estimate.estimate(network, board, lanes, encoder=encoder, learn=learn)
     reason = board.shortage(need)
     known = activity if activity is not None else mapper.assumed_activity(network)
-    cycles = float(np.mean(rtl.cycles(network, lanes, known)))
+    cycles = float(np.mean(rtl.cycles(network, lanes, known, learn=learn)))
+    cycles += rtl.settling(network, lanes) if learn else 0
     reads = memory_reads(rtl.plan(network, lanes), known)
-    return row | {
-        "fits": reason is None,
-        "reason": reason,
-        "lanes": lanes,
-        **need,
-        "available": board.totals,
-        "clock_mhz": clock,
-        "cycles_per_sample": cycles,
-        "memory_reads": reads,
-        "microseconds": cycles / clock,
-        "samples_per_second": clock * 1e6 / cycles,
-        "activity": mapper.ASSUMPTION if activity is None else "of --input",
-    }
+    return (
+        row
+        | ({"learn": True} if learn else {})
+        | {
+            "fits": reason is None,
+            "reason": reason,
+            "lanes": lanes,
+            **need,
+            "available": board.totals,
+            "clock_mhz": clock,
+            "cycles_per_sample": cycles,
+            "memory_reads": reads,
+            "microseconds": cycles / clock,
+            "samples_per_second": clock * 1e6 / cycles,
+            "activity": mapper.ASSUMPTION if activity is None else "of --input",
+        }
+    )
 
 
 def memory_reads(arrays: Mapping[str, Any], activity: Mapping[str, np.ndarray]) -> float:

@@ -10,6 +10,7 @@ import click
 from lifline.encoders import Encoder
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network
+from lifline.teaching import read_reward
 
 from . import costs, options, output
 from .parts import part
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     help="SPIKES.npz whose cycles are counted.  [default: every tenth neuron fires in each of 16 ticks]",
 )
 @options.encoder_option
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="Of boards that learn; times are those of samples that are learned from, and of what follows each.",
+)
 @options.json_option
 def estimate(
     network: Path,
@@ -46,17 +52,24 @@ def estimate(
     clock: float | None,
     input_file: Path | None,
     encoder: Encoder | None,
+    learn: bool,
     as_json: bool,
 ) -> None:
     """Say what a build of NETWORK would take, and how fast it would be, before any tool runs."""
     net = Network.load(network)
     names = costs.board_names(boards)
+    if learn:
+        part("rtl").check_learns(net)
     activity = None
     if input_file is not None:
         spikes, _ = read_spikes(input_file, net.inputs, net.input_bits)
-        activity = {INPUT: spikes, **part("golden").simulate(net, spikes).spikes}
+        reward = read_reward(input_file, net, len(spikes), needed=False) if learn else None
+        recording = part("golden").simulate(net, spikes, learn, reward)
+        activity = {INPUT: spikes, **recording.spikes}
     rows = [
-        costs.on_board(net, name, lanes=lanes, clock_mhz=clock, activity=activity, encoder=encoder)
+        costs.on_board(
+            net, name, lanes=lanes, clock_mhz=clock, activity=activity, encoder=encoder, learn=learn
+        )
         for name in names
     ]
     if as_json:
@@ -97,7 +110,8 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
     notes = [f"{row['board']} ✗: {row['reason']}" for row in rows if not row["fits"]]
     known = next((row["activity"] for row in rows if "activity" in row), None)
     if known is not None:
+        learned = ", all of it learned from" if any(row.get("learn") for row in rows) else ""
         notes.append(
-            f"activity {known}; area is an estimate, cycles are exact, and a build may reach another clock"
+            f"activity {known}{learned}; area is an estimate, cycles are exact, and a build may reach another clock"
         )
     return notes

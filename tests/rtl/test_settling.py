@@ -1,0 +1,56 @@
+"""How long `clear` takes when a sample has been learned from: exactly ``rtl.settling``."""
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from lifline import LIF, STDP, Dense, Network, Population, Projection, rtl
+
+from .test_accelerator import input_events
+
+
+def network(total: int | None, *, soft: bool) -> Network:
+    rng = np.random.default_rng(1)
+    rule = STDP(240, 230, 200, 60, 50, 5, fraction_bits=5, low=0, high=60, total=total, soft=soft)
+    weights = rng.integers(0, 40, (20, 6))
+    return Network(
+        20,
+        [Population("a", 6, LIF(200, 30))],
+        [Projection("input", "a", Dense(weights, 0, 7), rule)],
+        "a",
+    )
+
+
+@pytest.mark.parametrize("lanes", [6, 3, 2])
+@pytest.mark.parametrize(("total", "soft"), [(None, False), (90, True), (700, False)])
+def test_clear_takes_so_long(total, soft, lanes):
+    net = network(total, soft=soft)
+    accelerator = rtl.Accelerator(net, lanes, learn=True)
+    events = input_events(np.random.default_rng(2).random((5, 20)) < 0.3)
+    waited = []
+
+    async def testbench(ctx):
+        ctx.set(accelerator.learn, 1)
+        ctx.set(accelerator.o.ready, 1)
+        for event in events:
+            ctx.set(accelerator.i.payload, event)
+            ctx.set(accelerator.i.valid, 1)
+            while not ctx.get(accelerator.i.ready):
+                await ctx.tick()
+            await ctx.tick()
+        ctx.set(accelerator.i.valid, 0)
+        await ctx.tick().repeat(600)  # all of it is learned
+        ctx.set(accelerator.clear, 1)
+        await ctx.tick()
+        ctx.set(accelerator.clear, 0)
+        cycles = 1
+        while not ctx.get(accelerator.i.ready):
+            await ctx.tick()
+            cycles += 1
+        waited.append(cycles)
+
+    simulator = Simulator(accelerator)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert waited == [rtl.settling(net, lanes)]

@@ -153,6 +153,14 @@ class ArrayPlan:
         return tuple(index for index, channel in enumerate(self.channels) if channel.rule is not None)
 
     @property
+    def hears_membranes(self) -> bool:
+        """Whether something that learns needs the membranes that a tick has found."""
+        return any(
+            isinstance(channel.rows, LearnedRows) and channel.rows.hears_membranes
+            for channel in self.channels
+        )
+
+    @property
     def kept(self) -> str | None:
         """The state that goes on from sample to sample, if there is one."""
         neuron = self.population.neuron

@@ -20,7 +20,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
-from .events import current_layout, trace_layout
+from .events import current_layout, found_layout, trace_layout
 from .layout import address_bits
 from .memory import Ram, RegisterFile, Rom
 from .neurons import Lane, lane
@@ -50,6 +50,8 @@ class NeuronUpdate(wiring.Component):
         With ``array.load``, of each of `roms`.  A request waits until no group is `coming`.
     learning : In(1)
         Where a state goes on from sample to sample: it does from this one.
+    found : Out(stream of found_layout(array), always ready)
+        Where what learns hears membranes: those that each group of `i` finds.
 
     Latency: the lane's, and one cycle for the output's register.  Throughput: a group a cycle.
     """
@@ -72,6 +74,11 @@ class NeuronUpdate(wiring.Component):
             }
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms.values()) if array.load}
             | ({"learning": In(1)} if array.kept else {})
+            | (
+                {"found": Out(stream.Signature(found_layout(array), always_ready=True))}
+                if array.hears_membranes
+                else {}
+            )
         )
 
     @staticmethod
@@ -151,6 +158,12 @@ class NeuronUpdate(wiring.Component):
                 ]
             if neuron.keeps_spike:
                 m.d.comb += circuit.spiked.eq(old.spikes[index])
+        if array.hears_membranes:
+            m.d.comb += [
+                self.found.valid.eq(self.i.valid),
+                self.found.payload.group.eq(i.group),
+                self.found.payload.membranes.eq(old[neuron.states[0].name]),
+            ]
 
         # States are written from the output's register, so that the path to it is short.
         o = Signal(self.o.payload.shape(), reset_less=True)

@@ -153,6 +153,12 @@ class ArrayPlan:
         return tuple(index for index, channel in enumerate(self.channels) if channel.rule is not None)
 
     @property
+    def winners(self) -> int:
+        """How many neurons may spike in a tick, where that is fewer than there are; 0: all."""
+        most = self.population.winners
+        return 0 if most is None or most == self.population.size else int(most)
+
+    @property
     def hears_membranes(self) -> bool:
         """Whether something that learns needs the membranes that a tick has found."""
         return any(
@@ -345,6 +351,10 @@ class ArrayPlan:
             ]
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
+        if self.winners:
+            from .contest import contest_layout  # which is made of circuits, and these of plans
+
+            result.append(Memory("ram", f"{name}.contest", contest_layout(self).size, groups))
         spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
         result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
         return tuple(result)

@@ -190,7 +190,12 @@ def with_sdsp(rng: np.random.Generator, network: Network) -> Network:
         else dataclasses.replace(
             p,
             neuron=Izhikevich(
-                bias=rng.integers(4 * one, 12 * one, p.size),
+                82,
+                205,
+                -65 * one,
+                2 * one,
+                30 * one,
+                bias=rng.integers(4 * one, 30 * one, p.size),
                 initial_membrane=rng.integers(-70 * one, -50 * one, p.size),
                 gain=int(rng.integers(0, 5)),
                 fraction_bits=8,

@@ -17,6 +17,7 @@ from lifline.neurons import Izhikevich
 from lifline.neurons.izhikevich import A_BITS, B_BITS, QUADRATIC
 
 from ..arithmetic import delay, digits, exceeds, saturate, times, total
+from ..plan import ArrayPlan
 from .lane import Lane, lane
 
 
@@ -29,6 +30,15 @@ class IzhikevichLane(Lane):
     @staticmethod
     def latency(neuron: Izhikevich) -> int:
         return 4
+
+    @staticmethod
+    def resets(neuron: Izhikevich) -> tuple[str, ...]:
+        return "membrane", "recovery"
+
+    @staticmethod
+    def margin_bits(array: ArrayPlan) -> int:
+        most: int = array.population.neuron.states[0].range[1]
+        return max(1, most - array.parameter_range("threshold")[0]).bit_length()
 
     def elaborate(self, platform):
         m = Module()
@@ -72,6 +82,12 @@ class IzhikevichLane(Lane):
             self.new_membrane.eq(Mux(self.spike, c, x)),
             self.new_recovery.eq(Mux(self.spike, saturate(r + d, neuron.recovery_bits), r)),
         ]
+        if self.array.winners:
+            m.d.comb += [
+                self.margin.eq(x - threshold),
+                self.held_membrane.eq(x),
+                self.held_recovery.eq(r),
+            ]
         return m
 
 

@@ -26,7 +26,7 @@ from lifline import (
 )
 from lifline.sim import Simulator, simulate, verify
 
-from ..networks import random_spikes
+from ..networks import random_spikes, with_winners
 from ..plastic import random_plastic_network, side_by_side, with_one_delay, with_sdsp
 from ..shaped_networks import random_shaped_network
 
@@ -57,8 +57,8 @@ def drawn(
         with_one_delay(random_plastic_network(rng, inputs=inputs, most=9, names=f"n{index}_"))
         for index in range(together)
     ]
-    if kind == "SDSP":
-        networks = [with_sdsp(rng, network) for network in networks]
+    if kind == "SDSP":  # and with winners, of which what learns knows nothing
+        networks = [with_winners(rng, with_sdsp(rng, network), 0.3) for network in networks]
     network = side_by_side(networks)
     spikes = (rng.random((SAMPLES, TICKS, inputs)) < rng.random()).astype(np.uint8)
     lanes = {p.name: int(rng.integers(1, p.size + 1)) for p in network.populations}

@@ -17,7 +17,6 @@ from amaranth.lib.wiring import In, Out
 from .arithmetic import delay
 from .events import trace_layout
 from .memory import Ram
-from .neurons import lane
 from .plan import ArrayPlan
 
 
@@ -28,11 +27,10 @@ def contest_layout(array: ArrayPlan) -> data.StructLayout:
     is then; and ``held_<state>``, what a spike changes, without one.
     """
     neuron = array.population.neuron
-    circuit = lane(neuron)
     shown, lanes = trace_layout(array), array.lanes
-    margins = data.ArrayLayout(unsigned(circuit.margin_bits(array)), lanes)
+    margins = data.ArrayLayout(unsigned(neuron.margin_bits), lanes)
     members = {name: field.shape for name, field in shown} | {"margins": margins}
-    held = {f"held_{name}": shown[name].shape for name in circuit.resets(neuron)}
+    held = {f"held_{name}": shown[name].shape for name in neuron.resets}
     return data.StructLayout(members | held)
 
 
@@ -158,11 +156,11 @@ class Contest(wiring.Component):
             self.o.valid.eq(decides),
         ]
         m.d.comb += [self.o.payload.group.eq(decided.group), self.o.payload.spikes.eq(wins)]
-        resets = lane(array.population.neuron).resets(array.population.neuron)
-        for state in array.population.neuron.states:
+        neuron = array.population.neuron
+        for state in neuron.states:
             for index in range(array.lanes):
                 value = decided[state.name][index]
-                if state.name in resets:
+                if state.name in neuron.resets:
                     value = Mux(wins[index], value, decided[f"held_{state.name}"][index])
                 m.d.comb += self.o.payload[state.name][index].eq(value)
         return m

@@ -307,6 +307,13 @@ class ArrayPlan:
         neuron = self.population.neuron
         return self.lanes * (sum(state.bits for state in neuron.states) + neuron.keeps_spike)
 
+    @property
+    def contest_bits(self) -> int:
+        """Bits of a group in a contest; :func:`lifline.rtl.contest.contest_layout` says what they are."""
+        neuron = self.population.neuron
+        kept = sum(state.bits * (1 + (state.name in neuron.resets)) for state in neuron.states)
+        return address_bits(self.groups) + self.lanes * (1 + neuron.margin_bits + kept)
+
     def memories(self, block_bits: int | None = None) -> tuple[Memory, ...]:
         """Every memory of this population's gateware, its queues included.
 
@@ -352,9 +359,7 @@ class ArrayPlan:
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
         if self.winners:
-            from .contest import contest_layout  # which is made of circuits, and these of plans
-
-            result.append(Memory("ram", f"{name}.contest", contest_layout(self).size, groups))
+            result.append(Memory("ram", f"{name}.contest", self.contest_bits, groups))
         spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
         result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
         return tuple(result)

@@ -206,7 +206,7 @@ class NeuronUpdate(wiring.Component):
 
     def _held(self):
         """What the lanes say for a contest."""
-        names = [f"held_{name}" for name in self.lanes[0].resets(self.array.population.neuron)]
+        names = [f"held_{name}" for name in self.array.population.neuron.resets]
         return Cat(getattr(circuit, name) for name in ("margin", *names) for circuit in self.lanes)
 
     def _contested(self, m, valid, said):

@@ -20,7 +20,6 @@ from lifline import (
 )
 from lifline.convert import ConversionError, to_nir, to_snntorch
 from lifline.rtl.fit import check_same_shape
-from lifline.rtl.neurons import Lane
 from lifline.train import SpikingNetwork, integer_forward
 
 from .networks import random_network, random_spikes, with_winners
@@ -109,8 +108,10 @@ def test_gateware_is_built_for_so_many_winners() -> None:
     )
     with pytest.raises(InputError, match="winners of 'p': 2, the design was built for 1"):
         check_same_shape(one, two)
-    with pytest.raises(NetworkError, match="no winners of the kind Refractory: give its lane `resets`"):
-        Lane.resets(Refractory(1))
+    with pytest.raises(
+        NetworkError, match="Refractory neurons have no winners in gateware: their kind needs"
+    ):
+        _ = Refractory(1).margin_bits
 
 
 def test_training_and_other_simulators_have_none() -> None:

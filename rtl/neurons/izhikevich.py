@@ -17,7 +17,6 @@ from lifline.neurons import Izhikevich
 from lifline.neurons.izhikevich import A_BITS, B_BITS, QUADRATIC
 
 from ..arithmetic import delay, digits, exceeds, saturate, times, total
-from ..plan import ArrayPlan
 from .lane import Lane, lane
 
 
@@ -30,15 +29,6 @@ class IzhikevichLane(Lane):
     @staticmethod
     def latency(neuron: Izhikevich) -> int:
         return 4
-
-    @staticmethod
-    def resets(neuron: Izhikevich) -> tuple[str, ...]:
-        return "membrane", "recovery"
-
-    @staticmethod
-    def margin_bits(array: ArrayPlan) -> int:
-        most: int = array.population.neuron.states[0].range[1]
-        return max(1, most - array.parameter_range("threshold")[0]).bit_length()
 
     def elaborate(self, platform):
         m = Module()

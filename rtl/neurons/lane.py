@@ -60,9 +60,9 @@ class Lane(wiring.Component):
         Each parameter that is not constant; that of a part is named ``part_field``.
     new_<state>, spike : Out
         Each state and the spike of this tick, `latency` cycles later.
-    margin : Out(margin_bits(array)), held_<state> : Out
-        Where the population has winners: with them, of a spike, how far it is above its threshold; and those of
-        `resets(neuron)` without one.
+    margin : Out(margin_bits), held_<state> : Out
+        Where the population has winners: with them, of a spike, how far it is above its threshold; and each state of
+        the kind's `resets` without one.
     """
 
     def __init__(self, array: ArrayPlan, constants: dict[str, int]) -> None:
@@ -86,22 +86,10 @@ class Lane(wiring.Component):
             if name not in constants:
                 members[member_name(name)] = In(Shape(parameter.bits, parameter.signed))
         if array.winners:
-            members["margin"] = Out(self.margin_bits(array))
-            for name in self.resets(self.neuron):
+            members["margin"] = Out(self.neuron.margin_bits)
+            for name in self.neuron.resets:
                 members[f"held_{name}"] = Out(members[f"new_{name}"].shape)
         super().__init__(members)
-
-    @staticmethod
-    def resets(neuron: Any) -> tuple[str, ...]:
-        """Of a ranked kind: the states of this tick that its spike changes."""
-        raise NetworkError(
-            f"the gateware has no winners of the kind {type(neuron).__name__}: give its lane `resets` and `margin_bits`"
-        )
-
-    @staticmethod
-    def margin_bits(array: ArrayPlan) -> int:
-        """Of a ranked kind: bits of the greatest x − θ."""
-        raise NotImplementedError
 
     @staticmethod
     def latency(neuron: Any) -> int:

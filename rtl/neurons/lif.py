@@ -9,15 +9,12 @@
     r ──────► r = xorshift16(r) ─────────────► table entry ──┘
 """
 
-from typing import Any
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
 from lifline.neurons import BETA_BITS, LIF, Reset
 
 from ..arithmetic import delay, exceeds, saturate, times
 from ..parameters import signed_bits
-from ..plan import ArrayPlan
 from .lane import Lane, lane
 
 
@@ -31,20 +28,6 @@ class LIFLane(Lane):
     def latency(neuron: LIF) -> int:
         parts = (neuron.alpha, neuron.adaptation, neuron.noise)
         return 2 if all(part is None for part in parts) else 3
-
-    @staticmethod
-    def resets(neuron: LIF) -> tuple[str, ...]:
-        return () if neuron.reset_delay or neuron.reset is Reset.NONE else ("membrane",)
-
-    @staticmethod
-    def margin_bits(array: ArrayPlan) -> int:
-        neuron: Any = array.population.neuron
-        least = array.parameter_range("threshold")[0]
-        if neuron.adaptation is not None:
-            least -= 1 << (neuron.adaptation.bits - 1)
-        if neuron.noise is not None:
-            least += int(neuron.noise.table.min())
-        return max(1, (1 << (neuron.membrane_bits - 1)) - 1 - least).bit_length()
 
     def elaborate(self, platform):
         m = Module()
@@ -89,7 +72,7 @@ class LIFLane(Lane):
             m.d.comb += self.new_membrane.eq(Mux(self.spike, 0, x))
         if self.array.winners:
             m.d.comb += self.margin.eq(x - limit)
-            if self.resets(neuron):
+            if neuron.resets:
                 m.d.comb += self.held_membrane.eq(x)
         return m
 

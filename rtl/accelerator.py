@@ -263,6 +263,8 @@ class Accelerator(wiring.Component):
                     synapses.spikes.payload.spikes.eq(neurons.trace.payload.spikes),
                     sample.learned[index].eq(synapses.learned),
                 ]
+                if self.arrays[name].hears_membranes:
+                    wiring.connect(inside, neurons.found, synapses.found)
         return closing
 
     def elaborate(self, platform):

@@ -19,7 +19,7 @@ from .accumulator import Accumulator
 from .banks import BankedAccumulator
 from .delays import DelayLine
 from .encoder import SpikeEncoder
-from .events import event_layout, row_layout, trace_layout
+from .events import event_layout, found_layout, row_layout, trace_layout
 from .memory import Rom
 from .plan import TICKS, ArrayPlan
 from .port import LoadPort
@@ -47,6 +47,8 @@ class NeuronArray(wiring.Component):
         With ``array.load``, of the update's memories.  A request waits for the end of a sweep, and no other begins.
     learning : In(1), kept : Out(1)
         Where a state goes on from sample to sample: it does from this one; a tick's has been written.
+    found : Out(stream of found_layout(array), always ready)
+        Where what learns hears membranes: those that each group of a tick has found, before it is in `trace`.
 
     Latency: the first event or marker of a tick leaves ``latency(array)`` cycles after the tick's marker
     has come in, if the array was idle.  Throughput: one row a cycle; a tick at most every
@@ -71,6 +73,11 @@ class NeuronArray(wiring.Component):
                 if array.load
             }
             | ({"learning": In(1), "kept": Out(1)} if array.kept else {})
+            | (
+                {"found": Out(stream.Signature(found_layout(array), always_ready=True))}
+                if array.hears_membranes
+                else {}
+            )
         )
 
     @staticmethod
@@ -144,6 +151,8 @@ class NeuronArray(wiring.Component):
             self.trace.payload.eq(update.o.payload),
             self.busy.eq(sums.busy),
         ]
+        if self.array.hears_membranes:
+            wiring.connect(m, update.found, wiring.flipped(self.found))
         if self.array.kept:
             last = update.o.payload.group == self.array.groups - 1
             m.d.comb += [update.learning.eq(self.learning), self.kept.eq(update.o.valid & last)]

@@ -81,6 +81,21 @@ def trace_layout(array: ArrayPlan) -> data.StructLayout:
     )
 
 
+def found_layout(array: ArrayPlan) -> data.StructLayout:
+    """What one group of neurons has kept from the tick before.
+
+    Members: ``group``; ``membranes``, one a lane.
+    """
+    membrane = array.population.neuron.states[0]
+    shape = Shape(membrane.bits, membrane.signed)
+    return data.StructLayout(
+        {
+            "group": unsigned(address_bits(array.groups)),
+            "membranes": data.ArrayLayout(shape, array.lanes),
+        }
+    )
+
+
 def _value(bits: int) -> dict[str, Shape]:
     """The member ``value``, where there are values."""
     return {"value": unsigned(bits)} if bits > 1 else {}

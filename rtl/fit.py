@@ -71,6 +71,10 @@ def _fitted(array: ArrayPlan, old: Network, new: Network) -> ArrayPlan:
         raise InputError(
             f"size of '{name}': {population.size}, the design was built for {array.population.size}"
         )
+    if population.winners != array.population.winners:
+        raise InputError(
+            f"winners of '{name}': {population.winners}, the design was built for {array.population.winners}"
+        )
     replaced = dataclasses.replace(array, population=population, like=array)
     _check_neurons(array, population.neuron)
     incoming = _by_source(new, name)

@@ -109,7 +109,6 @@ def plan(
     InputError
         If `lanes` do not fit or, with `learn`, if what learns has no gateware.
     """
-    check_winners(network)
     chosen = lanes_of(network, lanes)
     return {
         p.name: _plan_array(
@@ -131,21 +130,6 @@ def check_learns(network: Network) -> None:
             "network: nothing in it learns, so it needs no gateware to learn: no projection has a plasticity, and no "
             "threshold is kept"
         )
-
-
-def check_winners(network: Network) -> None:
-    """Refuse winners, for which a lane would have to wait for all groups of a tick.
-
-    Raises
-    ------
-    InputError
-    """
-    for population in network.populations:
-        if population.winners is not None:
-            raise InputError(
-                f"population '{population.name}': the gateware has no winners; leave them out, or let the neurons "
-                "inhibit each other by a projection of delay 1"
-            )
 
 
 def _plan_array(

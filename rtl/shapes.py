@@ -153,6 +153,20 @@ class ArrayPlan:
         return tuple(index for index, channel in enumerate(self.channels) if channel.rule is not None)
 
     @property
+    def winners(self) -> int:
+        """How many neurons may spike in a tick, where that is fewer than there are; 0: all."""
+        most = self.population.winners
+        return 0 if most is None or most == self.population.size else int(most)
+
+    @property
+    def hears_membranes(self) -> bool:
+        """Whether something that learns needs the membranes that a tick has found."""
+        return any(
+            isinstance(channel.rows, LearnedRows) and channel.rows.hears_membranes
+            for channel in self.channels
+        )
+
+    @property
     def kept(self) -> str | None:
         """The state that goes on from sample to sample, if there is one."""
         neuron = self.population.neuron
@@ -293,6 +307,13 @@ class ArrayPlan:
         neuron = self.population.neuron
         return self.lanes * (sum(state.bits for state in neuron.states) + neuron.keeps_spike)
 
+    @property
+    def contest_bits(self) -> int:
+        """Bits of a group in a contest; :func:`lifline.rtl.contest.contest_layout` says what they are."""
+        neuron = self.population.neuron
+        kept = sum(state.bits * (1 + (state.name in neuron.resets)) for state in neuron.states)
+        return address_bits(self.groups) + self.lanes * (1 + neuron.margin_bits + kept)
+
     def memories(self, block_bits: int | None = None) -> tuple[Memory, ...]:
         """Every memory of this population's gateware, its queues included.
 
@@ -337,6 +358,8 @@ class ArrayPlan:
             ]
         if groups > REGISTER_GROUPS:
             result.append(Memory("ram", f"{name}.states", self.state_bits, groups))
+        if self.winners:
+            result.append(Memory("ram", f"{name}.contest", self.contest_bits, groups))
         spikes = address_bits(groups) + lanes + 1  # a bit a lane, and one in a tick's last group
         result.append(Memory("ram", f"{name}.spikes", spikes, TICKS * groups))
         return tuple(result)

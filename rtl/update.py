@@ -7,6 +7,7 @@
                         ▲                                                      │
                         └──────────────────────────────────────────────────────┘
 
+Where only some neurons may spike, a :class:`Contest` stands between the lanes and `o`.
 The states of one group are in the output's register, those of a few groups in a register file, those of more
 in block RAM.  Parameters that are the same for all neurons of a lane are constants, and a map's that are the same at
 every position have the words of one position.
@@ -20,7 +21,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .arithmetic import delay
-from .events import current_layout, trace_layout
+from .contest import Contest
+from .events import current_layout, found_layout, trace_layout
 from .layout import address_bits
 from .memory import Ram, RegisterFile, Rom
 from .neurons import Lane, lane
@@ -50,8 +52,10 @@ class NeuronUpdate(wiring.Component):
         With ``array.load``, of each of `roms`.  A request waits until no group is `coming`.
     learning : In(1)
         Where a state goes on from sample to sample: it does from this one.
+    found : Out(stream of found_layout(array), always ready)
+        Where what learns hears membranes: those that each group of `i` finds.
 
-    Latency: the lane's, and one cycle for the output's register.  Throughput: a group a cycle.
+    Latency: the lane's, the contest's, and one cycle for the output's register.  Throughput: a group a cycle.
     """
 
     AHEAD = 2
@@ -72,19 +76,26 @@ class NeuronUpdate(wiring.Component):
             }
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms.values()) if array.load}
             | ({"learning": In(1)} if array.kept else {})
+            | (
+                {"found": Out(stream.Signature(found_layout(array), always_ready=True))}
+                if array.hears_membranes
+                else {}
+            )
         )
 
     @staticmethod
     def latency(array: ArrayPlan) -> int:
         """Cycles from a group's sums to its spikes and states."""
         neuron = array.population.neuron
-        return lane(neuron).latency(neuron) + 1
+        contest = Contest.latency(array) if array.winners else 0
+        return lane(neuron).latency(neuron) + contest + 1
 
     @staticmethod
     def interval(array: ArrayPlan) -> int:
         """Least cycles from a tick's first group to the next tick's, whose state has been written by then."""
         read = 0 if array.groups == 1 else 2 if array.groups <= REGISTER_GROUPS else 3
-        return max(array.groups, NeuronUpdate.latency(array) + read)
+        contest = Contest.interval(array) if array.winners else 0
+        return max(array.groups, NeuronUpdate.latency(array) + read, contest)
 
     @property
     def tables(self) -> dict[str, Rom]:
@@ -151,13 +162,21 @@ class NeuronUpdate(wiring.Component):
                 ]
             if neuron.keeps_spike:
                 m.d.comb += circuit.spiked.eq(old.spikes[index])
+        if array.hears_membranes:
+            m.d.comb += [
+                self.found.valid.eq(self.i.valid),
+                self.found.payload.group.eq(i.group),
+                self.found.payload.membranes.eq(old[neuron.states[0].name]),
+            ]
 
         # States are written from the output's register, so that the path to it is short.
+        shown = Cat(group, spikes, *new.values())
+        if array.winners:
+            valid, shown = self._contested(m, valid, Cat(shown, self._held()))
         o = Signal(self.o.payload.shape(), reset_less=True)
         kept = Signal(old.shape())
         m.d.sync += self.o.valid.eq(valid)
         m.d.comb += [self.o.payload.eq(o), *(kept[name].eq(o[name]) for name, _ in old.shape())]
-        shown = Cat(group, spikes, *new.values())
         initial = Cat(self._initial(name, coming_group) for name in array.initial)
         if array.groups == 1:  # that register is the memory
             m.d.comb += old.eq(kept)
@@ -184,6 +203,17 @@ class NeuronUpdate(wiring.Component):
             states.write_data.eq(kept),
         ]
         return m
+
+    def _held(self):
+        """What the lanes say for a contest."""
+        names = [f"held_{name}" for name in self.array.population.neuron.resets]
+        return Cat(getattr(circuit, name) for name in ("margin", *names) for circuit in self.lanes)
+
+    def _contested(self, m, valid, said):
+        """Whether there is a group, and what is shown of it, when it is known who wins."""
+        m.submodules.contest = contest = Contest(self.array)
+        m.d.comb += [contest.i.valid.eq(valid), contest.i.payload.eq(said)]
+        return contest.o.valid, contest.o.payload
 
     def _place(self, m):
         """Which group of its position is coming; None where no memory has the words of one position."""

@@ -7,6 +7,7 @@ ranges, membranes so narrow that they saturate.  Thresholds follow the currents,
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -180,6 +181,17 @@ def random_neuron(
     """
     make = {LIF: _lif, Izhikevich: _izhikevich}.get(kind)  # type: ignore[call-overload]
     return _any(kind, rng, size) if make is None else make(rng, size, scale, membrane_bits)
+
+
+def with_winners(rng: np.random.Generator, network: Network, share: float = 1) -> Network:
+    """The network with one to three winners in each population, or only in such a share of them."""
+    populations = [
+        dataclasses.replace(p, winners=int(rng.integers(1, min(4, p.size + 1))))
+        if share == 1 or rng.random() < share
+        else p
+        for p in network.populations
+    ]
+    return dataclasses.replace(network, populations=populations)
 
 
 def _lif(rng: np.random.Generator, size: int, scale: int, membrane_bits: tuple[int, int]) -> LIF:

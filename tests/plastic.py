@@ -13,6 +13,7 @@ from lifline import (
     STDP,
     Adaptation,
     Dense,
+    Izhikevich,
     Network,
     Pairing,
     Population,
@@ -152,6 +153,13 @@ def _any_rule(rng: np.random.Generator, stdp: STDP, synapses: Dense) -> Plastici
     if kind == 1:
         alpha = int(rng.choice([0, 200, 250, 256]))
         return RewardSTDP(stdp, alpha, int(rng.integers(0, 20)), int(rng.choice([8, 16, 24])))
+    return _sdsp(rng, stdp, synapses)
+
+
+def _sdsp(
+    rng: np.random.Generator, stdp: STDP, synapses: Dense, least: int = -50, most: int | None = None
+) -> SDSP:
+    """An SDSP with the range of weights of that rule, and a threshold of `least` … `most`."""
     alpha, amplitude = int(rng.integers(0, 256)), int(rng.integers(1, 2**12))
     step = 2 ** (synapses.weight_bits + stdp.fraction_bits - 3)
     ends = rng.integers(0, 3 * amplitude, 4)
@@ -159,7 +167,7 @@ def _any_rule(rng: np.random.Generator, stdp: STDP, synapses: Dense) -> Plastici
     return SDSP(
         alpha,
         amplitude,
-        int(rng.integers(-50, 2 ** int(rng.integers(1, 10)))),
+        int(rng.integers(least, 2 ** int(rng.integers(1, 10)) if most is None else most)),
         int(rng.integers(0, step + 2)),
         int(rng.integers(0, step + 2)),
         *(int(end) for end in (ends[0] // 4, ends[1], ends[2] // 4, ends[3])),
@@ -169,8 +177,45 @@ def _any_rule(rng: np.random.Generator, stdp: STDP, synapses: Dense) -> Plastici
         stdp.fraction_bits,
         stdp.low,
         stdp.high,
-        fraction,
+        stdp.fraction,
     )
+
+
+def with_sdsp(rng: np.random.Generator, network: Network) -> Network:
+    """The network with an SDSP in place of each STDP, and now and then neurons that start from a membrane below 0."""
+    one = 256
+    populations = [
+        p
+        if rng.random() < 0.7
+        else dataclasses.replace(
+            p,
+            neuron=Izhikevich(
+                82,
+                205,
+                -65 * one,
+                2 * one,
+                30 * one,
+                bias=rng.integers(4 * one, 30 * one, p.size),
+                initial_membrane=rng.integers(-70 * one, -50 * one, p.size),
+                gain=int(rng.integers(0, 5)),
+                fraction_bits=8,
+            ),
+        )
+        for p in network.populations
+    ]
+    below = {p.name for p in populations if isinstance(p.neuron, Izhikevich)}
+    projections = [
+        p
+        if p.plasticity is None
+        else dataclasses.replace(
+            p,
+            plasticity=_sdsp(
+                rng, p.plasticity, p.synapses, *((-70 * one, -50 * one) if p.target in below else ())
+            ),
+        )
+        for p in network.projections
+    ]
+    return dataclasses.replace(network, populations=populations, projections=projections)
 
 
 def with_one_delay(network: Network) -> Network:

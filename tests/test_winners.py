@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,12 @@ from lifline import (
     Population,
     Projection,
     golden,
-    rtl,
 )
 from lifline.convert import ConversionError, to_nir, to_snntorch
+from lifline.rtl.fit import check_same_shape
 from lifline.train import SpikingNetwork, integer_forward
 
-from .networks import random_network, random_spikes
+from .networks import random_network, random_spikes, with_winners
 from .toy_kind import Refractory
 
 
@@ -33,11 +32,7 @@ def test_all_witnesses_let_the_same_neurons_win(first: int, tmp_path: Path) -> N
     for seed in range(first, first + 40):
         rng = np.random.default_rng([7, seed])
         free = random_network(rng, max_delay=5)
-        populations = [
-            dataclasses.replace(p, winners=int(rng.integers(1, min(4, p.size + 1))))
-            for p in free.populations
-        ]
-        network = dataclasses.replace(free, populations=populations)
+        network = with_winners(rng, free)
         spikes = random_spikes(rng, network, 2, 12)
         expected = golden.reference.simulate(network, spikes)
         assert expected.compare(golden.simulate(network, spikes), network) is None, f"seed {seed}"
@@ -104,12 +99,19 @@ def test_kinds_that_cannot_be_ranked_have_no_winners() -> None:
         Population("p", 3, Refractory(1), winners=1)
 
 
-def test_the_gateware_has_no_winners() -> None:
-    network = Network(
-        1, [Population("p", 2, LIF(1, 1), winners=1)], [Projection("input", "p", [[1, 2]])], "p"
+def test_gateware_is_built_for_so_many_winners() -> None:
+    one, two = (
+        Network(
+            1, [Population("p", 3, LIF(1, 1), winners=k)], [Projection("input", "p", [[1, 2, 3]])], "p"
+        )
+        for k in (1, 2)
     )
-    with pytest.raises(InputError, match="population 'p': the gateware has no winners; leave them out"):
-        rtl.Accelerator(network)
+    with pytest.raises(InputError, match="winners of 'p': 2, the design was built for 1"):
+        check_same_shape(one, two)
+    with pytest.raises(
+        NetworkError, match="Refractory neurons have no winners in gateware: their kind needs"
+    ):
+        _ = Refractory(1).margin_bits
 
 
 def test_training_and_other_simulators_have_none() -> None:

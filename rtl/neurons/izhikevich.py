@@ -72,6 +72,12 @@ class IzhikevichLane(Lane):
             self.new_membrane.eq(Mux(self.spike, c, x)),
             self.new_recovery.eq(Mux(self.spike, saturate(r + d, neuron.recovery_bits), r)),
         ]
+        if self.array.winners:
+            m.d.comb += [
+                self.margin.eq(x - threshold),
+                self.held_membrane.eq(x),
+                self.held_recovery.eq(r),
+            ]
         return m
 
 

@@ -60,6 +60,9 @@ class Lane(wiring.Component):
         Each parameter that is not constant; that of a part is named ``part_field``.
     new_<state>, spike : Out
         Each state and the spike of this tick, `latency` cycles later.
+    margin : Out(margin_bits), held_<state> : Out
+        Where the population has winners: with them, of a spike, how far it is above its threshold; and each state of
+        the kind's `resets` without one.
     """
 
     def __init__(self, array: ArrayPlan, constants: dict[str, int]) -> None:
@@ -82,6 +85,10 @@ class Lane(wiring.Component):
         for name, parameter in array.parameters.items():
             if name not in constants:
                 members[member_name(name)] = In(Shape(parameter.bits, parameter.signed))
+        if array.winners:
+            members["margin"] = Out(self.neuron.margin_bits)
+            for name in self.neuron.resets:
+                members[f"held_{name}"] = Out(members[f"new_{name}"].shape)
         super().__init__(members)
 
     @staticmethod

@@ -70,6 +70,10 @@ class LIFLane(Lane):
             m.d.comb += self.new_membrane.eq(Mux(self.spike, reduced, x))
         elif not late and reset is Reset.ZERO:
             m.d.comb += self.new_membrane.eq(Mux(self.spike, 0, x))
+        if self.array.winners:
+            m.d.comb += self.margin.eq(x - limit)
+            if neuron.resets:
+                m.d.comb += self.held_membrane.eq(x)
         return m
 
     def _current(self, m, taken):

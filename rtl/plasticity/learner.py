@@ -20,6 +20,7 @@ from amaranth.lib.wiring import In, Out
 from lifline.errors import InputError
 from lifline.plasticity import Plasticity
 
+from ..events import found_layout
 from ..layout import address_bits
 from ..memory import Rom
 from ..plan import ArrayPlan, Channel
@@ -51,6 +52,8 @@ class Learner(wiring.Component):
         A spike of a source arrives, at least two cycles before the tick's last group of `spikes`.
     spikes : In(stream of spikes_layout(array), always ready)
         Each group of each tick, in order.
+    found : In(stream of found_layout(array), always ready)
+        Where the channel's rows hear membranes: those that each group has found, once a tick, before its `spikes`.
     running : Out(1)
         From the cycle after a tick's last group on until all its changes have been written.
     busy : Out(1)
@@ -76,6 +79,11 @@ class Learner(wiring.Component):
                 "busy": Out(1),
                 "bank": Out(LearnPort(bank)),
             }
+            | (
+                {"found": In(stream.Signature(found_layout(array), always_ready=True))}
+                if self.rows.hears_membranes
+                else {}
+            )
         )
 
 

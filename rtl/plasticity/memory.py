@@ -14,7 +14,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..events import merged_layout, row_layout
+from ..events import found_layout, merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
 from ..port import LoadPort
@@ -40,6 +40,8 @@ class LearningMemory(wiring.Component):
         This sample is learned from; constant from its first event on.
     spikes : In(stream of spikes_layout(array), always ready)
         What each group of the array does.
+    found : In(stream of found_layout(array), always ready)
+        Where a learner hears membranes: those that each group has found, before its spikes.
     learned : Out(1)
         A tick's weights have changed, and the next tick's rows can be read.
     busy : Out(1)
@@ -68,6 +70,11 @@ class LearningMemory(wiring.Component):
                 "busy": Out(1),
             }
             | ({} if array.in_order else {"taken": Out(len(array.channels))})
+            | (
+                {"found": In(stream.Signature(found_layout(array), always_ready=True))}
+                if array.hears_membranes
+                else {}
+            )
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms) if array.load}
             | {
                 f"tap_{bank.channel}": Out(
@@ -126,6 +133,11 @@ class LearningMemory(wiring.Component):
                 tap.payload.word.eq(circuit.bank.write_address),
                 tap.payload.data.eq(circuit.bank.write_data),
             ]
+            if circuit.rows.hears_membranes:
+                m.d.comb += [
+                    circuit.found.valid.eq(self.found.valid),
+                    circuit.found.payload.eq(self.found.payload),
+                ]
             wiring.connect(m, circuit.bank, getattr(memory, f"learn_{index}"))
             running = running | circuit.running
             busy = busy | circuit.busy

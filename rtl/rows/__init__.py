@@ -4,11 +4,13 @@ from lifline.discovery import import_all
 
 from .learned import LearnedRows, STDPRows, check_learning, learned_rows
 from .rows import Content, Rows, rows
+from .sdsp import SDSPRows
 
 __all__ = [
     "Content",
     "LearnedRows",
     "Rows",
+    "SDSPRows",
     "STDPRows",
     "check_learning",
     "learned_rows",

@@ -35,6 +35,9 @@ class LearnedRows(DenseRows):
         As of :class:`Rows`.
     """
 
+    #: Whether the circuit of the rule hears the membranes that spikes have found, beside the spikes.
+    hears_membranes = False
+
     def __init__(self, projection: Projection, layout: Layout, lag: int) -> None:
         assert projection.plasticity is not None
         self.rule: Plasticity = projection.plasticity

@@ -15,7 +15,7 @@ import pytest
 from lifline import LIF, Dense, Network, Population, Projection
 from lifline.rtl import Memory, export, lanes_of, plan
 
-from ..networks import random_network
+from ..networks import random_network, with_winners
 
 _INSTANCE = re.compile(r"\blifline_(rom|ram|store|spram)(?:_apart)? #\((.*?)\n\s*\) \\?\w", re.DOTALL)
 _NUMBER = re.compile(r"\.(WIDTH|DEPTH)\(32'd(\d+)\)")
@@ -64,6 +64,13 @@ def test_the_plan_lists_the_memories_of_the_verilog(seed, tmp_path):
     network = plain(random_network(rng, max_size=24, kinds=(LIF,)))
     lanes = lanes_of(network, int(rng.integers(1, 7)))
     check(network, lanes, [None, 64, 4096, 16384][seed % 4], tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_plan_lists_the_memories_of_winners(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    network = plain(with_winners(rng, random_network(rng, max_size=24, kinds=(LIF,))))
+    check(network, lanes_of(network, int(rng.integers(1, 7))), None, tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -11,8 +11,8 @@ import numpy as np
 from lifline.network import Network
 from lifline.neurons import LIF, Izhikevich
 
-from ..networks import network_at_ends, random_network
-from ..plastic import random_plastic_network, with_one_delay
+from ..networks import network_at_ends, random_network, with_winners
+from ..plastic import random_plastic_network, with_one_delay, with_sdsp
 from ..rtl.structures import mixed_network
 
 
@@ -46,6 +46,16 @@ def _learning(rng: np.random.Generator) -> Network:
     return network if any(p.plasticity for p in network.projections) else _learning(rng)
 
 
+def _sdsp(rng: np.random.Generator) -> Network:
+    """One that learns by SDSP."""
+    return with_sdsp(rng, _learning(rng))
+
+
+def _winners(rng: np.random.Generator) -> Network:
+    """One of which only some neurons spike."""
+    return with_winners(rng, random_network(rng, max_size=12, max_delay=3, max_populations=2))
+
+
 #: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.
 NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "any": (_random(), "any"),
@@ -61,6 +71,8 @@ NETWORKS: dict[str, tuple[Callable[[np.random.Generator], Network], str]] = {
     "graded with delays": (_maps(longest=3, input_bits=3), "any"),
     "wide": (_random(max_populations=1, max_size=40, max_delay=0), "all"),
     "learning": (_learning, "any"),
+    "SDSP": (_sdsp, "any"),
+    "winners": (_winners, "any"),
 }
 
 MUTANTS: dict[str, Mutant] = {
@@ -333,54 +345,24 @@ MUTANTS: dict[str, Mutant] = {
         'delay(m, self.parameter("c"), latency - 1, "c")',
         "Izhikevich", 5
     ),
-    # Learning
-    "learning: the next group of a source": Mutant(
-        "rtl/plasticity/stdp.py", "address + rows.synapses.shape[0]", "address + 1", "learning", 1
+    # Winners
+    "winners: of equals the later lane": Mutant(
+        "rtl/contest.py", "(1 << bits) - 1 - index", "index", "winners"
     ),
-    "learning: rounding": Mutant(
-        "rtl/plasticity/stdp.py", "rule.eta_plus)) >>", "rule.eta_plus)) + (1 << rule.shift >> 1) >>", "learning", 4
+    "winners: of equals the later group": Mutant(
+        "rtl/contest.py", "~word.group if", "word.group if", "winners"
     ),
-    "learning: a source that has not spiked": Mutant(
-        "rtl/plasticity/stdp.py", "Mux(arrived, down, 0)", "down", "learning"
+    "winners: who has been found already": Mutant(
+        "rtl/contest.py", "(first | below[index])", "1", "winners"
     ),
-    "learning: a target that has not spiked": Mutant(
-        "rtl/plasticity/stdp.py", "Mux(spiked[lane], up, 0)", "up", "learning"
+    "winners: the next pass before the last is known": Mutant(
+        "rtl/contest.py", "bit_length() + 2", "bit_length() + 1", "winners"
     ),
-    "learning: what is left to the lower end": Mutant(
-        "rtl/plasticity/stdp.py", '("down", w - low, fall)', '("down", high - w, fall)', "learning", 1
+    "winners: the greatest of the tick before": Mutant(
+        "rtl/contest.py", "[before.eq(best), best.eq(0)]", "[before.eq(best)]", "winners"
     ),
-    "learning: the lower end": Mutant(
-        "rtl/plasticity/stdp.py", "Const(low, signed(bits))", "Const(low + 1, signed(bits))", "learning", 1
-    ),
-    "learning: pairs of the nearest spikes": Mutant(
-        "rtl/plasticity/traces.py", "Const(rule.amplitude, len(trace))", "trace + rule.amplitude", "learning"
-    ),
-    "learning: traces of sources after their spikes": Mutant(
-        "rtl/plasticity/traces.py", "by = after if rule.coincident else", "by = after if True else", "learning", 1
-    ),
-    "learning: traces of sources from the sample before": Mutant(
-        "rtl/plasticity/traces.py", "fresh | arrived | self.clean", "fresh | arrived", "learning"
-    ),
-    "learning: traces of targets from the sample before": Mutant(
-        "rtl/plasticity/traces.py", "raw.eq(Mux(first, 0, ram.data))", "raw.eq(ram.data)", "learning", 1
-    ),
-    "learning: two arrivals of a word": Mutant(
-        "rtl/plasticity/traces.py", "Mux(again, before, read.spiked) | bit", "read.spiked | bit", "learning"
-    ),
-    "learning: spikes of a group before the last": Mutant(
-        "rtl/plasticity/traces.py", " | (fired & (come.group != 0))", "", "learning", 1
-    ),
-    "learning: rows of the next tick are read too early": Mutant(
-        "rtl/plasticity/memory.py", "m.d.sync += closed.eq(1)", "m.d.sync += closed.eq(0)", "learning"
-    ),
-    "learning: a sample ends before its last tick is learned": Mutant(
-        "rtl/plasticity/sample.py", " & ~(self.learning & Cat(left).any())", "", "learning", 4
-    ),
-    "normalisation: weights that sum to nothing": Mutant(
-        "rtl/plasticity/normaliser.py", "Mux(total > 0, ", "Mux(1, ", "learning", 1
-    ),
-    "normalisation: the next group": Mutant(
-        "rtl/plasticity/normaliser.py", "first.eq(address)]", "first.eq(0)]", "learning", 1
+    "winners: a neuron that is held back is reset": Mutant(
+        "rtl/neurons/lif.py", "self.held_membrane.eq(x)", "self.held_membrane.eq(self.new_membrane)", "winners"
     ),
     # The cycle model
     "cycles: the interval of sweeps": Mutant(

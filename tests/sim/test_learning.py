@@ -26,25 +26,39 @@ from lifline import (
 )
 from lifline.sim import Simulator, simulate, verify
 
-from ..networks import random_spikes
-from ..plastic import random_plastic_network, side_by_side, with_one_delay
+from ..networks import random_spikes, with_winners
+from ..plastic import random_plastic_network, side_by_side, with_one_delay, with_sdsp
 from ..shaped_networks import random_shaped_network
 
 pytestmark = pytest.mark.slow
 
 TOGETHER = 6  #: networks of a design
-NETWORKS = {"verilator": 60, "icarus": 18}
+NETWORKS = {
+    "STDP": {"verilator": 60, "icarus": 18},
+    "SDSP": {"verilator": 12, "icarus": 6},
+}
 SAMPLES, TICKS = 3, 20
 
 
-def drawn(seed: int, together: int = TOGETHER) -> tuple[Network, np.ndarray, dict[str, int]]:
+def designs(simulator: str, first: int) -> list[tuple[str, int]]:
+    """What networks a design has, and its seed, from the first one on."""
+    return [
+        (kind, first + n) for kind, of in NETWORKS.items() for n in range(of[simulator] // TOGETHER)
+    ]
+
+
+def drawn(
+    seed: int, kind: str = "STDP", together: int = TOGETHER
+) -> tuple[Network, np.ndarray, dict[str, int]]:
     """A design's networks, spikes and lanes."""
     rng = np.random.default_rng([13, seed])
-    inputs = int(rng.integers(1, 20))
+    inputs = int(rng.integers(1, 20 if kind == "STDP" else 60))
     networks = [
         with_one_delay(random_plastic_network(rng, inputs=inputs, most=9, names=f"n{index}_"))
         for index in range(together)
     ]
+    if kind == "SDSP":  # and with winners, of which what learns knows nothing
+        networks = [with_winners(rng, with_sdsp(rng, network), 0.3) for network in networks]
     network = side_by_side(networks)
     spikes = (rng.random((SAMPLES, TICKS, inputs)) < rng.random()).astype(np.uint8)
     lanes = {p.name: int(rng.integers(1, p.size + 1)) for p in network.populations}
@@ -52,9 +66,9 @@ def drawn(seed: int, together: int = TOGETHER) -> tuple[Network, np.ndarray, dic
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("seed", range(NETWORKS["verilator"] // TOGETHER))
-def test_learns_as_golden_in_verilator(seed: int, tmp_path: Path) -> None:
-    network, spikes, lanes = drawn(seed)
+@pytest.mark.parametrize(("kind", "seed"), designs("verilator", 0))
+def test_learns_as_golden_in_verilator(kind: str, seed: int, tmp_path: Path) -> None:
+    network, spikes, lanes = drawn(seed, kind)
     expected = golden.simulate(network, spikes, learn=True)
     simulator = Simulator(network, tmp_path, lanes=lanes, compiled=True, learn=True)
     # the last run is not learned from: it has what was learned, and changes nothing
@@ -79,9 +93,9 @@ def test_learns_as_golden_in_verilator(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.icarus
-@pytest.mark.parametrize("seed", range(100, 100 + NETWORKS["icarus"] // TOGETHER))
-def test_learns_as_golden_in_icarus(seed: int, tmp_path: Path) -> None:
-    network, spikes, lanes = drawn(seed)
+@pytest.mark.parametrize(("kind", "seed"), designs("icarus", 100))
+def test_learns_as_golden_in_icarus(kind: str, seed: int, tmp_path: Path) -> None:
+    network, spikes, lanes = drawn(seed, kind)
     report = verify(network, backend="icarus", lanes=lanes, spikes=spikes, seed=seed, workdir=tmp_path)
     assert report.passed, report.text
     assert "weights" in report.text

@@ -19,9 +19,12 @@ import pytest
 import lifline
 from lifline.rtl.plan import block_of
 
+from .learning_mutants import LEARNING_MUTANTS
 from .mutants import MUTANTS, NETWORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.icarus]
+
+ALL = MUTANTS | LEARNING_MUTANTS
 
 #: Networks that are tried, from the mutant's seed on.
 TRIES = 3
@@ -79,9 +82,9 @@ def test_without_a_mistake_the_check_passes(sort: str, package: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", ALL)
 def test_mistake_is_noticed(name: str, package: Path) -> None:
-    mutant = MUTANTS[name]
+    mutant = ALL[name]
     text = (package / mutant.file).read_text()
     assert text.count(mutant.right) == 1, f"{mutant.file} no longer holds exactly one: {mutant.right}"
     (package / mutant.file).write_text(text.replace(mutant.right, mutant.wrong))

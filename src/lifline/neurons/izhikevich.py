@@ -91,6 +91,14 @@ class Izhikevich(Neuron):
             State("recovery", self.recovery_bits, initial=self.initial_recovery),
         )
 
+    @property
+    def resets(self) -> tuple[str, ...]:
+        return "membrane", "recovery"
+
+    @property
+    def margin_bits(self) -> int:
+        return int(self.membrane_bits)
+
     @classmethod
     def of(
         cls,

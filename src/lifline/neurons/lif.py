@@ -189,6 +189,17 @@ class LIF(Neuron):
         return tuple(states)
 
     @property
+    def resets(self) -> tuple[str, ...]:
+        return () if self.reset_delay or self.reset is Reset.NONE else ("membrane",)
+
+    @property
+    def margin_bits(self) -> int:
+        least = 0 if self.adaptation is None else -(1 << (self.adaptation.bits - 1))
+        if self.noise is not None:
+            least += int(self.noise.table.min())
+        return max(1, _highest_membrane(self) - least).bit_length()
+
+    @property
     def keeps_spike(self) -> bool:
         late = self.reset_delay and self.reset is not Reset.NONE
         return late or self.adaptation is not None

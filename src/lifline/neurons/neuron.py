@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from lifline.errors import NetworkError
 from lifline.fields import Family
 
 
@@ -46,6 +47,25 @@ class Neuron(Family):
     def states(self) -> tuple[State, ...]:
         """The states, the membrane first."""
         raise NotImplementedError
+
+    @property
+    def resets(self) -> tuple[str, ...]:
+        """Of a ranked kind: the states of a tick that the spike of that tick changes."""
+        return ()
+
+    @property
+    def margin_bits(self) -> int:
+        """Of a ranked kind: bits of the greatest x − θ that its fields' ranges allow.
+
+        Raises
+        ------
+        NetworkError
+            If it does not say.
+        """
+        raise NetworkError(
+            f"{self.label} neurons have no winners in gateware: their kind needs the properties `margin_bits` and "
+            "`resets`"
+        )
 
     @property
     def keeps_spike(self) -> bool:

@@ -2,7 +2,8 @@
 
 The network of `unsupervised`: 784 inputs, 100 neurons, 78,400 weights of 9 bits and 8 more of fraction, normalised
 after each image, on a ULX3S; and 64 inputs, 20 neurons on an iCEBreaker, without normalisation, for whose dividers and
-products it has no room.  What is frozen has the same weights, which can be loaded, too.  Cycles are those of images that spike at a rate: random ones, here, without a data set.
+products it has no room.  What is frozen has the same weights, which can be loaded, too.  Cycles are those of images
+that spike at a rate: random ones, here, without a data set.
 """
 
 from __future__ import annotations

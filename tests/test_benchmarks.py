@@ -44,6 +44,7 @@ def benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         pytest.param("link", marks=pytest.mark.verilator),
         "boards",
         "resources",
+        "learning_area",
         "area",
     ],
 )

@@ -171,7 +171,7 @@ ECP5 = Family(
     ram_bits=1200,
     rom_bits=1200,
     # Fitted by `python -m benchmarks area`; since then `base` and `ffs` moved by what builds with today's link take.
-    area=Area(base=2700, sums=4.66, choices=0.0, adders=2.44, multiplier=387, ffs=0.60, learning=1.5),
+    area=Area(base=2700, sums=4.66, choices=0.0, adders=2.44, multiplier=387, ffs=0.60, learning=1.25),
     models="ecp5/cells_sim.v",
     own_models="ecp5_models.v",
     unread=("TRELLIS_COMB",),

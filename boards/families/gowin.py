@@ -88,7 +88,7 @@ GOWIN = Family(
     ram_bits=1200,
     rom_bits=1200,
     # Not fitted: the iCE40's, which has look-up tables of four inputs, too; `base` and `ffs` are those of one build.
-    area=Area(base=1720, sums=6.43, choices=1.28, adders=1.70, multiplier=308, ffs=0.73, learning=1.5),
+    area=Area(base=1720, sums=6.43, choices=1.28, adders=1.70, multiplier=308, ffs=0.73, learning=2.5),
     models="gowin/cells_sim.v",
     own_models="",  # yosys has none of the DPX9B, which its block RAMs are
 )

@@ -89,7 +89,7 @@ XILINX = Family(
     ram_bits=1200,
     rom_bits=1200,
     # Not fitted: half of the ECP5's, as one design that yosys made for both; look-up tables have six inputs here.
-    area=Area(base=1350, sums=2.33, choices=0.0, adders=1.22, multiplier=200, ffs=1.20, learning=0.8),
+    area=Area(base=1350, sums=2.33, choices=0.0, adders=1.22, multiplier=200, ffs=1.20, learning=0.65),
     models="xilinx/cells_sim.v",
     own_models="",  # yosys has none of the PLL and the block RAMs
     synth="synth_xilinx -family xc7 -flatten",

@@ -14,10 +14,10 @@ WORDS = [
 OPTIONS = {
     "simulate": ["--input", "--output", "--lanes", "--backend", "--learn", "--learned", "--json", "--force"],
     "verify": ["--samples", "--ticks", "--seed", "--lanes", "--input", "--backend", "--json"],
-    "export": ["-o", "--lanes", "--board", "--json", "--force"],
+    "export": ["-o", "--lanes", "--board", "--learn", "--json", "--force"],
     "build": [
         "--board", "-o", "--lanes", "--target-us", "--clock", "--seed", "--tries", "--input", "--check", "--patchable",
-        "--load", "--any-weights", "--encoder", "--json", "--force",
+        "--load", "--any-weights", "--learn", "--encoder", "--json", "--force",
     ],
     "train": [
         "-o", "--seed", "--epochs", "--data", "--weight-bits", "--delays", "--max-delay", "--set", "--resume", "--json",
@@ -28,7 +28,7 @@ OPTIONS = {
         "--force",
     ],
     "evaluate": ["--input", "-o", "--classes", "--board", "--lanes", "--show", "--json", "--force"],
-    "estimate": ["--board", "--lanes", "--clock", "--input", "--json"],
+    "estimate": ["--board", "--lanes", "--clock", "--input", "--learn", "--json"],
     "run": [
         "--input", "--port", "--output", "--check", "--load", "--timeout", "--baud", "--board", "--lanes", "--encoder",
         "--faults", "--json", "--force",

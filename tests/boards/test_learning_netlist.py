@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from lifline import LIF, STDP, Adaptation, Dense, Network, Population, Projection
+from lifline import LIF, STDP, Adaptation, Dense, Network, Population, Projection, golden
 from lifline.app.export import vectors
+from lifline.boards.board import find_board
 from lifline.boards.families import ECP5, ICE40
-from lifline.boards.netlist import run_icarus
-from lifline.boards.toolchain import find, run
-from lifline.rtl import export
+from lifline.boards.netlist import check, run_icarus, stimulus
+from lifline.boards.synthesis import write_design
+from lifline.boards.toolchain import find, find_simulator, run
+from lifline.rtl import export, lanes_of
 
 LANES = 2
 
@@ -61,3 +63,22 @@ def test_a_netlist_learns_what_golden_does(family, synth, total, cells, tmp_path
     printed = run_icarus(tmp_path, ["bench.v", "netlist.v"], family, yosys)
     assert printed.startswith("PASS: 4 samples")
     assert "learned words" in printed
+
+
+@pytest.mark.synth
+@pytest.mark.icarus
+@pytest.mark.slow
+def test_the_netlist_of_a_board_that_learns_answers_as_golden_does(tmp_path):
+    net = network(None)
+    spikes = (np.random.default_rng(3).random((12, 6, 40)) < 0.2).astype(np.uint8)
+    _, expected = stimulus(net, 400, golden.simulate, spikes)
+    assert len(set(expected)) > 1
+    yosys = find("yosys")
+    board = find_board("icebreaker")
+    design = write_design(
+        net, board, lanes_of(net, LANES), 12, tmp_path, netlist=True, load=True, learn=True
+    )
+    assert not design.options["memories"]
+    design.synthesise(yosys)
+    result = check(design, yosys, find_simulator(), golden.simulate, spikes)
+    assert result["classes"] == expected

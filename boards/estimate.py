@@ -20,11 +20,11 @@ from lifline.errors import ToolError
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron
 from lifline.neurons.izhikevich import QUADRATIC
-from lifline.plasticity import STDP, Plasticity
+from lifline.plasticity import SDSP, STDP, Plasticity
 from lifline.plasticity.stdp import FACTOR_BITS
 from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Channel, Lanes
-from lifline.rtl.rows import Rows, STDPRows
+from lifline.rtl.rows import Rows, SDSPRows, STDPRows
 from lifline.rtl.rows.convolution import ConvolutionRows
 
 from .board import Board
@@ -143,7 +143,7 @@ def array_need(board: Board, array: ArrayPlan) -> Need:
     logic = Logic(
         sums=sums, choices=sums * (array.groups - 1 if array.groups <= REGISTER_GROUPS else 0)
     )
-    logic += _rows(array) + _learning(board.family, array)
+    logic += _rows(array) + _learning(board.family, array) + _contest(array)
     memories = array.memories(board.family.block_bits)
     blocks = sum(board.family.blocks(memory.kind, memory.width, memory.depth) for memory in memories)
     return Need(logic + lane_logic(array.population.neuron, array), blocks)
@@ -157,6 +157,16 @@ def _rows(array: ArrayPlan) -> Logic:
     elif array.ring_ticks == 1 and array.groups > 1:
         luts += SUM_LUTS * array.lanes * array.accumulator_bits
     return Logic(rows=luts, multiplier=array.lanes if array.value_bits > 1 else 0)
+
+
+def _contest(array: ArrayPlan) -> Logic:
+    """What decides who wins: in each lane a margin, two comparisons of keys and what they choose."""
+    if not array.winners:
+        return Logic()
+    neuron = array.population.neuron
+    key = neuron.margin_bits + (array.groups * array.lanes - 1).bit_length()
+    held = sum(state.bits for state in neuron.states if state.name in neuron.resets)
+    return Logic(learning=array.lanes * (5 * key + held))
 
 
 def _learning(family: Family, array: ArrayPlan) -> Logic:
@@ -192,6 +202,15 @@ def _(rule: STDP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
         lane += 4 * total + 3 * factor + 5 * w
         blocks += _blocks(w, factor, family)
     return Logic(learning=word + array.lanes * lane, multiplier=array.lanes * blocks)
+
+
+@learner_logic.register
+def _(rule: SDSP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
+    """A calcium that falls and rises, and four comparisons of it; a change of w, its ends, and where it drifts to."""
+    rows = channel.rows
+    assert isinstance(rows, SDSPRows)
+    lane = 5 * rows.w_bits + rows.calcium_bits * (_digits(rule.alpha) + 5)
+    return Logic(learning=4 * rows.sources_of_word + array.lanes * lane)
 
 
 def _blocks(one: int, other: int, family: Family) -> int:

@@ -134,7 +134,7 @@ class Contest(wiring.Component):
 
         # The greatest of a group, and of the pass.
         while len(level) > 1:
-            greater = []
+            greater: list[Signal] = []
             for left, right in zip(
                 level[::2], [*level[1::2], None][: -(-len(level) // 2)], strict=True
             ):

@@ -25,6 +25,7 @@ from ..layout import address_bits
 from ..memory import Rom
 from ..plan import ArrayPlan, Channel
 from ..port import LearnPort
+from ..rows import LearnedRows
 
 
 def spikes_layout(array: ArrayPlan) -> data.StructLayout:
@@ -81,7 +82,7 @@ class Learner(wiring.Component):
             }
             | (
                 {"found": In(stream.Signature(found_layout(array), always_ready=True))}
-                if self.rows.hears_membranes
+                if isinstance(channel.rows, LearnedRows) and channel.rows.hears_membranes
                 else {}
             )
         )

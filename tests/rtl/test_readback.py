@@ -12,6 +12,8 @@ from amaranth.sim import Simulator
 from lifline import golden
 from lifline.errors import InputError
 from lifline.network import LIF, STDP, Adaptation, Dense, Network, Population, Projection
+from lifline.neurons import Izhikevich
+from lifline.plasticity import SDSP
 from lifline.rtl import Accelerator
 from lifline.rtl.load import words
 from lifline.rtl.port import parts_of
@@ -43,7 +45,7 @@ def network(seed: int = 0) -> Network:
 
 
 def learned_by(
-    accelerator: Accelerator, net: Network, lanes: dict[str, int], samples, load=()
+    accelerator: Accelerator, net: Network, lanes: dict[str, int] | int, samples, load=()
 ) -> Network:
     """The network that is read back after samples that were learned from, one that was not, and while another runs."""
     found: dict[int, list[int]] = {}
@@ -117,6 +119,29 @@ def test_what_was_learned_elsewhere_is_loaded_and_goes_on_learning():
     load = writes(words(middle, lanes, built=net, learn=True), accelerator.banks)
     after = golden.simulate(net, samples, learn=True).network
     assert learned_by(accelerator, middle, lanes, samples[2:], load) == after
+
+
+def test_membranes_that_neurons_start_from_are_loaded_and_learned_from():
+    """SDSP goes by the membrane that a spike finds, in the first tick by one that was loaded; and winners compete."""
+    rng = np.random.default_rng(4)
+    rule = SDSP(240, 90, -60 * 256, 40, 30, drift_up=2, drift_down=3, fraction_bits=5)
+    weights = Dense(rng.integers(-20, 40, (6, 5)), 0, 7)
+
+    def start(membranes):
+        neuron = Izhikevich(82, 205, -65 * 256, 512, 7680, 20 * 256, membranes, 0, 4, fraction_bits=8)
+        projection = Projection("input", "out", weights, rule)
+        return Network(6, [Population("out", 5, neuron, winners=2)], [projection], "out")
+
+    built = start(np.arange(-70, -65) * 256)
+    net = start(np.arange(-62, -57) * 256)
+    samples = (rng.random((2, 7, 6)) < 0.5).astype(np.uint8)
+    after = golden.simulate(net, samples, learn=True).network
+    assert after != dataclasses.replace(
+        net, projections=golden.simulate(built, samples, True).network.projections
+    )
+    accelerator = Accelerator(built, 2, load=True, learn=True)
+    load = writes(words(net, 2, built=built, learn=True), accelerator.banks)
+    assert learned_by(accelerator, net, 2, samples, load) == after
 
 
 def test_another_rule_cannot_be_loaded():

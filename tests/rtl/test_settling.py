@@ -1,17 +1,21 @@
 """How long `clear` takes when a sample has been learned from: exactly ``rtl.settling``."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from lifline import LIF, STDP, Dense, Network, Population, Projection, rtl
+from lifline import LIF, SDSP, STDP, Dense, Network, Population, Projection, rtl
+from lifline.plasticity import Plasticity
 
 from .test_accelerator import input_events
 
+RULE = STDP(240, 230, 200, 60, 50, 5, fraction_bits=5, low=0, high=60)
 
-def network(total: int | None, *, soft: bool) -> Network:
+
+def network(rule: Plasticity) -> Network:
     rng = np.random.default_rng(1)
-    rule = STDP(240, 230, 200, 60, 50, 5, fraction_bits=5, low=0, high=60, total=total, soft=soft)
     weights = rng.integers(0, 40, (20, 6))
     return Network(
         20,
@@ -22,9 +26,17 @@ def network(total: int | None, *, soft: bool) -> Network:
 
 
 @pytest.mark.parametrize("lanes", [6, 3, 2])
-@pytest.mark.parametrize(("total", "soft"), [(None, False), (90, True), (700, False)])
-def test_clear_takes_so_long(total, soft, lanes):
-    net = network(total, soft=soft)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        RULE,
+        dataclasses.replace(RULE, total=90, soft=True),
+        dataclasses.replace(RULE, total=700),
+        SDSP(240, 90, 10, 40, 30, fraction_bits=5),
+    ],
+)
+def test_clear_takes_so_long(rule, lanes):
+    net = network(rule)
     accelerator = rtl.Accelerator(net, lanes, learn=True)
     events = input_events(np.random.default_rng(2).random((5, 20)) < 0.3)
     waited = []

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lifline.network import Network
+from lifline.network import Dense, Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich
 
-from ..networks import network_at_ends, random_network, with_winners
+from ..networks import network_at_ends, random_network
 from ..plastic import random_plastic_network, with_one_delay, with_sdsp
 from ..rtl.structures import mixed_network
 
@@ -52,8 +52,12 @@ def _sdsp(rng: np.random.Generator) -> Network:
 
 
 def _winners(rng: np.random.Generator) -> Network:
-    """One of which only some neurons spike."""
-    return with_winners(rng, random_network(rng, max_size=12, max_delay=3, max_populations=2))
+    """One of which two or three neurons spike, of several that are often as far above their thresholds."""
+    size = int(rng.integers(6, 12))
+    neuron = LIF(rng.integers(200, 257, size), 2, reset=["subtract", "zero"][int(rng.integers(2))])
+    weights = Dense(rng.integers(-1, 3, (5, size)), weight_bits=3)
+    population = Population("p", size, neuron, winners=int(rng.integers(2, 4)))
+    return Network(5, [population], [Projection("input", "p", weights)], "p")
 
 
 #: Random networks of a sort, and what their lanes are: any number, "one", or "all" for as many as neurons.

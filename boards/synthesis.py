@@ -175,7 +175,7 @@ def write_design(
         With `load`: what can learn does.
     """
     family = board.family
-    planned = {"load": load, "any_weights": any_weights, "learn": learn}
+    planned: dict[str, Any] = {"load": load, "any_weights": any_weights, "learn": learn}
     arrays = rtl.plan(network, lanes, **planned)
     memories = choose_memories(arrays, board) if load else None
     if memories:

@@ -67,6 +67,7 @@ class Learner(wiring.Component):
     def __init__(self, array: ArrayPlan, channel: Channel, bank: Rom) -> None:
         self.array = array
         self.channel = channel
+        assert channel.rows is not None  # a rule is a projection's
         self.rows: Any = channel.rows
         self.rule: Any = channel.rule
         super().__init__(

@@ -72,8 +72,6 @@ class Images:
         Of each population.
     any_weights : bool
         Whether its sums are wide enough for any weights of as many bits.
-    learn : bool
-        Whether what can learn does.
 
     Members
     -------
@@ -83,15 +81,8 @@ class Images:
         No image has more bytes after its header.
     """
 
-    def __init__(
-        self,
-        built: Network,
-        lanes: Mapping[str, int],
-        *,
-        any_weights: bool = False,
-        learn: bool = False,
-    ) -> None:
-        self._banks = Banks(built, lanes, any_weights=any_weights, learn=learn)
+    def __init__(self, built: Network, lanes: Mapping[str, int], *, any_weights: bool = False) -> None:
+        self._banks = Banks(built, lanes, any_weights=any_weights)
         known = (digest(built).hex(), sorted(lanes.items()), any_weights, self._banks.shapes)
         self.start = MAGIC + zlib.crc32(repr(known).encode()).to_bytes(BUILD_BYTES, "little")
         self.most = 2 * len(self._body(built))  # each byte may have an escape

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from lifline import rtl
 from lifline.encoders import Encoder
-from lifline.errors import MissingExtra, ToolError
+from lifline.errors import InputError, MissingExtra, ToolError
 from lifline.network import Network
 from lifline.processes import leash
 from lifline.progress import Progress, silent
@@ -87,6 +87,10 @@ class VirtualBoard:
         progress: Progress = silent,
     ) -> None:
         pty, tty = _terminals()
+        if learn and flash is not None:
+            raise InputError(
+                "a board that learns does not read its weights from its flash: leave flash or learn out"
+            )
         load = load or learn or flash is not None
         self.cycles_per_bit, program, folder = _make(
             network, board, lanes, encoder, load, learn, flash is not None, progress
@@ -209,7 +213,7 @@ def _make(
                 network, arrays, options, clock_mhz=clock, board=board or "virtual", flash=flash
             ),
             options=options,
-            images=Images(network, chosen, learn=learn) if flash else None,
+            images=Images(network, chosen) if flash else None,
             offset=WEIGHTS_OFFSET,
         )
         memories = system.memory_files()

@@ -17,7 +17,6 @@ empty.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import os
 import subprocess
@@ -28,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from lifline import golden
+from lifline import golden, sim
 from lifline.network import LIF, STDP, Dense, Network, Pairing, Population, Projection, Rounding
 from lifline.recording import Recording
 
@@ -44,37 +43,46 @@ Backend = Callable[[Network, np.ndarray], Recording]
 
 
 def backends(quick: bool) -> dict[str, Backend]:
-    """Golden, and the gateware in Verilator where it learns."""
+    """Golden, and the gateware in Verilator."""
     found: dict[str, Backend] = {
         "golden": lambda network, spikes: golden.simulate(network, spikes, learn=True)
     }
     if not quick:
-        from lifline import sim
-
-        if "learn" in inspect.signature(sim.simulate).parameters:
-            found["verilator"] = lambda network, spikes: sim.simulate(network, spikes, learn=True)
+        found["verilator"] = lambda network, spikes: sim.simulate(network, spikes, learn=True)
     return found
 
 
-def synapse(rule: STDP) -> Network:
-    """A synapse whose target spikes where a second input says so."""
+def synapses(rules: list[STDP]) -> Network:
+    """For each rule a synapse, from the first input to a target that spikes where the second input says so."""
+    targets = [
+        Population(f"out{n}", 1, LIF(0, 2**14, reset="zero", membrane_bits=17))
+        for n in range(len(rules))
+    ]
+    ends = zip(rules, targets, strict=True)
     return Network(
         2,
-        [Population("out", 1, LIF(0, 2**14, reset="zero", membrane_bits=17))],
+        targets,
         [
-            Projection("input", "out", Dense([[0], [0]], 0, 16), rule),
-            Projection("input", "out", Dense([[0], [2**15 - 1]], 0, 16)),
+            projection
+            for rule, target in ends
+            for projection in (
+                Projection("input", target.name, Dense([[0], [0]], 0, 16), rule),
+                Projection("input", target.name, Dense([[0], [2**15 - 1]], 0, 16)),
+            )
         ],
-        "out",
+        targets[0].name,
     )
 
 
-def changes(rule: STDP, spikes: np.ndarray, backend: Backend) -> np.ndarray:
-    """Δw of each sample of source's and target's spikes (samples, ticks, 2), in 1/2^fraction_bits."""
-    recording = backend(synapse(rule), spikes)
+def changes(rules: list[STDP], spikes: np.ndarray, backend: Backend) -> list[np.ndarray]:
+    """By each rule Δw of each sample of source's and target's spikes (samples, ticks, 2), in 1/2^fraction_bits."""
+    recording = backend(synapses(rules), spikes)
     assert recording.weights is not None
-    assert (recording.spikes["out"][..., 0] == spikes[..., 1]).all()
-    return np.diff(recording.weights[0][:, 0, 0].astype(np.int64), prepend=0)
+    for fired in recording.spikes.values():
+        assert (fired[..., 0] == spikes[..., 1]).all()
+    return [
+        np.diff(w[:, 0, 0].astype(np.int64), prepend=0) for _, w in sorted(recording.weights.items())
+    ]
 
 
 def exact(rule: STDP, spikes: np.ndarray) -> np.ndarray:
@@ -146,8 +154,8 @@ def in_brian(rules: list[STDP], spikes: np.ndarray) -> list[np.ndarray] | None:
     return None if done.returncode else [np.array(values) for values in json.loads(done.stdout)]
 
 
-def compared(count: int, backend: Backend) -> list[dict[str, Any]]:
-    """A row for each rule: how far its changes are from the float rule's, in steps."""
+def compared(count: int, known: dict[str, Backend]) -> list[dict[str, Any]]:
+    """A row for each rule: how far golden is from the float rule, in steps; how often others are as golden."""
     spikes = trains(count)
     rules = [
         dataclasses.replace(RULE, pairing=pairing, coincident=coincident, rounding=rounding)
@@ -156,9 +164,11 @@ def compared(count: int, backend: Backend) -> list[dict[str, Any]]:
         for coincident in (False, True)
     ]
     brian = in_brian(rules, spikes)
+    measured = {name: changes(rules, spikes, backend) for name, backend in known.items()}
     rows = []
     for number, rule in enumerate(rules):
-        found, expected = changes(rule, spikes, backend), exact(rule, spikes)
+        found, expected = measured["golden"][number], exact(rule, spikes)
+        others = {name: of[number] for name, of in measured.items() if name != "golden"}
         low, high = bounds(rule, spikes)
         off = found - expected
         rows.append(
@@ -176,6 +186,7 @@ def compared(count: int, backend: Backend) -> list[dict[str, Any]]:
                 if brian is None
                 else float(np.abs(expected - brian[number]).max()),
             }
+            | {f"{name} = golden": int((of == found).sum()) for name, of in others.items()}
         )
     return rows
 
@@ -186,7 +197,7 @@ def windows(backend: Backend, furthest: int) -> list[dict[str, Any]]:
     spikes = np.zeros((len(apart), 2 * furthest + 1, 2), np.uint8)
     spikes[:, furthest, 0] = 1
     spikes[np.arange(len(apart)), furthest + apart, 1] = 1
-    pairs = zip(apart, changes(RULE, spikes, backend), exact(RULE, spikes), strict=True)
+    pairs = zip(apart, changes([RULE], spikes, backend)[0], exact(RULE, spikes), strict=True)
     scale = 2**RULE.fraction_bits
     return [
         {"Δt": int(t), "Δw": int(found) / scale, "float": float(expected) / scale}
@@ -208,7 +219,7 @@ def run(options: Options) -> Result:
         line="float",
         labels=("Δt = t_target − t_source, in ticks", "Δw, in weights"),
     )
-    rows = compared(count, known["golden"])
+    rows = compared(count, known)
     notes = [
         "Differences and Δw are in steps of 1/256 of a weight; the rule is " + repr(RULE) + ".",
         "The window was measured in " + " and ".join(points) + ".",

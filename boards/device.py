@@ -14,16 +14,16 @@ from lifline.files import check_spikes
 from lifline.network import Network
 from lifline.progress import Progress, silent
 from lifline.storage import digest
+from lifline.teaching import check_reward, rewarded
 
 from .banks import Banks, read, write
 from .host import Host, Lost, Request, Statistics
-from .learning import Learning
+from .learning import Decide, Learning, Rewards
 from .line import BoardError, Line
-from .matching import check_digest, check_shape
+from .matching import NO_DIGEST, check_digest, check_known, check_shape, identify, name
 from .protocol import (
     DIGEST_BYTES,
     MAX_TICKS,
-    VERSION,
     Command,
     Identity,
     Kind,
@@ -111,22 +111,7 @@ class Device:
         BoardError
             If it does not answer, or speaks another version of the protocol.
         """
-
-        def read(data: bytes, events: bytes) -> Identity:
-            try:
-                return Identity.of(data)
-            except ValueError:
-                raise BoardError(
-                    "the board's identity cannot be read: build its bitstream with this lifline"
-                ) from None
-
-        identity: Identity = self._ask_one(Command.IDENTIFY, b"", Kind.IDENTITY, read)
-        if identity.protocol != VERSION:
-            raise BoardError(
-                f"the board speaks version {identity.protocol} of the protocol, this lifline {VERSION}: build its "
-                "bitstream anew"
-            )
-        return identity
+        return identify(self._host)
 
     def counters(self) -> Counters:
         """What became of the frames so far."""
@@ -144,6 +129,7 @@ class Device:
         spikes: np.ndarray,
         *,
         learn: bool = False,
+        reward: np.ndarray | int | Decide | None = None,
         scores: bool = True,
         output_spikes: bool = True,
         progress: Progress = silent,
@@ -157,6 +143,9 @@ class Device:
         learn : bool
             Whether what can learn does, from sample to sample, on a board that can.  The network after the last one is
             then the recording's, and this device's.
+        reward : integers (samples,), an integer for one sample, or a function
+            With `learn`, where a rule needs it: the signal with which each sample ends; or what gives it, called as
+            ``reward(number, answer)`` with the sample's number and its :class:`~lifline.boards.results.Answer`.
         scores, output_spikes : bool
             Whether the board is to tell them; each takes time on the line.
         progress : callable, optional
@@ -177,7 +166,7 @@ class Device:
         def request(number: int) -> Request:
             return self._request(number, encode(batch[number], self.identity.input_bits), ticks, wanted)
 
-        recording = self._recorded(request, len(batch), ticks, learn, progress)
+        recording = self._recorded(request, len(batch), ticks, learn, reward, progress)
         return recording if spikes.ndim == 3 else recording[0]
 
     def run_values(
@@ -185,6 +174,7 @@ class Device:
         values: np.ndarray,
         *,
         learn: bool = False,
+        reward: np.ndarray | int | Decide | None = None,
         scores: bool = True,
         output_spikes: bool = True,
         progress: Progress = silent,
@@ -195,7 +185,7 @@ class Device:
         ----------
         values : integers
             As for :meth:`lifline.encoders.Encoder.encode` of the board's encoder.
-        learn, scores, output_spikes, progress
+        learn, reward, scores, output_spikes, progress
             As for :meth:`run`.
 
         Raises
@@ -224,7 +214,7 @@ class Device:
         def request(number: int) -> Request:
             return self._request(number, encode_values(frames[number], bits), ticks, wanted)
 
-        return self._recorded(request, len(frames), ticks, learn, progress)
+        return self._recorded(request, len(frames), ticks, learn, reward, progress)
 
     def _recorded(
         self,
@@ -232,12 +222,16 @@ class Device:
         count: int,
         ticks: int,
         learn: bool,
+        reward: np.ndarray | int | Decide | None,
         progress: Progress,
     ) -> BoardRecording:
         """What the board does with samples, of which `request` makes the one of a number."""
         if learn:
-            found, after = self._learn(request, count, progress)
+            found, after = self._learn(request, count, reward, progress)
         else:
+            if reward is not None:
+                raise InputError("reward is given, but only learning needs one; leave it out")
+            check_known(self.identity)
             after = None
             requests = [request(number) for number in range(count)]
             found = self._host.ask_all(requests, progress, "samples run")
@@ -246,7 +240,11 @@ class Device:
         return dataclasses.replace(recording, network=after)
 
     def _learn(
-        self, request: Callable[[int], Request], count: int, progress: Progress
+        self,
+        request: Callable[[int], Request],
+        count: int,
+        reward: np.ndarray | int | Decide | None,
+        progress: Progress,
     ) -> tuple[dict[int, Answer], Network]:
         """The answers to samples that are learned from, and what becomes of the network.
 
@@ -258,12 +256,18 @@ class Device:
             )
         banks, network = self._banks(), self.network
         assert network is not None  # else there were no banks
+        rewards = None
+        if callable(reward) and rewarded(network):
+            rewards = Rewards(reward)
+        elif (given := check_reward(network, reward, count)) is not None:
+            rewards = Rewards(given)
+        check_digest(self.identity, network)
         learning = Learning(self._host, banks, network)
-        self._name(bytes(DIGEST_BYTES))
-        answers = learning.run(request, count, progress)
+        self.identity = dataclasses.replace(self.identity, digest=NO_DIGEST)  # until all is learned
+        name(self._host, NO_DIGEST)
+        answers = learning.run(request, count, rewards, progress)
         self.rounds += learning.rounds
-        after = learning.network
-        self._name(digest(after)[:DIGEST_BYTES])
+        after = learning.end()
         self.network = after
         self.identity = self.identify()
         return answers, after
@@ -278,6 +282,7 @@ class Device:
     ) -> Iterator[tuple[int, Answer]]:
         """The answers to samples (samples, ticks, inputs) as they come, with their indices; some overtake others."""
         batch = self._checked(batch)
+        check_known(self.identity)
         wanted = Part(Part.SCORES * scores | Part.SPIKES * output_spikes)
         requests = (
             self._request(number, encode(sample, self.identity.input_bits), len(sample), wanted)
@@ -307,9 +312,9 @@ class Device:
         banks = self._banks()
         check_shape(self.identity, network)
         wanted = banks.words(network)
-        self._name(bytes(DIGEST_BYTES))
+        name(self._host, NO_DIGEST)
         write(self._host, banks, wanted, progress)
-        self._name(digest(network)[:DIGEST_BYTES])
+        name(self._host, digest(network)[:DIGEST_BYTES])
         self.network = network
         self.identity = self.identify()
 
@@ -342,10 +347,6 @@ class Device:
             )
         }
         return Banks(self._built, lanes, any_weights=identity.any_weights, learn=identity.learns)
-
-    def _name(self, digest: bytes) -> None:
-        """Give the board a digest; it says of whom it is by the identity, and not at all to this."""
-        list(self._host.ask([Request([(Command.NAME, digest)], None, lambda data, events: None)]))
 
     @property
     def output(self) -> str:

@@ -20,12 +20,14 @@ from lifline.errors import ToolError
 from lifline.network import Network, Population, Projection
 from lifline.neurons import LIF, Izhikevich, Neuron
 from lifline.neurons.izhikevich import QUADRATIC
-from lifline.plasticity import SDSP, STDP, Plasticity
+from lifline.plasticity import SDSP, STDP, Plasticity, RewardSTDP
 from lifline.plasticity.stdp import FACTOR_BITS
 from lifline.rtl.encoders import EncoderCircuit
 from lifline.rtl.plan import REGISTER_GROUPS, ArrayPlan, Channel, Lanes
 from lifline.rtl.rows import Rows, SDSPRows, STDPRows
 from lifline.rtl.rows.convolution import ConvolutionRows
+from lifline.rtl.rows.learned import SEED_BITS
+from lifline.teaching import MOST_REWARD
 
 from .board import Board
 from .families import Area, Family
@@ -166,7 +168,7 @@ def _contest(array: ArrayPlan) -> Logic:
     neuron = array.population.neuron
     key = neuron.margin_bits + (array.groups * array.lanes - 1).bit_length()
     held = sum(state.bits for state in neuron.states if state.name in neuron.resets)
-    return Logic(learning=array.lanes * (5 * key + held))
+    return Logic(learning=array.lanes * (3 * key + held))
 
 
 def _learning(family: Family, array: ArrayPlan) -> Logic:
@@ -186,7 +188,7 @@ def learner_logic(rule: Plasticity, family: Family, array: ArrayPlan, channel: C
 
 
 @learner_logic.register
-def _(rule: STDP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
+def _pairs(rule: STDP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
     """Traces that fall and rise, of a word of sources and of each lane; in each lane two changes of w, and its ends."""
     rows = channel.rows
     assert isinstance(rows, STDPRows)
@@ -201,6 +203,9 @@ def _(rule: STDP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
         total, factor = w + (channel.source_size - 1).bit_length(), FACTOR_BITS + w
         lane += 4 * total + 3 * factor + 5 * w
         blocks += _blocks(w, factor, family)
+    if rows.random:  # the stages of a hash
+        word += 8 * SEED_BITS
+        lane += 6 * SEED_BITS
     return Logic(learning=word + array.lanes * lane, multiplier=array.lanes * blocks)
 
 
@@ -211,6 +216,17 @@ def _(rule: SDSP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
     assert isinstance(rows, SDSPRows)
     lane = 5 * rows.w_bits + rows.calcium_bits * (_digits(rule.alpha) + 5)
     return Logic(learning=4 * rows.sources_of_word + array.lanes * lane)
+
+
+@learner_logic.register
+def _rewarded(rule: RewardSTDP, family: Family, array: ArrayPlan, channel: Channel) -> Logic:
+    """As of its pairs; in each lane the eligibility, which falls, its product with the reward, and the ends of w."""
+    e, w = rule.eligibility_bits, channel.weight_bits + channel.fraction_bits
+    signal = e + MOST_REWARD.bit_length() + 1
+    lane = e * (_digits(rule.alpha) + 4) + 2 * signal + 6 * w
+    blocks = _blocks(MOST_REWARD.bit_length() + 1, e, family)
+    more = Logic(learning=array.lanes * lane, multiplier=array.lanes * blocks)
+    return _pairs(rule.pairs, family, array, channel) + more
 
 
 def _blocks(one: int, other: int, family: Family) -> int:

@@ -1,11 +1,11 @@
 """What the board does with the host's frames, in gateware: one command after another."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .framing import FRAME
-from .protocol import KIND_BITS, Command, Kind, Part
+from .protocol import KIND_BITS, REWARD_BYTES, Command, Kind, Part
 
 SAMPLE_BIT = Command.SAMPLE.bit_length() - 1
 
@@ -23,6 +23,8 @@ class Executor(wiring.Component):
         Whether LOAD, READ and NAME are among them.
     learns : bool
         Whether samples can be learned from.
+    rewarded : bool
+        With `learns`: whether each of them ends with a REWARD, after its answer.
 
     Members
     -------
@@ -60,16 +62,21 @@ class Executor(wiring.Component):
     learn : Out(1)
         With `learns`: the sample is learned from, until it is answered.
     closes : Out(1)
-        With `learns`: for one cycle, a sample that was learned from has been answered.
+        With `learns`: for one cycle, a sample that was learned from has been answered or, where it is, rewarded.
+    reward : Out(signed)
+        With `rewarded`: the signal, when `closes` is 1; 0 before there is one.
     settled : In(1)
         With `learns`: the core has done all that is to be done after a sample.  No command is taken before, from a
         reset on and after each sample that was learned from: else one could find, or write, weights that still change.
     """
 
-    def __init__(self, *, loads: bool = False, learns: bool = False) -> None:
+    def __init__(self, *, loads: bool = False, learns: bool = False, rewarded: bool = False) -> None:
         self.loads = bool(loads)
         self.learns = bool(learns)
+        self.rewarded = bool(rewarded)
         learning = {"learn": Out(1), "closes": Out(1), "settled": In(1)}
+        if rewarded:
+            learning["reward"] = Out(signed(8 * REWARD_BYTES))
         more = {
             "opened": Out(1),
             "reads": Out(1),
@@ -137,6 +144,9 @@ class Executor(wiring.Component):
                         m.next = "load"
                         with m.If(alone):
                             m.next = "taken"
+                if self.rewarded:
+                    with m.If((command == Command.REWARD) & ~alone):
+                        m.next = "reward"
                 with m.If(command[SAMPLE_BIT]):
                     m.d.sync += self.kind.eq(Kind.RESULT)
                     with m.If(_bit(command, Part.FIRST)):
@@ -174,6 +184,17 @@ class Executor(wiring.Component):
                         m.next = "taken"
                         with m.If(self.reads):
                             m.next = "answer"
+            if self.rewarded:
+                with m.State("reward"):
+                    m.d.comb += self.i.ready.eq(1)
+                    with m.If(self.i.valid):
+                        m.d.sync += self.reward.eq(Cat(self.reward[8:], self.i.payload.byte))
+                    with m.If(ended):
+                        m.next = "rewarded"
+                with m.State("rewarded"):
+                    m.d.comb += [self.closes.eq(self.learn), self.ack.eq(1)]
+                    m.d.sync += [self.taken.eq(self.taken + 1), self.learn.eq(0), self.reward.eq(0)]
+                    m.next = "settle"
             with m.State("taken"):
                 with m.If(~_bit(command, Part.LAST) | ~command[SAMPLE_BIT]):
                     m.d.comb += self.ack.eq(1)
@@ -189,7 +210,7 @@ class Executor(wiring.Component):
                 with m.If(self.answered):
                     m.d.sync += [self.taken.eq(self.taken + 1), self.sampling.eq(0)]
                     m.next = "idle"
-                    if self.learns:
+                    if self.learns and not self.rewarded:
                         m.d.comb += self.closes.eq(self.learn)
                         m.d.sync += self.learn.eq(0)
                         with m.If(self.learn):

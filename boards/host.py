@@ -139,6 +139,17 @@ class Host:
                 return
             yield from self._receive(waiting)
 
+    def renew(self) -> None:
+        """Begin another session: the board ends what it was doing.
+
+        Raises
+        ------
+        BoardError
+            If it does not answer.
+        """
+        self._begin()
+        self._stale = False
+
     def ask_all(self, requests: list[Request], progress: Progress, text: str) -> dict[int, Any]:
         """All answers, by the keys of the requests."""
         found = {}

@@ -10,7 +10,7 @@
 import dataclasses
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,7 +27,7 @@ from .classifier import Classifier
 from .executor import Executor
 from .framing import FrameReceiver, FrameSender
 from .loading import LoadCommands
-from .protocol import MAX_OUTPUTS, MAX_TICKS, Status
+from .protocol import MAX_OUTPUTS, MAX_TICKS, REWARD_BYTES, Status
 from .raw import check_encoder
 from .sampler import Sampler
 from .sequence import Sequence
@@ -103,8 +103,8 @@ class HostLink(wiring.Component):
     options : LinkOptions
     load : StructLayout, optional
         Of the core's load port, where it has one.
-    learns : bool
-        Whether the core can learn from a sample.
+    learns, rewarded : bool
+        Whether the core can learn from a sample, and whether it needs a signal then.
 
     Members
     -------
@@ -128,8 +128,8 @@ class HostLink(wiring.Component):
         A sample has begun, and is not answered yet.
     load : Out(stream of layout), loaded : In(stream)
         With `load`: for the core's load port.
-    learn : Out(1)
-        With `learns`: for the core's input of that name.
+    learn : Out(1), reward : Out(signed)
+        With `learns`, and with `rewarded`: for the core's inputs of these names.
 
     Raises
     ------
@@ -146,6 +146,7 @@ class HostLink(wiring.Component):
         options: LinkOptions,
         load: data.StructLayout | None = None,
         learns: bool = False,
+        rewarded: bool = False,
     ) -> None:
         self.network = network
         self.options = options
@@ -160,9 +161,12 @@ class HostLink(wiring.Component):
         self.score_shape = classifier.shape
         self.load_layout = load
         self.learns = bool(learns)
+        self.rewarded = bool(rewarded)
         more = {} if load is None else load_members(load)
         if learns:
             more["learn"] = Out(1)
+        if rewarded:
+            more["reward"] = Out(signed(8 * REWARD_BYTES))
         super().__init__(
             more
             | {
@@ -189,7 +193,8 @@ class HostLink(wiring.Component):
         receiver, sequence, watchdog = FrameReceiver(), Sequence(), Watchdog(options.watchdog)
         loads = self.load_layout is not None
         buffer = FrameBuffer(size=options.buffer, identity=self.identity, writable=loads)
-        executor, sender = Executor(loads=loads, learns=self.learns), FrameSender()
+        executor = Executor(loads=loads, learns=self.learns, rewarded=self.rewarded)
+        sender = FrameSender()
         answers = Answers(
             outputs=self.outputs, score=self.score_shape, depth=options.answers, loads=loads
         )
@@ -235,6 +240,8 @@ class HostLink(wiring.Component):
             self._load(m, buffer, executor, answers)
         if self.learns:  # a core that is at work after a sample takes no event
             m.d.comb += [self.learn.eq(executor.learn), executor.settled.eq(self.events.ready)]
+            if self.rewarded:
+                m.d.comb += self.reward.eq(executor.reward)
             with m.If(executor.closes):
                 m.d.comb += self.clear.eq(1)
         with m.If(self.scored):

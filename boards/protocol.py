@@ -60,6 +60,7 @@ MAX_TICKS = 4095
 MAX_OUTPUTS = 1 << 15
 
 CYCLE_BYTES = 3
+REWARD_BYTES = 2
 
 #: Block RAMs of a board's end of the line: frames, input events and output events.
 LINK_BLOCKS = 3
@@ -77,6 +78,7 @@ class Command(enum.IntEnum):
     LOAD = 4  #: write words of a memory
     READ = 5  #: answer with WORDS of a memory
     NAME = 6  #: write the network's digest
+    REWARD = 7  #: a signal, with which the sample ends that was learned from
     SAMPLE = 0x80  #: ticks of a sample; added to it is a :class:`Part`
 
 
@@ -277,6 +279,7 @@ class Identity:
     protocol: int = VERSION
     encoder: str = ""  #: that its samples are raw values for, as ``lifline.encoders.parse`` reads it
     learns: bool = False  #: whether samples can be learned from
+    rewarded: bool = False  #: whether each of them ends with a signal of the host's
 
     _FIXED = struct.Struct("<16s B 3B I B H B H I B 12s B")
 
@@ -295,7 +298,7 @@ class Identity:
 
     @property
     def _abilities(self) -> int:
-        return self.loads + 2 * self.any_weights + 4 * self.learns
+        return self.loads + 2 * self.any_weights + 4 * self.learns + 8 * self.rewarded
 
     @classmethod
     def of(cls, data: bytes) -> Identity:
@@ -331,6 +334,7 @@ class Identity:
             loads=bool(loads & 1),
             any_weights=bool(loads & 2),
             learns=bool(loads & 4),
+            rewarded=bool(loads & 8),
             populations=tuple(struct.iter_unpack("<IH", rest)),
             board=board.rstrip(b"\0").decode("ascii", "replace"),
             version=(major, minor, patch),

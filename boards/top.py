@@ -33,6 +33,7 @@ from lifline.network import Network
 from lifline.rtl.events import event_layout, trace_layout
 from lifline.rtl.load import load_layout, loadable
 from lifline.rtl.plan import ArrayPlan
+from lifline.rtl.plasticity.learner import REWARD
 from lifline.rtl.port import PART_BITS
 from lifline.storage import digest
 
@@ -58,9 +59,9 @@ class ExportedCore(wiring.Component):
 
     Members
     -------
-    i, o, clear, fault, load, loaded, learn, trace_<output>
+    i, o, clear, fault, load, loaded, learn, reward, trace_<output>
         As of :class:`lifline.rtl.Accelerator`, `load` and `loaded` where the arrays can be loaded, `learn` where one of
-        them learns; traces of other populations, and of what is learned, are left open.
+        them learns, `reward` where one needs it; traces of other populations, and of what is learned, are left open.
     """
 
     def __init__(self, network: Network, arrays: dict[str, ArrayPlan], top: str) -> None:
@@ -72,6 +73,8 @@ class ExportedCore(wiring.Component):
             more["loaded"] = Out(stream.Signature(unsigned(PART_BITS)))
         if learns(arrays):
             more["learn"] = In(1)
+        if rewarded(arrays):
+            more["reward"] = In(REWARD)
         output = arrays[network.output]
         trace = stream.Signature(trace_layout(output), always_ready=True)
         super().__init__(
@@ -98,6 +101,11 @@ class ExportedCore(wiring.Component):
 def learns(arrays: Mapping[str, ArrayPlan]) -> bool:
     """Whether the gateware of one of a network's populations learns."""
     return any(array.learns for array in arrays.values())
+
+
+def rewarded(arrays: Mapping[str, ArrayPlan]) -> bool:
+    """Whether one of them ends a sample with a signal of the host's."""
+    return any(array.rewarded for array in arrays.values() if array.learns)
 
 
 class System(wiring.Component):
@@ -150,7 +158,7 @@ class System(wiring.Component):
         self.classifier = Classifier(array, max_ticks=options.max_ticks)
         self.link = HostLink(
             network, self.classifier, identity=identity.data, options=options, load=layout,
-            learns=identity.learns,
+            learns=identity.learns, rewarded=identity.rewarded,
         )  # fmt: skip
         self.reader = None
         if images is not None:
@@ -203,6 +211,8 @@ class System(wiring.Component):
             wiring.connect(m, core.loaded, link.loaded)
         if link.learns:
             m.d.comb += core.learn.eq(link.learn)
+        if link.rewarded:
+            m.d.comb += core.reward.eq(link.reward)
         # The classifier reads the trace, which tells membranes as well.
         wiring.connect(m, getattr(core, f"trace_{classifier.array.population.name}"), classifier.trace)
         m.d.comb += [
@@ -249,6 +259,7 @@ def identity_of(
         clock_khz=round(clock_mhz * 1000),
         loads=any(array.load for array in arrays.values()),
         learns=learns(arrays),
+        rewarded=rewarded(arrays),
         any_weights=any_weights,
         populations=tuple((p.size, arrays[p.name].lanes) for p in network.populations),
         board=board,

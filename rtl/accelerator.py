@@ -23,6 +23,7 @@ from .events import event_layout, trace_layout
 from .load import Loader, load_layout
 from .memory import Rom
 from .plan import ArrayPlan, Lanes, check_learns, plan
+from .plasticity.learner import REWARD
 from .plasticity.memory import LearningMemory
 from .plasticity.sample import LearnedSample
 from .plasticity.tap import learned_layout
@@ -121,6 +122,8 @@ class Accelerator(wiring.Component):
         The output's spikes of a tick in ascending order, then a marker; tick after tick.
     learn : In(1)
         With `learn`: the sample that begins is learned from.  Else it is not, and takes no cycle more for it.
+    reward : In(signed(16))
+        With `learn`, where a rule needs it: with `clear`, the host's signal for the sample that ends.
     clear : In(1)
         Return to the start of a sample; what is in flight is dropped.  `i` is not ready until that is done.
         Where the sample was learned from, first all whole ticks that have come in are learned, their outputs dropped.
@@ -172,6 +175,8 @@ class Accelerator(wiring.Component):
         )
         #: Of these populations something survives a sample.
         self.learners = [name for name, array in self.arrays.items() if array.learns]
+        #: Whether one of them needs the host's signal.
+        self.rewarded = any(array.rewarded for array in self.arrays.values())
         if learn:
             check_learns(network)
         self.router = SpikeRouter(network, self.arrays)
@@ -188,6 +193,8 @@ class Accelerator(wiring.Component):
         }
         if self.learners:
             members["learn"] = In(1)
+        if self.rewarded:
+            members["reward"] = In(REWARD)
         #: All that can be loaded, in the order of their numbers.
         self.banks: list[Rom] = []
         if self.load_port:
@@ -215,7 +222,7 @@ class Accelerator(wiring.Component):
             f"{name}_{bank.channel}": bank
             for name, synapses in self.synapses.items()
             for bank in synapses.banks
-            if bank.rom.backing == "learned"
+            if bank.rom.backing == "learned" and bank.name == "weights"
         }
 
     def memory_files(self) -> dict[str, str]:
@@ -248,6 +255,10 @@ class Accelerator(wiring.Component):
             sample.marker.eq(event & self.i.payload.marker),
             sample.busy.eq(_any(synapses.busy for synapses in self._learning)),
         ]
+        if self.rewarded:
+            reward = Signal(REWARD)  # outlives the end of the sample, after which it is used
+            with m.If(self.clear & ~closing & ~clearing & ~sample.busy):
+                m.d.sync += reward.eq(self.reward)
         for index, name in enumerate(self.learners):
             synapses, neurons = self.synapses[name], self.neurons[name]
             if self.arrays[name].kept:
@@ -265,6 +276,8 @@ class Accelerator(wiring.Component):
                 ]
                 if self.arrays[name].hears_membranes:
                     wiring.connect(inside, neurons.found, synapses.found)
+                if self.arrays[name].rewarded:
+                    inside.d.comb += synapses.reward.eq(reward)
         return closing
 
     def elaborate(self, platform):

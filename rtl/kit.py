@@ -275,6 +275,9 @@ def _wrapper(accelerator: Accelerator, ports: list[dict[str, Any]], top: str, pr
     if accelerator.learners:
         declared.append("input wire learn")
         inner.append(".learn(learn)")
+    if accelerator.rewarded:
+        declared.append(f"input wire signed [{len(accelerator.reward) - 1}:0] reward")
+        inner.append(".reward(reward)")
     body = []
     streams = [("i", "s_axis", True), ("o", "m_axis", True)]
     if accelerator.load_port:

@@ -43,7 +43,7 @@ def learned_text(accelerator: Accelerator, after: Network | None, folder: str) -
     if not accelerator.learners:
         return LearnedText()
     learn = 0 if after is None else 1
-    connect = f",\n    .learn(1'b{learn})"
+    connect = f",\n    .learn(1'b{learn})" + ",\n    .reward(16'd0)" * accelerator.rewarded
     if after is None or not accelerator.trace:
         return LearnedText(connect, patience=_patience(accelerator))
     lanes = {name: array.lanes for name, array in accelerator.arrays.items()}
@@ -52,6 +52,7 @@ def learned_text(accelerator: Accelerator, after: Network | None, folder: str) -
         f"{name}_{bank.channel}": bank.rom.words
         for name, array in arrays.items()
         for bank in banks_of(array)
+        if bank.name == "weights"
     }
     body, compare, files = [], [], {}
     words = 0

@@ -18,6 +18,7 @@ _MEANING = {
     "load": "requests to write or read one part of one word of a memory bank",
     "loaded": "the answer to each request to read",
     "fault": "what has been dropped since the last clear",
+    "reward": "with clear: the host's signal for the sample that ends, two's complement",
     "learn": "1: the sample that begins is learned from; what counts is its value when the first event is taken",
 }
 _FIELD = {

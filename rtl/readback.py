@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -32,6 +33,7 @@ def taught_by(network: Network, lanes: Lanes, words: Mapping[int, Sequence[int]]
         Of each of `learned_banks`, its words.
     """
     w: dict[int, np.ndarray] = {}
+    seeds: dict[int, int] = {}
     states: States = {}
     index = {id(projection): i for i, projection in enumerate(network.projections)}
     for number, array, name in _banks(network, lanes):
@@ -43,12 +45,21 @@ def taught_by(network: Network, lanes: Lanes, words: Mapping[int, Sequence[int]]
             by_source = values.reshape(array.groups, channel.source_size, -1).transpose(1, 0, 2)
             of_neurons = by_source.reshape(channel.source_size, -1)[:, array.layout.slots]
             w[index[id(channel.projection)]] = of_neurons
+        elif name.endswith(".seed"):
+            channel = array.channels[int(name.split(".")[1])]
+            seeds[index[id(channel.projection)]] = words[number][0]
         else:
             state = name.rsplit(".", 1)[1]
             parameter = array.initial[state]
             values = _values(words[number], array.lanes, parameter.bits, signed=parameter.signed)
             states[array.population.name] = {state: values.reshape(-1)[array.layout.slots]}
-    return taught(network, w, states)
+    after = taught(network, w, states)
+    projections = list(after.projections)
+    for place, seed in seeds.items():
+        rule = projections[place].plasticity
+        assert rule is not None
+        projections[place] = dataclasses.replace(projections[place], plasticity=rule.with_seed(seed))
+    return dataclasses.replace(after, projections=projections)
 
 
 def _banks(network: Network, lanes: Lanes) -> Iterator[tuple[int, ArrayPlan, str]]:

@@ -167,6 +167,11 @@ class ArrayPlan:
         )
 
     @property
+    def rewarded(self) -> bool:
+        """Whether something needs the host's signal at the end of a sample."""
+        return any(channel.rule is not None and channel.rule.rewarded for channel in self.channels)
+
+    @property
     def kept(self) -> str | None:
         """The state that goes on from sample to sample, if there is one."""
         neuron = self.population.neuron
@@ -298,7 +303,12 @@ class ArrayPlan:
     def learned(self) -> frozenset[str]:
         """The banks of what learns."""
         name = self.population.name
-        banks = {f"{name}.{n}.from_{self.channels[n].source}.weights" for n in self.plastic}
+        banks = {
+            f"{name}.{n}.from_{self.channels[n].source}.{content}"
+            for n in self.plastic
+            for content, of in self.channels[n].contents.items()
+            if content == "weights" or of.own
+        }
         return frozenset(banks | ({f"{name}.initial.{self.kept}"} if self.kept else set()))
 
     @property

@@ -66,6 +66,10 @@ int main(int argc, char** argv) {
     LIFLINE_LEARNED(LIFLINE_BANK)
 #ifdef LIFLINE_LEARNS
     input.read(reinterpret_cast<char*>(learns.data()), static_cast<std::streamsize>(samples));
+#ifdef LIFLINE_REWARDED
+    std::vector<int16_t> rewards(samples);
+    input.read(reinterpret_cast<char*>(rewards.data()), static_cast<std::streamsize>(2 * samples));
+#endif
     for (Bank& bank : banks)
         input.read(reinterpret_cast<char*>(bank.words.data()), static_cast<std::streamsize>(bank.words.size()));
 #endif
@@ -209,10 +213,16 @@ int main(int argc, char** argv) {
 #ifdef LIFLINE_LEARNS
         // The sample has been learned when the next one could come in.
         top->i___05Fvalid = 0;
+#ifdef LIFLINE_REWARDED
+        top->reward = static_cast<uint16_t>(rewards[sample]);
+#endif
         top->clear = 1;
         top->eval();
         edge();
         top->clear = 0;
+#ifdef LIFLINE_REWARDED
+        top->reward = 0x5a5a;  // counts only with clear
+#endif
         idle = 0;
         for (top->eval(); !top->i___05Fready && problem.empty(); top->eval()) {
             edge();

@@ -16,7 +16,11 @@ from .trace import Trace
 
 
 def header(
-    traces: Sequence[Trace], network: Network, learned: Sequence[LearnedBank] | None = None
+    traces: Sequence[Trace],
+    network: Network,
+    learned: Sequence[LearnedBank] | None = None,
+    *,
+    rewarded: bool = False,
 ) -> str:
     """The constants of a design, as a C++ header.
 
@@ -26,6 +30,8 @@ def header(
     network : Network
     learned : sequence of LearnedBank, optional
         Where the design can learn.
+    rewarded : bool
+        Whether it needs a signal at the end of each sample.
     """
     taps = " ".join(
         # Verilator writes a double underscore as ___05F, from the left.
@@ -37,7 +43,9 @@ def header(
         f"#define LIFLINE_INPUT_MARKER (uint64_t{{1}} << {address_bits(network.inputs)})\n"
         f"#define LIFLINE_INPUT_VALUE {address_bits(network.inputs) + 1 if network.input_bits > 1 else 0}\n"
         f"#define LIFLINE_OUTPUT_MARKER (1u << {address_bits(network.size(network.output))})\n"
-        f"#define LIFLINE_TAPS(TAP) {taps}\n" + _learning(learned)
+        f"#define LIFLINE_TAPS(TAP) {taps}\n"
+        + _learning(learned)
+        + "#define LIFLINE_REWARDED\n" * rewarded
     )
 
 
@@ -57,11 +65,13 @@ def write(
     patience: int,
     learned: Sequence[LearnedBank] = (),
     learns: Sequence[bool] | None = None,
+    rewards: Sequence[int] | None = None,
 ) -> None:
-    """Write samples, (samples, ticks, inputs), for the driver, and which of them are learned from."""
+    """Write samples, (samples, ticks, inputs), for the driver, which of them are learned from, and their rewards."""
     samples, ticks, _ = spikes.shape
     head = np.array([samples, ticks, patience], "<i8")
     more = b"" if learns is None else bytes(learns)
+    more += b"" if rewards is None else np.asarray(rewards).astype("<i2").tobytes()
     more += b"".join(bank.initial().tobytes() for bank in learned)
     path.write_bytes(head.tobytes() + spikes.astype(np.uint8).tobytes() + more)
 

@@ -18,7 +18,7 @@ from lifline.network import Network
 from lifline.progress import Progress
 from lifline.recording import Recording, States
 from lifline.rtl.plan import Lanes
-from lifline.teaching import taught
+from lifline.teaching import check_reward, rewarded, taught
 
 from . import batch
 from .build import Build
@@ -95,12 +95,14 @@ class Simulator:
         self.lanes = rtl.lanes_of(network, lanes)
         self.learns = learn
         self.learned = learned_banks(network, self.lanes) if learn else ()
+        self.rewarded = learn and rewarded(network)
         self.traces = traces_of(network, self.lanes)
         self.compiled = compiled
         directory = Path(directory)
         header = None
         if compiled:
-            header = batch.header(self.traces, network, self.learned if learn else None)
+            banks = self.learned if learn else None
+            header = batch.header(self.traces, network, banks, rewarded=self.rewarded)
         build = Build(
             directory,
             "lifline_top",
@@ -127,6 +129,7 @@ class Simulator:
         jobs: int | None = 1,
         progress: Callable[[int], None] | None = None,
         frozen: Collection[int] = (),
+        rewards: Sequence[int] | np.ndarray | None = None,
     ) -> Outcome:
         """Run samples.
 
@@ -145,8 +148,11 @@ class Simulator:
             Called with the number of runs done.
         frozen : collection of int
             Of a design that learns: the runs that it does not learn from.
+        rewards : sequence of int, optional
+            Of each run the host's signal, where a rule needs one.
         """
         runs = [(sample, None) for sample in range(len(spikes))] if runs is None else list(runs)
+        rewards = check_reward(self.network, rewards, len(runs), self.learns)
         jobs = 1 if self.build.waves is not None or self.learns else jobs or os.cpu_count() or 1
         if not runs or not spikes.shape[1]:
             return self._outcome(
@@ -159,7 +165,9 @@ class Simulator:
         for number, part in enumerate(parts):
             parameters = self.build.objects / f"parameters-{number}"
             results = self.build.objects / f"results-{number}.npz"
-            self._write_parameters(parameters, spikes, [runs[i] for i in part], expected, frozen)
+            self._write_parameters(
+                parameters, spikes, [runs[i] for i in part], expected, frozen, rewards
+            )
             files.append((parameters, results))
         self.build.run(files, seed, progress)
         outcomes = [
@@ -177,6 +185,7 @@ class Simulator:
         runs: Sequence[tuple[int, int | None]],
         expected: Recording | None,
         frozen: Collection[int],
+        rewards: np.ndarray | None,
     ) -> None:
         samples = sorted({sample for sample, _ in runs})
         rows = sum(
@@ -189,9 +198,10 @@ class Simulator:
         patience = 2000 + 4 * (rows + (delays + 2) * groups)  # no event takes so many cycles
         patience += sum(4 * bank.words + 100 * bank.layout.groups for bank in self.learned)
         learns = [number not in frozen for number in range(len(runs))] if self.learns else None
+        signals = [int(reward) for reward in rewards] if rewards is not None else None
         if self.compiled:
             chosen = spikes[[sample for sample, _ in runs]]
-            batch.write(path, chosen, patience, self.learned, learns)
+            batch.write(path, chosen, patience, self.learned, learns, signals)
             return
         work = {
             "inputs": self.network.inputs,
@@ -206,6 +216,7 @@ class Simulator:
             "patience": patience,
             "learned": [bank.name for bank in self.learned],
             "learns": learns,
+            "rewards": signals,
         }
         arrays = {f"mask.{trace.name}": trace.mask() for trace in self.traces}
         arrays |= {f"learned.{bank.name}": bank.initial() for bank in self.learned}
@@ -260,7 +271,10 @@ class Simulator:
                 n: {s: v[runs[-1], -1] for s, v in of.items()} for n, of in recording.states.items()
             }
         after = taught(
-            self.network, {i: w[-1].astype(np.int64) for i, w in weights.items() if len(w)}, last
+            self.network,
+            {i: w[-1].astype(np.int64) for i, w in weights.items() if len(w)},
+            last,
+            len(runs),
         )
         return dataclasses.replace(recording, weights=weights, network=after)
 
@@ -304,6 +318,7 @@ def simulate(
     progress: Progress | None = None,
     time_first: bool = False,
     learn: bool = False,
+    reward: np.ndarray | int | None = None,
 ) -> Recording:
     """Run a network's RTL in a simulator.
 
@@ -328,6 +343,8 @@ def simulate(
         Whether `spikes` are (ticks, samples, inputs), as snnTorch and Norse have them; what is recorded is not.
     learn : bool
         Whether what can learn does, from sample to sample, in gateware that can.
+    reward : integers (samples,), optional
+        With `learn`, for rules that need it: the host's signal at the end of each sample, −2^15 … 2^15 − 1.
 
     Returns
     -------
@@ -345,6 +362,7 @@ def simulate(
     """
     spikes = check_spikes(spikes, network.inputs, network.input_bits, time_first=time_first)
     samples = spikes if spikes.ndim == 3 else spikes[None]
+    rewards = check_reward(network, reward, len(samples), learn)
     tell = teller(progress, len(samples))
     with work_folder(workdir) as directory:
         tell(0, f"compiling for {backend}")
@@ -365,6 +383,7 @@ def simulate(
             [(sample, None if stalls is None else stalls) for sample in range(len(samples))],
             jobs=jobs,
             progress=lambda done: tell(done, f"simulating in {backend}"),
+            rewards=rewards,
         )
     if outcome.problem is not None:
         raise SimulationError(f"{backend}: {outcome.problem}")

@@ -55,6 +55,7 @@ class Bench:
         learned = {name: arrays[f"learned.{name}"] for name in work["learned"]}
         self.learned = [LearnedTap(dut, name, words) for name, words in learned.items()]
         self.learn = dut.learn if work["learns"] is not None else None
+        self.reward = dut.reward if work["rewards"] is not None else None
         self.input_ready = dut.i__ready
         if self.learn is not None:
             self.learn.value = 0
@@ -134,13 +135,17 @@ class Bench:
                 return
         raise Problem(f"deadlock: stream i is not ready {self.work['patience']} cycles after a sample")
 
-    async def back_to_rest(self) -> None:
-        """Pulse `clear`."""
+    async def back_to_rest(self, reward: int = 0) -> None:
+        """Pulse `clear`, with the run's reward where there is one."""
+        if self.reward is not None:
+            self.reward.value = reward & 0xFFFF
         self.driver.load(None, Stalls())
         self.monitor.load(0, Stalls())
         self.clear.value = 1
         await self.clock
         self.clear.value = 0
+        if self.reward is not None:
+            self.reward.value = 0x5A5A  # counts only with clear
         self.cycle += 1
         for bank in self.learned:
             bank.edge()
@@ -182,7 +187,7 @@ async def lifline(dut: Any) -> None:
             finally:
                 record.add()
             if bench.learn is not None:
-                await bench.back_to_rest()
+                await bench.back_to_rest(work["rewards"][number] if work["rewards"] is not None else 0)
                 await bench.ready()
                 record.add_learned()
             with results.with_name(f"{results.name}.progress").open("ab") as file:

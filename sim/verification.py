@@ -14,7 +14,7 @@ from lifline.network import INPUT, Network
 from lifline.progress import Progress
 from lifline.recording import Divergence, Recording, States
 from lifline.rtl.plan import Lanes
-from lifline.teaching import learns
+from lifline.teaching import MOST_REWARD, check_reward, learns, rewarded
 
 from .divergence import explain
 from .simulation import Outcome, Path_, Simulator, teller
@@ -59,6 +59,7 @@ def verify(
     seed: int = 0,
     stalls: bool = True,
     learn: bool | None = None,
+    reward: np.ndarray | int | None = None,
     block_bits: int | None = None,
     waves: Path_ | None = None,
     workdir: Path_ | None = None,
@@ -85,6 +86,8 @@ def verify(
     learn : bool, optional
         Whether what can learn does; by default, if there is anything.  The weights after each sample are then compared,
         too, and in the end the first sample is run once more without being learned from.
+    reward : integers (samples,), optional
+        For rules that need one: the host's signal at the end of each sample, by default random ones, made from `seed`.
     block_bits : int, optional
         As for :func:`lifline.rtl.export`; a board's build is sliced by the block RAMs of its FPGA's family.
     waves, workdir, progress
@@ -109,11 +112,13 @@ def verify(
         runs = [(sample, seed) for sample in range(len(spikes))] + runs[:1]
     learn = learns(network) if learn is None else learn
     frozen: tuple[int, ...] = ()
+    rewards = _rewards(network, reward, len(spikes), seed, learn)
     if learn:  # what comes of a sample depends on those before: each run is one of its own
         order = [sample for sample, _ in runs] + [0]
         runs = [(run, seed) for run, (_, seed) in enumerate([*runs, (0, None)])]
         spikes, frozen = spikes[order], (len(order) - 1,)
-        expected = _learned(network, spikes)
+        rewards = None if rewards is None else rewards[order]
+        expected = _learned(network, spikes, rewards)
     tell = teller(progress, len(runs))
     with work_folder(workdir) as directory:
         tell(0, f"compiling for {backend}")
@@ -133,6 +138,7 @@ def verify(
             seed=seed,
             progress=lambda done: tell(done, f"lock-step with golden in {backend}"),
             frozen=frozen,
+            rewards=rewards,
         )
     check = _Check(simulator, spikes, runs, expected, outcome, seed, frozen)
     return _report(check, backend, silent)
@@ -168,9 +174,22 @@ def _stimulate(
         wanted, attempt = 2 * needed, attempt + 1
 
 
-def _learned(network: Network, spikes: np.ndarray) -> Recording:
+def _rewards(
+    network: Network, reward: np.ndarray | int | None, samples: int, seed: int, learn: bool
+) -> np.ndarray | None:
+    """Of each sample the host's signal, where one is needed: large and small ones, of either sign."""
+    if reward is None and learn and rewarded(network):
+        rng = np.random.default_rng([seed, samples])
+        reward = rng.integers(-MOST_REWARD - 1, MOST_REWARD + 1, samples) >> rng.integers(
+            0, 15, samples
+        )
+    return check_reward(network, reward, samples, learn)
+
+
+def _learned(network: Network, spikes: np.ndarray, rewards: np.ndarray | None) -> Recording:
     """What golden makes of runs that are learned from, and of a last one that is not."""
-    learned = golden.simulate(network, spikes[:-1], learn=True)
+    first = None if rewards is None else rewards[:-1]
+    learned = golden.simulate(network, spikes[:-1], learn=True, reward=first)
     assert learned.network is not None
     assert learned.weights is not None
     last = golden.simulate(learned.network, spikes[-1:])

@@ -231,6 +231,28 @@ def with_one_delay(network: Network) -> Network:
     return dataclasses.replace(network, projections=projections)
 
 
+def of_gateware(rng: np.random.Generator, network: Network) -> Network:
+    """That network with rules of every kind that the gateware has: half round at random, a third need rewards."""
+
+    def other(rule: Plasticity) -> Plasticity:
+        assert isinstance(rule, STDP)
+        rule = dataclasses.replace(
+            rule,
+            rounding=list(Rounding)[int(rng.integers(2))],
+            seed=int(rng.choice([0, 2**32 - 2, int(rng.integers(0, 2**32))])),
+        )
+        if rng.random() < 2 / 3:
+            return rule
+        alpha, bits = int(rng.choice([0, 200, 250, 256])), int(rng.choice([8, 16, 18, 19, 24]))
+        return RewardSTDP(rule, alpha, int(rng.integers(0, 20)), bits)
+
+    projections = [
+        p if p.plasticity is None else dataclasses.replace(p, plasticity=other(p.plasticity))
+        for p in network.projections
+    ]
+    return with_one_delay(dataclasses.replace(network, projections=projections))
+
+
 def side_by_side(networks: Sequence[Network]) -> Network:
     """One network of several that have the same inputs, and names of their own; the output is that of the last."""
     return Network(

@@ -13,19 +13,24 @@ import functools
 from typing import Any, Protocol
 
 import numpy as np
-from amaranth.hdl import unsigned
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifline.errors import InputError
 from lifline.plasticity import Plasticity
+from lifline.teaching import MOST_REWARD
 
 from ..events import found_layout
 from ..layout import address_bits
 from ..memory import Rom
 from ..plan import ArrayPlan, Channel
-from ..port import LearnPort
+from ..port import LearnPort, LoadPort
 from ..rows import LearnedRows
+from ..synapses.banks import own_banks
+
+#: The shape of the host's signal.
+REWARD = signed(MOST_REWARD.bit_length() + 1)
 
 
 def spikes_layout(array: ArrayPlan) -> data.StructLayout:
@@ -60,16 +65,24 @@ class Learner(wiring.Component):
     busy : Out(1)
         After a reset, where there is something to do at the end of a sample: `arrival` and `spikes` must wait.
     bank : Out(LearnPort)
+    reward : In(signed(16))
+        Of a rule that needs one: the host's signal, from the reset on that ends a sample.
+    load_<bank> : In(LoadPort)
+        With ``array.load``, of each of `own`.
 
-    All that outlives a sample is in `bank`.  What is said there of a reset is said of the end of a sample: that is one.
+    All that outlives a sample is in `bank` and `own`.  What is said there of a reset is said of the end of a sample:
+    that is one.
     """
 
     def __init__(self, array: ArrayPlan, channel: Channel, bank: Rom) -> None:
         self.array = array
         self.channel = channel
-        assert channel.rows is not None  # a rule is a projection's
+        assert channel.rows is not None  # it learns, so it is a projection's
         self.rows: Any = channel.rows
-        self.rule: Any = channel.rule
+        rule: Any = channel.rule
+        self.rule = rule
+        #: The memories of its own that can be loaded.
+        self.own = own_banks(array, channel)
         super().__init__(
             {
                 "learning": In(1),
@@ -86,6 +99,8 @@ class Learner(wiring.Component):
                 if isinstance(channel.rows, LearnedRows) and channel.rows.hears_membranes
                 else {}
             )
+            | {f"load_{bank.name}": In(LoadPort(bank.rom)) for bank in self.own if array.load}
+            | ({"reward": In(REWARD)} if rule.rewarded else {})
         )
 
 

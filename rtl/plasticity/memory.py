@@ -20,7 +20,7 @@ from ..plan import ArrayPlan
 from ..port import LoadPort
 from ..synapses import OrderedMemory, RowMemory, read_memory
 from ..synapses.banks import Bank
-from .learner import Learner, learner, spikes_layout
+from .learner import REWARD, Learner, learner, spikes_layout
 from .tap import learned_layout
 
 
@@ -46,6 +46,8 @@ class LearningMemory(wiring.Component):
         A tick's weights have changed, and the next tick's rows can be read.
     busy : Out(1)
         At work after a sample.
+    reward : In(signed(16))
+        Where a rule needs one, the host's signal, from the reset on that ends a sample.
     tap_<channel> : Out(stream of learned_layout, always ready)
         Each word that is written.
 
@@ -56,10 +58,10 @@ class LearningMemory(wiring.Component):
         self.array = array
         self.memory: OrderedMemory | RowMemory = read_memory(array, block_bits)
         self.learners: dict[int, Learner] = {}
-        for bank in self.banks:
-            channel = array.channels[bank.channel]
-            if channel.rule is not None:
-                self.learners[bank.channel] = learner(channel.rule)(array, channel, bank.rom)
+        for index, rom in self._plastic.items():
+            channel = array.channels[index]
+            assert channel.rule is not None
+            self.learners[index] = learner(channel.rule)(array, channel, rom)
         super().__init__(
             {
                 "i": In(stream.Signature(merged_layout(array))),
@@ -75,13 +77,11 @@ class LearningMemory(wiring.Component):
                 if array.hears_membranes
                 else {}
             )
+            | ({"reward": In(REWARD)} if array.rewarded else {})
             | {f"load_{n}": In(LoadPort(rom)) for n, rom in enumerate(self.roms) if array.load}
             | {
-                f"tap_{bank.channel}": Out(
-                    stream.Signature(learned_layout(bank.rom), always_ready=True)
-                )
-                for bank in self.banks
-                if bank.channel in self.learners
+                f"tap_{index}": Out(stream.Signature(learned_layout(rom), always_ready=True))
+                for index, rom in self._plastic.items()
             }
         )
 
@@ -89,21 +89,37 @@ class LearningMemory(wiring.Component):
     LATENCY = 0
 
     @property
+    def _plastic(self) -> dict[int, Rom]:
+        """The weights of each channel that learns."""
+        return {
+            bank.channel: bank.rom
+            for bank in self.memory.banks
+            if bank.name == "weights" and bank.channel in self.array.plastic
+        }
+
+    @property
     def banks(self) -> list[Bank]:
-        return self.memory.banks
+        return self.memory.banks + [bank for of in self.learners.values() for bank in of.own]
 
     @property
     def roms(self) -> list[Rom]:
         """The memories that hold a file."""
-        return self.memory.roms
+        return [bank.rom for bank in self.banks]
 
     def elaborate(self, platform):
         m = Module()
         array = self.array
         m.submodules.memory = memory = self.memory
         wiring.connect(m, memory.o, wiring.flipped(self.o))
-        for n in range(len(self.roms) if array.load else 0):
-            wiring.connect(m, wiring.flipped(getattr(self, f"load_{n}")), getattr(memory, f"load_{n}"))
+        if array.load:
+            ports = [getattr(memory, f"load_{n}") for n in range(len(memory.roms))]
+            ports += [
+                getattr(circuit, f"load_{bank.name}")
+                for circuit in self.learners.values()
+                for bank in circuit.own
+            ]
+            for n, port in enumerate(ports):
+                wiring.connect(m, wiring.flipped(getattr(self, f"load_{n}")), port)
         if not array.in_order:
             m.d.comb += self.taken.eq(memory.taken)
 
@@ -138,6 +154,8 @@ class LearningMemory(wiring.Component):
                     circuit.found.valid.eq(self.found.valid),
                     circuit.found.payload.eq(self.found.payload),
                 ]
+            if circuit.rule.rewarded:
+                m.d.comb += circuit.reward.eq(self.reward)
             wiring.connect(m, circuit.bank, getattr(memory, f"learn_{index}"))
             running = running | circuit.running
             busy = busy | circuit.busy

@@ -117,7 +117,8 @@ class Normaliser(wiring.Component):
 
     @staticmethod
     def _numerator(rows: STDPRows) -> int:
-        return rows.rule.total << (rows.rule.fraction_bits + FACTOR_BITS)
+        rule = rows.pairs
+        return int(rule.total) << (rule.fraction_bits + FACTOR_BITS)
 
     def elaborate(self, platform):
         """All of one machine: its states, and beside them what every lane does."""
@@ -127,7 +128,7 @@ class Normaliser(wiring.Component):
         array, channel, bank = self.array, self.channel, self.bank
         rows = channel.rows
         assert isinstance(rows, STDPRows)
-        rule = rows.rule
+        rule = rows.pairs
         sources, bits = channel.source_size, rows.w_bits
         sum_bits = bits + (sources - 1).bit_length()
         low, high = rule.range(rows.synapses.weight_bits)

@@ -49,6 +49,8 @@ class SourceTraces(wiring.Component):
     Parameters
     ----------
     rows : STDPRows
+    every : bool
+        Whether all sources are visited in each pass.
 
     Members
     -------
@@ -70,8 +72,9 @@ class SourceTraces(wiring.Component):
 
     LATENCY = 5
 
-    def __init__(self, rows: STDPRows) -> None:
+    def __init__(self, rows: STDPRows, *, every: bool = False) -> None:
         self.rows = rows
+        self.every = every
         super().__init__(
             {
                 "arrival": In(
@@ -88,7 +91,7 @@ class SourceTraces(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        rows, rule = self.rows, self.rows.rule
+        rows, rule = self.rows, self.rows.pairs
         places, words, bits = rows.sources_of_word, rows.source_words, rows.trace_bits
         shape = data.StructLayout(
             {"spiked": unsigned(places), "traces": data.ArrayLayout(unsigned(bits), places)}
@@ -146,7 +149,7 @@ class SourceTraces(wiring.Component):
                 held.spiked.eq(fallen.spiked),
                 pending.eq(
                     Cat(
-                        fallen_valid & (fallen.spiked[k] | (self.fired & by[k].any()))
+                        fallen_valid & self._visited(fallen.spiked[k], by[k], k, held_word)
                         for k in range(places)
                     )
                 ),
@@ -204,6 +207,16 @@ class SourceTraces(wiring.Component):
         with m.Else():
             m.d.comb += [ram.write_address.eq(held_word), written.traces.eq(held.traces)]
         return m
+
+    def _visited(self, spiked, trace, place, word_before):
+        """Whether the source at a place of a word is visited."""
+        if not self.every:
+            return spiked | (self.fired & trace.any())
+        words = self.rows.source_words
+        left = int(self.rows.synapses.shape[0]) - (words - 1) * self.rows.sources_of_word
+        if place < left:
+            return Const(1)
+        return word_before != (words - 2) % words  # the last word is not full
 
 
 class TargetTraces(wiring.Component):

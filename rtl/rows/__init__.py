@@ -2,13 +2,14 @@
 
 from lifline.discovery import import_all
 
-from .learned import LearnedRows, STDPRows, check_learning, learned_rows
+from .learned import LearnedRows, RewardRows, STDPRows, check_learning, learned_rows
 from .rows import Content, Rows, rows
 from .sdsp import SDSPRows
 
 __all__ = [
     "Content",
     "LearnedRows",
+    "RewardRows",
     "Rows",
     "SDSPRows",
     "STDPRows",

@@ -13,8 +13,10 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lifline.errors import InputError
-from lifline.plasticity import STDP, Plasticity, Rounding
+from lifline.plasticity import STDP, Plasticity, RewardSTDP, Rounding
 
 from ..layout import Layout
 from .dense import DenseRows
@@ -22,6 +24,10 @@ from .rows import Content, Rows
 
 if TYPE_CHECKING:
     from lifline.network import Projection
+
+
+#: Width of the seed of random rounding.
+SEED_BITS = 32
 
 
 class LearnedRows(DenseRows):
@@ -69,12 +75,30 @@ class STDPRows(LearnedRows):
     #: Bits of a word of sources, at most, where several are in one; and how many at most.
     WORD_BITS, MOST_SOURCES = 84, 8
 
-    rule: STDP
+    @property
+    def pairs(self) -> STDP:
+        """By which pairs of spikes change something."""
+        assert isinstance(self.rule, STDP)
+        return self.rule
+
+    @property
+    def random(self) -> bool:
+        """Whether it rounds at random."""
+        return self.pairs.rounding is Rounding.STOCHASTIC
+
+    @property
+    def contents(self) -> dict[str, Content]:
+        """With the seed, which counts the samples, where it rounds at random."""
+        if not self.random:
+            return super().contents
+        seed = np.array([[self.pairs.seed]], np.int64)
+        content = Content(1, 1, SEED_BITS, False, "seed of the sample", lambda: seed, own=True)
+        return super().contents | {"seed": content}
 
     @property
     def trace_bits(self) -> int:
         """Width of a trace."""
-        return int(self.rule.largest_trace).bit_length()
+        return int(self.pairs.largest_trace).bit_length()
 
     @property
     def sources_of_word(self) -> int:
@@ -98,6 +122,22 @@ class STDPRows(LearnedRows):
         }
 
 
+class RewardRows(STDPRows):
+    """With the eligibility of each synapse, in words as those of w."""
+
+    @property
+    def pairs(self) -> STDP:
+        assert isinstance(self.rule, RewardSTDP)
+        return self.rule.pairs
+
+    @property
+    def traces(self) -> dict[str, tuple[int, int]]:
+        words = int(self.synapses.shape[0]) * self.layout.groups
+        assert isinstance(self.rule, RewardSTDP)
+        bits = self.rule.eligibility_bits * self.layout.lanes
+        return super().traces | {"eligibility": (bits, words)}
+
+
 @functools.singledispatch
 def learned_rows(rule: Plasticity) -> type[LearnedRows]:
     """The rows of synapses that learn by a rule.
@@ -118,19 +158,18 @@ def _(rule: STDP) -> type[LearnedRows]:
     return STDPRows
 
 
+@learned_rows.register
+def _(rule: RewardSTDP) -> type[LearnedRows]:
+    return RewardRows
+
+
 def check_learning(projection: Projection) -> None:
-    """Refuse synapses that learn and have delays of their own, or round at random.
+    """Refuse synapses that learn and have delays of their own.
 
     Raises
     ------
     InputError
     """
-    rounding = getattr(projection.plasticity, "rounding", Rounding.FLOOR)
-    if rounding is not Rounding.FLOOR:
-        raise InputError(
-            f"projection '{projection}': synapses that learn in gateware round down, not {rounding.value}: "
-            "give rounding='floor', or learn in golden"
-        )
     least, most = projection.synapses.delay_range
     if least != most:
         raise InputError(

@@ -37,6 +37,7 @@ class Content:
     signed: bool
     word: str  #: which word is where, for a reader of the manifest
     values: Callable[[], np.ndarray]  #: int64 (depth, entries)
+    own: bool = False  #: of the circuit that learns, rather than of the memory that reads rows
 
     @property
     def width(self) -> int:

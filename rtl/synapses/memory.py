@@ -17,7 +17,7 @@ from ..events import merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
 from ..port import LearnPort, LoadPort
-from .banks import banks_of
+from .banks import synapse_banks
 from .generator import Generator, generator
 
 
@@ -54,7 +54,7 @@ class RowMemory(wiring.Component):
 
     def __init__(self, array: ArrayPlan, block_bits: int | None = None) -> None:
         self.array = array
-        self.banks = banks_of(array, block_bits)
+        self.banks = synapse_banks(array, block_bits)
         self.generators: dict[int, Generator] = {}  #: by channel
         for index, channel in enumerate(array.channels):
             if channel.rows is not None:

@@ -14,7 +14,7 @@ from ..events import merged_layout, row_layout
 from ..memory import Rom
 from ..plan import ArrayPlan
 from ..port import LearnPort, LoadPort, share, teach
-from .banks import banks_of
+from .banks import synapse_banks
 
 
 class OrderedMemory(wiring.Component):
@@ -42,7 +42,7 @@ class OrderedMemory(wiring.Component):
 
     def __init__(self, array: ArrayPlan, block_bits: int | None = None) -> None:
         self.array = array
-        self.banks = banks_of(array, block_bits)
+        self.banks = synapse_banks(array, block_bits)
         #: By channel.
         self.weights = {bank.channel: bank.rom for bank in self.banks if bank.name == "weights"}
         #: By channel; absent where all its synapses share one delay.

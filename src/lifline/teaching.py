@@ -29,6 +29,11 @@ def learns(network: Network) -> bool:
     return bool(learners(network)) or any(_keeps(p) for p in network.populations)
 
 
+def rewarded(network: Network) -> bool:
+    """Whether a rule needs the host's signal at the end of each sample."""
+    return any(p.plasticity is not None and p.plasticity.rewarded for p in network.projections)
+
+
 def check_reward(
     network: Network, reward: Any, samples: int, learn: bool = True, where: str = "reward"
 ) -> np.ndarray | None:
@@ -86,12 +91,11 @@ def read_reward(
     of one with it nothing is read for such a network.
     """
     arrays = read_npz(path)
-    rewarded = any(p.plasticity is not None and p.plasticity.rewarded for p in network.projections)
     if needed and "reward" not in arrays:
         raise InputError(
             f"{path}: no array 'reward', only {', '.join(map(repr, arrays)) or 'an empty file'}"
         )
-    reward = arrays.get("reward") if needed or rewarded else None
+    reward = arrays.get("reward") if needed or rewarded(network) else None
     return check_reward(network, reward, samples, where=f"{path}: reward")
 
 

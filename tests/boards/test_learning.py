@@ -1,112 +1,27 @@
-"""Samples that are learned from over the line, each once: on a board of Python, and on the virtual one."""
+"""Samples that are learned from over the line, each once, whatever happens on the line or to the board."""
 
 import numpy as np
 import pytest
 
-from lifline import LIF, STDP, Adaptation, Dense, InputError, Network, Population, Projection, storage
-from lifline.app.main import main
-from lifline.boards import BoardError, Device, Faults, connect
+from lifline import (
+    InputError,
+    storage,
+)
+from lifline.boards import BoardError, Device, Faults
 from lifline.boards import learning as of_board
-from lifline.boards.banks import Banks
-from lifline.boards.line import FaultyLine, SerialLine
-from lifline.boards.link import LinkOptions
-from lifline.boards.loading import HEADER
-from lifline.boards.protocol import Command, Identity, Kind, Part, encode
-from lifline.boards.top import identity_of
-from lifline.boards.virtual import VirtualBoard
+from lifline.boards.line import FaultyLine
+from lifline.boards.protocol import Identity, Kind
 from lifline.golden import simulate
-from lifline.rtl import cycles, plan
-from lifline.rtl.readback import taught_by
 
+from .learning import (
+    TIMEOUT,
+    LearningBoard,
+    check,
+    plastic_network,
+    rewarded_network,
+    spikes_of,
+)
 from .simulation import ModelBoard
-
-LANES = 3
-TIMEOUT = 20.0
-
-
-def plastic_network(seed=0):
-    """With a delay, weights that are normalised, and thresholds that go on."""
-    rng = np.random.default_rng(seed)
-    rule = STDP(243, 240, 256, 16, 17, 6, low=0, high=100, total=900)
-    neuron = LIF(240, 400, "zero", adaptation=Adaptation(250, 20, 16, keep=True))
-    return Network(
-        30,
-        [Population("hidden", 7, neuron), Population("out", 4, LIF(230, 60))],
-        [
-            Projection("input", "hidden", Dense(rng.integers(20, 60, (30, 7)), 2), rule),
-            Projection("hidden", "out", Dense(rng.integers(-20, 60, (7, 4)))),
-        ],
-        "out",
-    )
-
-
-def spikes_of(network, samples, ticks=12, seed=1):
-    return (np.random.default_rng(seed).random((samples, ticks, network.inputs)) < 0.12).astype(
-        np.uint8
-    )
-
-
-def check(recording, network, spikes, learn=True):
-    """A board's recording is golden's; the network that golden ends with."""
-    golden = simulate(network, spikes, learn)
-    output = network.output
-    assert np.array_equal(recording.classes, golden.classes)
-    assert np.array_equal(recording.spikes[output], golden.spikes[output])
-    assert np.array_equal(recording.scores, golden.spikes[output].sum(axis=1, dtype=np.int64))
-    assert recording.network == (golden.network if learn else None)
-    return golden
-
-
-class LearningBoard(ModelBoard):
-    """A board of Python that learns: memories that hold words, and golden in the place of the gateware."""
-
-    def __init__(self, network, buffer=512):
-        super().__init__(network, buffer)
-        arrays = plan(network, LANES, load=True, learn=True)
-        self.lanes = {name: array.lanes for name, array in arrays.items()}
-        self.identity = identity_of(
-            network, arrays, LinkOptions(buffer=buffer), clock_mhz=12, board="model"
-        )
-        self.banks = Banks(network, self.lanes, any_weights=False, learn=True)
-        self.words = {bank: list(words) for bank, words in self.banks.words(network)}
-        self.learned = 0  #: samples
-
-    def _obey(self, command, data):
-        if command == Command.NAME:
-            self.identity = Identity.of(data + self.identity.data[16:])
-            return False
-        if command not in (Command.LOAD, Command.READ):
-            return super()._obey(command, data)
-        bank, parts, low, high, high2 = data[:HEADER]
-        word, size = low + 256 * high + 65536 * high2, 2 * (parts + 1)
-        if command == Command.READ:
-            read = b"".join(w.to_bytes(size, "little") for w in self.words[bank][word:])
-            self._tell(Kind.WORDS, read[: 2 * data[HEADER]])
-            return True
-        for start in range(HEADER, len(data), size):
-            self.words[bank][word] = int.from_bytes(data[start : start + size], "little")
-            word += 1
-        return False
-
-    def recorded(self, ticks):
-        learn = Part.LEARN in self._wanted
-        network = taught_by(self.network, self.lanes, self.words)
-        recording = simulate(network, ticks, learn)
-        if learn:
-            self.words = {bank: list(words) for bank, words in self.banks.words(recording.network)}
-            self.learned += 1
-        return recording
-
-
-@pytest.fixture(scope="module")
-def network():
-    return plastic_network()
-
-
-@pytest.fixture(scope="module")
-def board(network):
-    with VirtualBoard(network, lanes=LANES, learn=True) as board:
-        yield board
 
 
 class TestOnAModel:
@@ -151,6 +66,34 @@ class TestOnAModel:
             assert device.rounds > 0
             assert board.learned > 30  # again, from what was loaded
 
+    @pytest.mark.parametrize("seed", [None, 0, 1])
+    def test_rewards(self, seed):
+        network = rewarded_network()
+        spikes = spikes_of(network, 25)
+        reward = np.random.default_rng(3).integers(-900, 900, 25)
+        board = LearningBoard(network)
+        faults = Faults() if seed is None else Faults(*[0.02] * 6, seed=seed)
+        with Device(FaultyLine(board, faults), network, timeout=TIMEOUT) as device:
+            check(device.run(spikes, learn=True, reward=reward), network, spikes, reward=reward)
+            assert (device.rounds > 0) == (seed is not None)
+            # decided by the answers
+            wanted = np.random.default_rng(4).integers(0, 5, 25)
+            decided = {}
+
+            def by_answer(number, answer):
+                assert number not in decided  # once for each sample
+                decided[number] = 700 if answer.winner == wanted[number] else -700
+                return decided[number]
+
+            before = device.network
+            recording = device.run(spikes, learn=True, reward=by_answer)
+            signals = [decided[number] for number in range(25)]
+            check(recording, before, spikes, reward=signals)
+            with pytest.raises(InputError, match="reward is missing: RewardSTDP learns by a signal"):
+                device.run(spikes, learn=True)
+            with pytest.raises(InputError, match="reward: 40000 for sample 0"):
+                device.run(spikes, learn=True, reward=lambda number, answer: 40000)
+
     def test_a_board_that_forgets_the_session(self, monkeypatch):
         monkeypatch.setattr(of_board, "INTERVAL", 10)
         network = plastic_network()
@@ -173,6 +116,39 @@ class TestOnAModel:
             check(recording, network, spikes)
             assert device.rounds == 4
 
+    @pytest.mark.parametrize("moment", [(Kind.RESULT, 4), (Kind.RESULT, 12), (Kind.WORDS, 5)])
+    def test_a_board_that_is_started_anew(self, moment, monkeypatch):
+        """It holds what its bitstream says: other weights than those that were loaded, of all banks."""
+        monkeypatch.setattr(of_board, "INTERVAL", 10)
+        built, network = plastic_network(), plastic_network(seed=3)
+        spikes = spikes_of(network, 25)
+        board = LearningBoard(built, others=[network])
+        identity, words = board.identity, {bank: list(of) for bank, of in board.words.items()}
+        left = moment[1]
+
+        def starts(body):
+            nonlocal left
+            left -= body[3] & 7 == moment[0]
+            if left == 0 and body[3] & 7 == moment[0]:
+                board.identity = identity
+                board.words = {bank: list(of) for bank, of in words.items()}
+                board.forget()
+            return body
+
+        with Device(board, built, timeout=TIMEOUT, load=True) as device:
+            device.load(network)
+            with monkeypatch.context() as patch:
+                patch.setattr(board, "change", starts)
+                check(device.run(spikes, learn=True), network, spikes)
+            assert device.rounds > 0
+            learned = device.network
+            check(device.run(spikes[:4]), learned, spikes[:4], learn=False)
+            # another than the device's network
+            board.identity = identity
+            device.identity = device.identify()
+            with pytest.raises(BoardError, match="same shape with the digest"):
+                device.run(spikes, learn=True)
+
     def test_a_board_whose_answers_are_always_lost(self):
         network = plastic_network()
         board = LearningBoard(network)
@@ -184,6 +160,8 @@ class TestOnAModel:
             board.change = damaged
             with pytest.raises(BoardError, match="answers are lost 20 times in a row"):
                 device.run(spikes_of(network, 2), learn=True)
+            with pytest.raises(BoardError, match=r"no known weights: .* learning was cut off"):
+                device.run(spikes_of(network, 1))
         # the next host is told that these are nobody's weights
         board.change = lambda body: body
         board.silent = False
@@ -225,99 +203,3 @@ class TestOnAModel:
         identity = LearningBoard(network).identity
         assert identity.learns
         assert Identity.of(identity.data) == identity
-
-
-@pytest.mark.verilator
-class TestInGateware:
-    def loaded(self, board, network, faults=None):
-        """The board, with this network's weights."""
-        line = SerialLine(board.port, 3_000_000, TIMEOUT)
-        if faults is not None:
-            line = FaultyLine(line, faults)
-        device = Device(line, network, timeout=TIMEOUT, load=True)
-        device.load(network)
-        return device
-
-    def test_it_learns_as_golden(self, board, network):
-        spikes = spikes_of(network, 25)
-        with self.loaded(board, network) as device:
-            recording = device.run(spikes, learn=True)
-            golden = check(recording, network, spikes)
-            activity = {"input": spikes, **golden.spikes}
-            assert recording.cycles.tolist() == cycles(network, LANES, activity, learn=True).tolist()
-            learned = golden.network
-            # what was learned stays as it is in a run without, and goes on in one with
-            spikes = spikes[:6]
-            recording = device.run(spikes)
-            golden = check(recording, learned, spikes, learn=False)
-            activity = {"input": spikes, **golden.spikes}
-            expected = cycles(learned, LANES, activity, learn=True, frozen=True)
-            assert recording.cycles.tolist() == expected.tolist()
-            check(device.run(spikes, learn=True), learned, spikes)
-            assert device.rounds == 0
-
-    @pytest.mark.parametrize("seed", range(3))
-    def test_whatever_happens_on_the_line(self, board, network, seed):
-        spikes = spikes_of(network, 25, seed=seed)
-        with self.loaded(board, network, Faults(*[0.04] * 6, seed=seed)) as device:
-            check(device.run(spikes, learn=True), network, spikes)
-            assert device.rounds > 0
-
-    def test_a_host_that_is_killed_while_it_learns(self, board, network):
-        spikes = spikes_of(network, 40, ticks=60)
-        device = self.loaded(board, network)
-        device._name(bytes(16))
-        wanted = Part.SCORES | Part.LEARN
-        answers = device._host.ask(
-            (device._request(n, encode(sample), 60, wanted) for n, sample in enumerate(spikes)),
-            once=True,
-        )
-        next(answers)
-        device.close()
-        with pytest.raises(BoardError, match="no known weights"):
-            connect(board.port, network, timeout=TIMEOUT)
-        # at once, while the last sample is still being learned: what is loaded is not normalised by it
-        with self.loaded(board, network) as device:
-            check(device.run(spikes, learn=True), network, spikes)
-
-    def test_on_the_command_line(self, network, tmp_path, capsys):
-        network.save(tmp_path / "n.npz")
-        spikes = spikes_of(network, 10)
-        np.savez(tmp_path / "s.npz", spikes=spikes)
-        learned = tmp_path / "learned.npz"
-        command = [
-            "run",
-            str(tmp_path / "n.npz"),
-            "--input",
-            str(tmp_path / "s.npz"),
-            "--port",
-            "virtual",
-        ]
-        command += ["--lanes", str(LANES), "--timeout", str(TIMEOUT)]
-        arguments = [*command, "--learn", "--learned", str(learned), "--check"]
-        assert main(arguments) == 0
-        assert "cycles and all weights are golden's" in capsys.readouterr().out
-        assert Network.load(learned) == simulate(network, spikes, learn=True).network
-        assert main(arguments) == 2  # it is there already
-        capsys.readouterr()
-        assert main([*command, "--learned", str(learned)]) == 2
-        assert "--learned needs --learn" in capsys.readouterr().err
-
-
-def test_a_network_in_which_nothing_learns(tmp_path, capsys):
-    network = Network(
-        2, [Population("out", 2, LIF(1, 1))], [Projection("input", "out", [[1, 1], [1, 1]])], "out"
-    )
-    network.save(tmp_path / "n.npz")
-    np.savez(tmp_path / "s.npz", spikes=np.zeros((1, 2, 2), np.uint8))
-    command = [
-        "run",
-        str(tmp_path / "n.npz"),
-        "--input",
-        str(tmp_path / "s.npz"),
-        "--port",
-        "virtual",
-        "--learn",
-    ]
-    assert main(command) == 2
-    assert "nothing can learn; leave --learn out" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from lifline.boards import BoardError, Device, Faults, connect
 from lifline.boards.device import BAUD
 from lifline.boards.host import Host, Request
 from lifline.boards.line import FaultyLine, SerialLine
+from lifline.boards.matching import name
 from lifline.boards.protocol import Command, Kind, Part, Status, encode, parts_of, stuffed
 from lifline.boards.virtual import VirtualBoard
 from lifline.golden import simulate
@@ -251,7 +252,7 @@ def test_a_host_that_left_while_loading(loadable, network):
     """The board then runs no network that it could be taken for, until one is loaded whole."""
     spikes = some_spikes(network, 5)
     with connect(loadable.port, network, timeout=TIMEOUT, load=True) as device:
-        device._name(bytes(16))
+        name(device._host, bytes(16))
         banks = device._banks()
         for requests in (banks.writes(banks.words(network)), banks.reads(range(len(banks.shapes)))):
             answers = device._host.ask(requests)

@@ -23,10 +23,12 @@ from .test_accelerator import input_events
 from .test_load import request, writes
 
 RULE = STDP(240, 230, 200, 60, 50, 5, fraction_bits=5, low=-20, high=60, total=90, soft=True)
+#: Its seed is counted beyond 32 bits, and read back, too.
+AT_RANDOM = dataclasses.replace(RULE, rounding="stochastic", seed=2**32 - 1)
 
 
 def network(seed: int = 0) -> Network:
-    """Two populations, of which the first has thresholds that are kept; two projections learn."""
+    """Two populations, of which the first has thresholds that are kept; two projections learn, one at random."""
     rng = np.random.default_rng(seed)
     adaptation = Adaptation(250, 3, initial=rng.integers(0, 5, 5), keep=True)
     return Network(
@@ -38,7 +40,7 @@ def network(seed: int = 0) -> Network:
         [
             Projection("input", "hidden", Dense(rng.integers(-10, 40, (6, 5)), 0, 7), RULE),
             Projection("hidden", "hidden", Dense(rng.integers(-30, 5, (5, 5)), 1, 7)),
-            Projection("hidden", "out", Dense(rng.integers(-10, 40, (5, 3)), 2, 7), RULE),
+            Projection("hidden", "out", Dense(rng.integers(-10, 40, (5, 3)), 2, 7), AT_RANDOM),
         ],
         "out",
     )

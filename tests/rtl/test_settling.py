@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from lifline import LIF, SDSP, STDP, Dense, Network, Population, Projection, rtl
-from lifline.plasticity import Plasticity
+from lifline import LIF, SDSP, STDP, Dense, Network, Population, Projection, RewardSTDP, rtl
+from lifline.plasticity import Plasticity, Rounding
 
 from .test_accelerator import input_events
 
@@ -33,6 +33,9 @@ def network(rule: Plasticity) -> Network:
         dataclasses.replace(RULE, total=90, soft=True),
         dataclasses.replace(RULE, total=700),
         SDSP(240, 90, 10, 40, 30, fraction_bits=5),
+        dataclasses.replace(RULE, rounding=Rounding.STOCHASTIC),
+        RewardSTDP(RULE, 250, 6),
+        RewardSTDP(dataclasses.replace(RULE, total=90, rounding=Rounding.STOCHASTIC), 250, 6),
     ],
 )
 def test_clear_takes_so_long(rule, lanes):

@@ -74,7 +74,7 @@ LEARNING_MUTANTS: dict[str, Mutant] = {
         "rtl/plasticity/arrivals.py", "Const(fewer, places)", "Const(everyone, places)", "SDSP"
     ),
     "SDSP: two arrivals of a word": Mutant(
-        "rtl/plasticity/arrivals.py", "Mux(again, before, ram.data) | bit", "ram.data | bit", "SDSP", 16
+        "rtl/plasticity/arrivals.py", "Mux(again, before, ram.data) | bit", "ram.data | bit", "SDSP", 67
     ),
     "SDSP: arrivals of the tick before": Mutant(
         "rtl/plasticity/arrivals.py", "load | arrived | self.clean", "arrived | self.clean", "SDSP"

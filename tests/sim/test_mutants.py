@@ -21,10 +21,12 @@ from lifline.rtl.plan import block_of
 
 from .learning_mutants import LEARNING_MUTANTS
 from .mutants import MUTANTS, NETWORKS
+from .plastic_mutants import PLASTIC_MUTANTS, PLASTIC_NETWORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.icarus]
 
-ALL = MUTANTS | LEARNING_MUTANTS
+ALL_NETWORKS = NETWORKS | PLASTIC_NETWORKS
+ALL = MUTANTS | LEARNING_MUTANTS | PLASTIC_MUTANTS
 
 #: Networks that are tried, from the mutant's seed on.
 TRIES = 3
@@ -44,7 +46,7 @@ for path, lanes, seed in json.load(sys.stdin):
 
 def check(package: Path, sort: str, seeds: range) -> subprocess.CompletedProcess[str]:
     """Verify random networks with the package at `package`, until one differs."""
-    make, lanes_of = NETWORKS[sort]
+    make, lanes_of = ALL_NETWORKS[sort]
     work = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
@@ -76,7 +78,7 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("sort", NETWORKS)
+@pytest.mark.parametrize("sort", ALL_NETWORKS)
 def test_without_a_mistake_the_check_passes(sort: str, package: Path) -> None:
     result = check(package, sort, range(TRIES))
     assert result.returncode == 0, result.stdout + result.stderr

@@ -14,7 +14,7 @@ from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network, Projection
 from lifline.progress import Progress
-from lifline.teaching import learns
+from lifline.teaching import learns, read_reward
 
 from . import options, output
 from .parts import part
@@ -54,6 +54,14 @@ if TYPE_CHECKING:
     "lifline build --learn.",
 )
 @click.option(
+    "--reward",
+    "reward_file",
+    type=options.file(),
+    default=None,
+    help="With --learn: an .npz file whose array `reward` has an integer for each sample, for rules that need "
+    "one.  [default: that of the input file]",
+)
+@click.option(
     "--learned",
     "learned_file",
     type=options.file(),
@@ -71,6 +79,7 @@ def run(
     check: bool,
     weights: Path | None,
     learn: bool,
+    reward_file: Path | None,
     learned_file: Path | None,
     force: bool,
     as_json: bool,
@@ -82,6 +91,8 @@ def run(
     """
     if learned_file is not None and not learn:
         raise click.UsageError("--learned needs --learn: without it the network stays as it is")
+    if reward_file is not None and not learn:
+        raise click.UsageError("--reward needs --learn: without it the network stays as it is")
     net = Network.load(network)
     if learn and not learns(net):
         raise InputError(
@@ -91,6 +102,8 @@ def run(
     inputs = {"NETWORK": network, "--input": input_file}
     if weights is not None:
         inputs["--load"] = weights
+    if reward_file is not None:
+        inputs["--reward"] = reward_file
     if output_file is not None:
         options.check_output(output_file, **inputs)
         options.check_finished(output_file, force)
@@ -98,7 +111,9 @@ def run(
     if learned_file is not None:
         options.check_output(learned_file, **inputs)
         options.check_finished(learned_file, force)
-    samples = _Samples(net, input_file, line["encoder"]) if port == "virtual" else None
+    samples = (
+        _Samples(net, input_file, line["encoder"], learn, reward_file) if port == "virtual" else None
+    )
     with (
         output.progress_bar(not as_json) as progress,
         options.connected(
@@ -108,9 +123,9 @@ def run(
         if other is not None:
             device.load(other, progress)
             net = other
-        samples = samples or _Samples(net, input_file, device.encoder)
+        samples = samples or _Samples(net, input_file, device.encoder, learn, reward_file)
         started = time.monotonic()
-        recording = samples.run(device, learn, progress)
+        recording = samples.run(device, progress)
         seconds = time.monotonic() - started
         counters = device.counters()
     with options.all_or_none(output_file, learned_file):
@@ -144,7 +159,7 @@ def run(
         text.append(f"the network after the last sample: {learned_file}")
     passed = True
     if check:
-        values["check"] = found = _compare(net, samples.spikes, recording, device)
+        values["check"] = found = _compare(net, samples, recording, device)
         passed = not any(found.values())
         text.append(
             "check: classes, output spikes"
@@ -159,21 +174,33 @@ def run(
 
 
 class _Samples:
-    """What a file holds for a board: spikes, or raw values for its encoder."""
+    """What a file holds for a board: spikes, or raw values for its encoder; and rewards, where rules need them."""
 
-    def __init__(self, net: Network, file: Path, encoder: Encoder | None) -> None:
+    def __init__(
+        self,
+        net: Network,
+        file: Path,
+        encoder: Encoder | None,
+        learn: bool,
+        reward: Path | None,
+    ) -> None:
         self._values = None
+        self._learn = learn
+        self.reward = None
         if encoder is None:
             self.spikes, self.labels = read_spikes(file, net.inputs, net.input_bits)
         else:
             self._values, self.labels = read_values(file, encoder, net.inputs)
             self.spikes = encoder.encode(self._values)
+        if learn:
+            needed = reward is not None
+            self.reward = read_reward(reward or file, net, len(self.spikes), needed=needed)
 
-    def run(self, device: Device, learn: bool, progress: Progress) -> BoardRecording:
+    def run(self, device: Device, progress: Progress) -> BoardRecording:
         """Run them, or learn from them."""
         if self._values is None:
-            return device.run(self.spikes, learn=learn, progress=progress)
-        return device.run_values(self._values, learn=learn, progress=progress)
+            return device.run(self.spikes, learn=self._learn, reward=self.reward, progress=progress)
+        return device.run_values(self._values, learn=self._learn, reward=self.reward, progress=progress)
 
 
 def _summary(
@@ -214,7 +241,7 @@ def _summary(
 
 
 def _compare(
-    net: Network, spikes: np.ndarray, recording: BoardRecording, device: Device
+    net: Network, samples: _Samples, recording: BoardRecording, device: Device
 ) -> dict[str, int]:
     """How many classes, output spikes and cycles are not golden's, or the cycle model's where nothing stalled.
 
@@ -222,8 +249,8 @@ def _compare(
     """
     if device.identity.populations and len(device.identity.populations) < len(net.populations):
         raise InputError("--check: the board does not tell the lanes of all its populations")
-    learn = recording.network is not None
-    golden = part("golden").simulate(net, spikes, learn)
+    learn, spikes = recording.network is not None, samples.spikes
+    golden = part("golden").simulate(net, spikes, learn, samples.reward)
     lanes = {
         p.name: lanes
         for p, (_, lanes) in zip(net.populations, device.identity.populations, strict=True)

@@ -114,6 +114,7 @@ def simulate(
                 waves=waves,
                 progress=progress,
                 learn=learn,
+                reward=reward,
             )
     values: dict[str, Any] = {"output": str(output_file), "backend": backend}
     with options.all_or_none(output_file, learned_file):

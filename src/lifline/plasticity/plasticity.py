@@ -97,6 +97,10 @@ class Plasticity(Family):
         rule = self._with_fraction(w & ((1 << self.fraction_bits) - 1))
         return rule, dataclasses.replace(synapses, weights=w >> self.fraction_bits)
 
+    def with_seed(self: Self, seed: int) -> Self:
+        """The same rule with another seed; one that has none as it is."""
+        return self
+
     def _with_fraction(self: Self, fraction: np.ndarray) -> Self:
         return dataclasses.replace(self, fraction=fraction)  # type: ignore[type-var]
 

@@ -68,5 +68,8 @@ class RewardSTDP(Plasticity):
         pairs, learned = self.pairs.taught(synapses, w, samples)
         return dataclasses.replace(self, pairs=pairs), learned
 
+    def with_seed(self, seed: int) -> RewardSTDP:
+        return dataclasses.replace(self, pairs=self.pairs.with_seed(seed))
+
     def _with_fraction(self, fraction: np.ndarray) -> RewardSTDP:
         return dataclasses.replace(self, pairs=dataclasses.replace(self.pairs, fraction=fraction))

@@ -127,5 +127,8 @@ class STDP(Plasticity):
     def taught(self, synapses: Synapses, w: np.ndarray, samples: int = 1) -> tuple[STDP, Synapses]:
         rule, learned = super().taught(synapses, w, samples)
         if self.rounding is Rounding.STOCHASTIC:
-            rule = dataclasses.replace(rule, seed=(self.seed + samples) % 2**32)
+            rule = rule.with_seed((self.seed + samples) % 2**32)
         return rule, learned
+
+    def with_seed(self, seed: int) -> STDP:
+        return dataclasses.replace(self, seed=seed)

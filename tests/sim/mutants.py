@@ -254,7 +254,7 @@ MUTANTS: dict[str, Mutant] = {
         "rtl/array.py", "(on_their_way != TICKS)", "(on_their_way != TICKS - 2)", seed=1
     ),
     "update: states come back too early": Mutant(
-        "rtl/update.py", "NeuronUpdate.latency(array) + read)", "NeuronUpdate.latency(array))"
+        "rtl/update.py", "NeuronUpdate.latency(array) + read,", "NeuronUpdate.latency(array),"
     ),
     "update: initial values": Mutant(
         "rtl/update.py", "Mux(started, states.data, initial)", "Mux(started, states.data, 0)", "Izhikevich"

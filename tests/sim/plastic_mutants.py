@@ -77,7 +77,7 @@ PLASTIC_MUTANTS: dict[str, Mutant] = {
         "rtl/plasticity/reward_stdp.py", "Mux(first, 0, ram.data)", "ram.data", "rewarded"
     ),
     "reward: eligibility that does not fall": Mutant(
-        "rtl/plasticity/reward_stdp.py", "times(e, Const(self.rule.alpha)) >> 8", "e", "rewarded"
+        "rtl/plasticity/reward_stdp.py", "times(e, Const(self.rule.alpha)) >> 8", "e", "rewarded", 5
     ),
     "reward: sources without a spike": Mutant(
         "rtl/plasticity/traces.py", "return Const(1)", "return spiked", "rewarded"
@@ -86,7 +86,7 @@ PLASTIC_MUTANTS: dict[str, Mutant] = {
         "rtl/plasticity/traces.py", "return word_before != (words - 2) % words", "return Const(1)", "rewarded"
     ),
     "reward: what the port has later": Mutant(
-        "rtl/accelerator.py", "self.clear & ~closing & ~clearing & ~sample.busy", "Const(1)", "rewarded"
+        "rtl/accelerator.py", "self.clear & ~closing & ~clearing & ~sample.busy", "Const(1)", "rewarded", 5
     ),
     "reward: weights are normalised first": Mutant(
         "rtl/plasticity/stdp.py", "rest if owed is None else rest & ~owed\n", "rest\n", "rewarded and normalised"

@@ -46,6 +46,10 @@ pytestmark = pytest.mark.slow
 TOGETHER = 6  #: networks of a design
 NETWORKS = {
     "STDP": {"verilator": 60, "icarus": 18},
+    "every STDP": {
+        "verilator": 12,
+        "icarus": 6,
+    },  # with rewards and random rounding: these take long to compile
     "SDSP": {"verilator": 12, "icarus": 6},
 }
 SAMPLES, TICKS = 3, 20
@@ -63,12 +67,14 @@ def drawn(
 ) -> tuple[Network, np.ndarray, dict[str, int]]:
     """A design's networks, spikes and lanes."""
     rng = np.random.default_rng([13, seed])
-    inputs = int(rng.integers(1, 20 if kind == "STDP" else 60))
+    inputs = int(rng.integers(1, 60 if kind == "SDSP" else 20))
     networks = [
         random_plastic_network(rng, inputs=inputs, most=9, names=f"n{index}_")
         for index in range(together)
     ]
     if kind == "STDP":
+        networks = [with_one_delay(network) for network in networks]
+    elif kind == "every STDP":
         networks = [of_gateware(rng, network) for network in networks]
     else:  # and with winners, of which what learns knows nothing
         networks = [
@@ -76,7 +82,7 @@ def drawn(
         ]
     network = side_by_side(networks)
     spikes = (rng.random((SAMPLES, TICKS, inputs)) < rng.random()).astype(np.uint8)
-    most = 9 if seed % 3 == 0 else 3  # many lanes take long to compile
+    most = 3 if kind == "every STDP" else 9
     lanes = {p.name: int(rng.integers(1, min(p.size, most) + 1)) for p in network.populations}
     return network, spikes, lanes
 

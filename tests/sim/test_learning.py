@@ -44,12 +44,10 @@ from ..shaped_networks import random_shaped_network
 pytestmark = pytest.mark.slow
 
 TOGETHER = 6  #: networks of a design
+#: How many, by what learns in them: "every STDP" has rewards and random rounding, too, which take long to compile.
 NETWORKS = {
     "STDP": {"verilator": 60, "icarus": 18},
-    "every STDP": {
-        "verilator": 12,
-        "icarus": 6,
-    },  # with rewards and random rounding: these take long to compile
+    "every STDP": {"verilator": 12, "icarus": 6},
     "SDSP": {"verilator": 12, "icarus": 6},
 }
 SAMPLES, TICKS = 3, 20

@@ -105,7 +105,7 @@ def learns(arrays: Mapping[str, ArrayPlan]) -> bool:
 
 def rewarded(arrays: Mapping[str, ArrayPlan]) -> bool:
     """Whether one of them ends a sample with a signal of the host's."""
-    return any(array.rewarded for array in arrays.values() if array.learns)
+    return any(array.rewarded for array in arrays.values())
 
 
 class System(wiring.Component):

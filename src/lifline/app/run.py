@@ -14,9 +14,10 @@ from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import INPUT, Network, Projection
 from lifline.progress import Progress
-from lifline.teaching import learns, read_reward
+from lifline.teaching import read_reward
 
 from . import options, output
+from .learning import check_learns, check_options, learning_options
 from .parts import part
 
 if TYPE_CHECKING:
@@ -47,26 +48,9 @@ if TYPE_CHECKING:
     default=None,
     help="OTHER.npz: first load the weights of this network, of NETWORK's shape, into the board built of NETWORK.",
 )
-@click.option(
-    "--learn",
-    is_flag=True,
-    help="Let what can learn on the board do so, from sample to sample.  A board's bitstream is then one of  "
-    "lifline build --learn.",
-)
-@click.option(
-    "--reward",
-    "reward_file",
-    type=options.file(),
-    default=None,
-    help="With --learn: an .npz file whose array `reward` has an integer for each sample, for rules that need "
-    "one.  [default: that of the input file]",
-)
-@click.option(
-    "--learned",
-    "learned_file",
-    type=options.file(),
-    default=None,
-    help="With --learn: where to write the network after the last sample, as the board's memories hold it.",
+@learning_options(
+    more="  A board's bitstream is then one of  lifline build --learn.",
+    learned=", as the board's memories hold it",
 )
 @options.virtual_options
 @options.force_option
@@ -89,15 +73,9 @@ def run(
 
     The board must have been built of NETWORK.
     """
-    if learned_file is not None and not learn:
-        raise click.UsageError("--learned needs --learn: without it the network stays as it is")
-    if reward_file is not None and not learn:
-        raise click.UsageError("--reward needs --learn: without it the network stays as it is")
+    check_options(learn, reward_file, learned_file)
     net = Network.load(network)
-    if learn and not learns(net):
-        raise InputError(
-            f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
-        )
+    check_learns(network, net, learn)
     other = None if weights is None else Network.load(weights)
     inputs = {"NETWORK": network, "--input": input_file}
     if weights is not None:

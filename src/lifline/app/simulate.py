@@ -12,9 +12,10 @@ from lifline.errors import InputError
 from lifline.files import read_spikes
 from lifline.network import Network
 from lifline.recording import Recording, check_memory
-from lifline.teaching import learns, read_reward
+from lifline.teaching import read_reward
 
 from . import options, output
+from .learning import check_learns, check_options, learning_options
 from .parts import part
 
 BACKENDS = ("golden", "icarus", "verilator")
@@ -34,26 +35,7 @@ BACKENDS = ("golden", "icarus", "verilator")
     default=None,
     help="Write waveforms (.vcd or .fst); icarus or verilator.",
 )
-@click.option(
-    "--learn",
-    is_flag=True,
-    help="Let what can learn do so, from sample to sample.",
-)
-@click.option(
-    "--reward",
-    "reward_file",
-    type=options.file(),
-    default=None,
-    help="With --learn: an .npz file whose array `reward` has an integer for each sample, for rules that need "
-    "one; by default that of --input.",
-)
-@click.option(
-    "--learned",
-    "learned_file",
-    type=options.file(),
-    default=None,
-    help="With --learn: where to write the network after the last sample.",
-)
+@learning_options()
 @options.force_option
 @options.json_option
 def simulate(
@@ -70,10 +52,7 @@ def simulate(
     as_json: bool,
 ) -> None:
     """Run NETWORK on spikes; write every spike, state and class."""
-    if learned_file is not None and not learn:
-        raise click.UsageError("--learned needs --learn: without it the network stays as it is")
-    if reward_file is not None and not learn:
-        raise click.UsageError("--reward needs --learn: without it the network stays as it is")
+    check_options(learn, reward_file, learned_file)
     if backend == "golden" and waves:
         raise click.UsageError(
             "--waves needs --backend icarus or verilator: the golden model has no gateware"
@@ -92,10 +71,7 @@ def simulate(
     if learned_file is not None:
         options.check_output(learned_file, **inputs, **{"--output": output_file})
         options.check_finished(learned_file, force)
-    if learn and not learns(net):
-        raise InputError(
-            f"{network}: no projection has a plasticity, so nothing can learn; leave --learn out"
-        )
+    check_learns(network, net, learn)
     options.check_finished(output_file, force)
     check_memory(net, *spikes.shape[:2])
     reward = None
